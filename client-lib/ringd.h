@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libringd: io_uring's programming model, served by ringd.
+ *
+ * Manual: libringd(3). Everything here is new in 0.1.
+ *
+ * Errors are negative errno values; nothing sets errno. -ECONNRESET from any call means that the engine or the ring
+ * is gone: nothing more will complete, only the close/free calls remain useful. ringd_strerror() and
+ * ringd_ring_strerror() tell the reason of the last failed call in words (which limit, which policy).
+ *
+ * Threads: a connection and all that was made from it (arenas, rings) may be used by one thread at a time;
+ * different connections are independent. Two exceptions: on one ring one thread may fill and submit while another
+ * reaps, as long as neither sleeps in a submit of a plain ring; and arena memory is ordinary memory.
+ * Not async-signal-safe. After fork() the child must not use what it inherited.
+ */
+#ifndef RINGD_H
+#define RINGD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "ringd/abi.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ringd;		/* a connection to an engine */
+struct ringd_ring;	/* one SQ/CQ pair */
+struct ringd_arena;	/* memory shared with the engine */
+struct statx;
+struct open_how;
+struct timespec;
+
+/* --- connection --- */
+
+/*
+ * Connect to ringd. socket_path NULL: $RINGD_SOCKET, then $XDG_RUNTIME_DIR/ringd/ringd.sock, then
+ * /run/ringd/ringd.sock; the first that exists is used. In set-id programs the environment is not looked at.
+ * *ret is the caller's; release with ringd_close(). -ENOENT: no socket; -ECONNREFUSED: nobody listens;
+ * -EPERM: refused by policy; -EDQUOT: too many clients of this tenant; -EPROTO: not a ringd; -EPROTONOSUPPORT: no
+ * common version; -ENOMEM, -EMFILE. *ret is NULL on failure.
+ */
+int ringd_connect(struct ringd **ret, const char *socket_path);
+/* Free the connection, its rings and arenas; NULL is fine. Requests in flight are dropped without a CQE. */
+void ringd_close(struct ringd *rd);
+/* Words for the last failure of a call on this connection; valid until the next call on it. Never NULL.
+ * rd NULL: the last failed ringd_connect() of this thread. */
+const char *ringd_strerror(const struct ringd *rd);
+pid_t ringd_engine_pid(const struct ringd *rd);
+/* Value of one RINGD_LIMIT_* of the tenant (ringd/wire.h), 0 if unknown. */
+uint64_t ringd_limit(const struct ringd *rd, unsigned int which);
+
+/* --- arenas --- */
+
+#define RINGD_ARENA_F_HUGE	0x1u	/* 2 MiB pages, populated at creation */
+
+/*
+ * Memory of size bytes (rounded up to pages) that requests may use as data buffers; zero-filled.
+ * -EINVAL: size 0 or flags; -EDQUOT: the tenant's byte budget; -ENOMEM; -ECONNRESET.
+ */
+int ringd_arena_new(struct ringd *rd, struct ringd_arena **ret, size_t size, unsigned int flags);
+/* Unmap and give back. No request in flight may use it; NULL is fine. */
+void ringd_arena_free(struct ringd_arena *arena);
+void *ringd_arena_base(const struct ringd_arena *arena);
+size_t ringd_arena_size(const struct ringd_arena *arena);
+/* A small allocator inside one arena. align: power of two up to 2 MiB, 0 = 64. NULL when there is no room. Not cleared. */
+void *ringd_arena_alloc(struct ringd_arena *arena, size_t size, size_t align);
+void ringd_arena_release(struct ringd_arena *arena, void *ptr);	/* NULL is fine */
+
+/* --- rings --- */
+
+/* entries and flags as io_uring_setup(2). ringd adds RINGD_SETUP_NO_SQARRAY. */
+int ringd_ring_new(struct ringd *rd, struct ringd_ring **ret, unsigned int entries, unsigned int flags);
+/* The same with all of params (in and out); params->resv must be 0. */
+int ringd_ring_new_params(struct ringd *rd, struct ringd_ring **ret, unsigned int entries, struct ringd_params *params);
+/* Free the ring; in-flight requests are dropped without a CQE. NULL is fine. */
+void ringd_ring_free(struct ringd_ring *ring);
+unsigned int ringd_ring_features(const struct ringd_ring *ring);	/* RINGD_FEAT_* */
+unsigned int ringd_ring_flags(const struct ringd_ring *ring);		/* RINGD_SETUP_* */
+const char *ringd_ring_strerror(const struct ringd_ring *ring);
+/*
+ * A descriptor for poll/epoll: readable when CQEs are there, or have been; hang-up when the ring is dead. Before
+ * going to sleep on it reap until ringd_peek_cqe() says -EAGAIN or ringd_cq_ready() says 0: that re-arms it.
+ * Owned by the ring; do not read, write or close it.
+ */
+int ringd_ring_fd(struct ringd_ring *ring);
+
+/* --- submission --- */
+
+/* Next free SQE, or NULL when the SQ is full. The SQE is cleared; it belongs to the caller until submitted. */
+struct ringd_sqe *ringd_get_sqe(struct ringd_ring *ring);
+unsigned int ringd_sq_ready(const struct ringd_ring *ring);		/* got and not consumed by the engine */
+unsigned int ringd_sq_space_left(const struct ringd_ring *ring);
+/* Return: SQEs consumed (plain ring) or handed over (SQPOLL), 0 or more; -ECONNRESET; -EAGAIN: the tenant's
+ * in-flight budget is used up and nothing was consumed: reap and call again. */
+int ringd_submit(struct ringd_ring *ring);
+int ringd_submit_and_wait(struct ringd_ring *ring, unsigned int wait_nr);
+/* As ringd_submit_and_wait; ts is relative, NULL waits for ever. -ETIME when nothing was submitted and no CQE is there. *cqe: the first CQE or NULL. */
+int ringd_submit_and_wait_timeout(struct ringd_ring *ring, struct ringd_cqe **cqe, unsigned int wait_nr, const struct timespec *ts);
+
+/* --- completion --- */
+
+int ringd_peek_cqe(struct ringd_ring *ring, struct ringd_cqe **cqe);	/* 0, -EAGAIN, -ECONNRESET */
+int ringd_wait_cqe(struct ringd_ring *ring, struct ringd_cqe **cqe);	/* 0, -EINTR, -ECONNRESET */
+int ringd_wait_cqe_nr(struct ringd_ring *ring, struct ringd_cqe **cqe, unsigned int nr);
+int ringd_wait_cqe_timeout(struct ringd_ring *ring, struct ringd_cqe **cqe, const struct timespec *ts); /* also -ETIME */
+unsigned int ringd_peek_batch_cqe(struct ringd_ring *ring, struct ringd_cqe **cqes, unsigned int count);
+unsigned int ringd_cq_ready(struct ringd_ring *ring);
+bool ringd_cq_has_overflow(const struct ringd_ring *ring);
+void ringd_cq_advance(struct ringd_ring *ring, unsigned int nr);
+void ringd_cqe_seen(struct ringd_ring *ring, const struct ringd_cqe *cqe);
+/* i-th unseen CQE; i < ringd_cq_ready(). */
+struct ringd_cqe *ringd_cqe_at(struct ringd_ring *ring, unsigned int i);
+/* Walk the CQEs that are there now; then ringd_cq_advance() by the number seen. */
+#define ringd_for_each_cqe(ring, i, n, cqe) \
+	for ((i) = 0, (n) = ringd_cq_ready(ring); (i) < (n) && ((cqe) = ringd_cqe_at(ring, i)); (i)++)
+
+static inline void ringd_sqe_set_data64(struct ringd_sqe *sqe, uint64_t data) { sqe->user_data = data; }
+static inline void ringd_sqe_set_data(struct ringd_sqe *sqe, void *data) { sqe->user_data = (uint64_t)(uintptr_t)data; }
+static inline uint64_t ringd_cqe_get_data64(const struct ringd_cqe *cqe) { return cqe->user_data; }
+static inline void *ringd_cqe_get_data(const struct ringd_cqe *cqe) { return (void *)(uintptr_t)cqe->user_data; }
+static inline void ringd_sqe_set_flags(struct ringd_sqe *sqe, unsigned int flags) { sqe->flags = (uint8_t)flags; }
+
+/* --- prep helpers: fill an SQE of this ring; flags and user_data may be set before or after ---
+ * fd: a slot of the ring's file table (set RINGD_SQE_FIXED_FILE); the service knows no descriptor numbers.
+ * Data buffers must lie in an arena. Paths, iovec arrays and open_how are copied at the call: the caller's may go.
+ * The path helpers take AT_FDCWD or, with an absolute path, any dirfd. */
+void ringd_prep_nop(struct ringd_sqe *sqe);
+void ringd_prep_read(struct ringd_sqe *sqe, int fd, void *buf, unsigned int nbytes, uint64_t offset);
+void ringd_prep_write(struct ringd_sqe *sqe, int fd, const void *buf, unsigned int nbytes, uint64_t offset);
+void ringd_prep_read_fixed(struct ringd_sqe *sqe, int fd, void *buf, unsigned int nbytes, uint64_t offset, int buf_index);
+void ringd_prep_write_fixed(struct ringd_sqe *sqe, int fd, const void *buf, unsigned int nbytes, uint64_t offset, int buf_index);
+/* nr_vecs > 1024 is passed on and answered -EINVAL by the engine. */
+void ringd_prep_readv(struct ringd_ring *ring, struct ringd_sqe *sqe, int fd, const struct iovec *iov, unsigned int nr_vecs, uint64_t offset, int rwf);
+void ringd_prep_writev(struct ringd_ring *ring, struct ringd_sqe *sqe, int fd, const struct iovec *iov, unsigned int nr_vecs, uint64_t offset, int rwf);
+/* ..._direct: into slot file_index, or RINGD_FILE_INDEX_ALLOC. Without it the service answers -EOPNOTSUPP. */
+void ringd_prep_openat(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, int flags, mode_t mode);
+void ringd_prep_openat_direct(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, int flags, mode_t mode, unsigned int file_index);
+void ringd_prep_openat2(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, const struct open_how *how);
+void ringd_prep_openat2_direct(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, const struct open_how *how, unsigned int file_index);
+void ringd_prep_close(struct ringd_sqe *sqe, int fd);
+void ringd_prep_close_direct(struct ringd_sqe *sqe, unsigned int file_index);
+/* statxbuf lies in an arena. AT_EMPTY_PATH with "" needs a descriptor and is answered -EBADF by the service. */
+void ringd_prep_statx(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, int flags, unsigned int mask, struct statx *statxbuf);
+void ringd_prep_fsync(struct ringd_sqe *sqe, int fd, unsigned int fsync_flags);
+void ringd_prep_sync_file_range(struct ringd_sqe *sqe, int fd, unsigned int len, uint64_t offset, int flags);
+void ringd_prep_fallocate(struct ringd_sqe *sqe, int fd, int mode, uint64_t offset, uint64_t len);
+void ringd_prep_ftruncate(struct ringd_sqe *sqe, int fd, int64_t len);
+
+/* --- registered resources: as the register calls of io_uring_register(2), errnos included --- */
+
+int ringd_register_files(struct ringd_ring *ring, const int *fds, unsigned int nr);	/* -1: hole */
+int ringd_register_files_tags(struct ringd_ring *ring, const int *fds, const uint64_t *tags, unsigned int nr);
+int ringd_register_files_sparse(struct ringd_ring *ring, unsigned int nr);
+int ringd_register_files_update(struct ringd_ring *ring, unsigned int off, const int *fds, unsigned int nr); /* -1 remove, -2 skip; returns how many were done */
+int ringd_register_files_update_tag(struct ringd_ring *ring, unsigned int off, const int *fds, const uint64_t *tags, unsigned int nr);
+int ringd_unregister_files(struct ringd_ring *ring);
+int ringd_register_file_alloc_range(struct ringd_ring *ring, unsigned int off, unsigned int len);
+int ringd_register_buffers(struct ringd_ring *ring, const struct iovec *iov, unsigned int nr);
+int ringd_register_buffers_tags(struct ringd_ring *ring, const struct iovec *iov, const uint64_t *tags, unsigned int nr);
+int ringd_register_buffers_sparse(struct ringd_ring *ring, unsigned int nr);
+int ringd_register_buffers_update_tag(struct ringd_ring *ring, unsigned int off, const struct iovec *iov, const uint64_t *tags, unsigned int nr);
+int ringd_unregister_buffers(struct ringd_ring *ring);
+/* probe: room for 256 ops (16 + 8 * 256 bytes), all zero. */
+int ringd_register_probe(struct ringd_ring *ring, struct ringd_probe *probe, unsigned int nr);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

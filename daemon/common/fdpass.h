@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One SOCK_SEQPACKET packet with descriptors. */
+#ifndef RD_FDPASS_H
+#define RD_FDPASS_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Never blocks, never raises SIGPIPE. 0 or -errno (-EAGAIN: the peer does not read). Descriptors stay the caller's. */
+int rd_send_fds(int sock, const void *buf, size_t len, const int *fds, size_t n_fds);
+/*
+ * Length of the packet, 0 at end of file, or -errno (-EAGAIN: nothing there). *n_fds: in: room in fds, out: how many
+ * came; they are close-on-exec and the caller's. A packet that was cut (data longer than len, more descriptors than
+ * room, MSG_CTRUNC) or that carries other control messages is -EPROTO; every descriptor of it is closed again.
+ */
+ssize_t rd_recv_fds(int sock, void *buf, size_t len, int *fds, size_t *n_fds);
+
+#endif

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Control messages and ringd's own part of the shared ring memory.
+ *
+ * Control runs over one SOCK_SEQPACKET connection per client. A packet is a struct ringd_msg followed by the
+ * payload of its type; msg.size counts all of it and must equal the packet's length. The client has at most one
+ * request outstanding; the answer repeats its seq. Integers are in host order, nothing is aligned to more than 8.
+ * Layout: ringd-protocol(7).
+ */
+#ifndef RINGD_WIRE_H
+#define RINGD_WIRE_H
+
+#include <stdint.h>
+
+#include "abi.h"
+
+#define RINGD_WIRE_MAGIC	0x44474e52u	/* "RNGD" read as little endian */
+#define RINGD_WIRE_VERSION	1
+#define RINGD_MSG_MAX		65536		/* bytes in one packet, header included */
+#define RINGD_MSG_FDS		253		/* descriptors in one packet: the kernel's own limit */
+#define RINGD_TEXT_MAX		128		/* bytes of a reason, terminating zero included */
+#define RINGD_SYSTEM_SOCKET	"/run/ringd/ringd.sock"
+#define RINGD_SOCKET_NAME	"ringd.sock"	/* in $XDG_RUNTIME_DIR/ringd/ or --runtime-dir */
+
+/* ringd_msg.type. Client to manager: HELLO only. Everything after it goes to the engine. */
+#define RINGD_MSG_HELLO		1	/* ringd_hello -> ringd_welcome */
+#define RINGD_MSG_RING_CREATE	2	/* ringd_ring_create -> ringd_ring_created + fds {ring, doorbell, wake} */
+#define RINGD_MSG_RING_FREE	3	/* ringd_ring_ref -> */
+#define RINGD_MSG_ARENA_CREATE	4	/* ringd_arena_create -> ringd_arena_created + fd {arena} */
+#define RINGD_MSG_ARENA_FREE	5	/* ringd_arena_ref -> */
+#define RINGD_MSG_REGISTER	6	/* ringd_register + data (+ fds) -> ringd_registered + data */
+#define RINGD_MSG_SET_CWD	7	/* + fd {O_PATH directory} -> : base of relative paths from now on */
+#define RINGD_MSG_STATUS	8	/* (kind STATUS, answered by the manager) -> ringd_status, repeated */
+
+/* ringd_msg.flags */
+#define RINGD_MSG_F_MORE	0x1	/* the request goes on in the next packet; answered only at its end */
+
+struct ringd_msg {
+	uint32_t size;		/* bytes of the packet */
+	uint16_t type;		/* RINGD_MSG_*; an answer has its request's */
+	uint16_t flags;		/* RINGD_MSG_F_*; unknown bits end the connection */
+	uint32_t seq;		/* chosen by the client, repeated in the answer */
+	int32_t res;		/* answers: 0 or more, or a negative errno; requests: 0 */
+};
+
+/* What a failed request is answered with, whatever its type: msg.res < 0 and the reason in words. */
+struct ringd_error {
+	struct ringd_msg msg;
+	char text[RINGD_TEXT_MAX];	/* names the limit or policy; ends with a zero */
+};
+
+#define RINGD_HELLO_CLIENT	1	/* wants an engine */
+#define RINGD_HELLO_STATUS	2	/* wants RINGD_MSG_STATUS, stays with the manager */
+
+struct ringd_hello {
+	struct ringd_msg msg;
+	uint32_t magic;		/* RINGD_WIRE_MAGIC */
+	uint16_t version_min;	/* lowest and highest RINGD_WIRE_VERSION the client speaks */
+	uint16_t version_max;
+	uint32_t kind;		/* RINGD_HELLO_* */
+	uint32_t resv[5];	/* 0 */
+};
+
+struct ringd_welcome {
+	struct ringd_msg msg;
+	uint16_t version;	/* the one that is spoken from here on */
+	uint16_t resv;
+	uint32_t features;	/* RINGD_FEAT_* every ring of this engine has */
+	uint32_t engine_pid;	/* in the manager's pid namespace; for messages to humans */
+	uint32_t spin_us;	/* how long the engine looks at a ring before it asks for the doorbell */
+	uint64_t limits[16];	/* RINGD_LIMIT_*: the tenant's budget */
+};
+
+/* ringd_welcome.limits, ringd_status.used/limit. Budgets of the tenant, all its clients together. */
+#define RINGD_LIMIT_RINGS	0
+#define RINGD_LIMIT_ENTRIES	1	/* SQ + CQ entries of all rings */
+#define RINGD_LIMIT_BYTES	2	/* arenas, ring and scratch memory, in bytes */
+#define RINGD_LIMIT_FILES	3	/* open files held in slots and by requests */
+#define RINGD_LIMIT_INFLIGHT	4	/* requests accepted and not completed, completions held back included */
+#define RINGD_LIMIT_WORKERS	5	/* worker threads */
+#define RINGD_LIMIT_CLIENTS	6	/* connections */
+#define RINGD_LIMIT_OBJECTS	7	/* table slots, staged bytes / 64 and other small things */
+#define RINGD_LIMIT_MAX		8
+
+struct ringd_ring_create {
+	struct ringd_msg msg;
+	struct ringd_params params;
+	uint64_t scratch_base;	/* client address at which it will map the scratch area; page aligned, not 0 */
+};
+
+struct ringd_ring_created {
+	struct ringd_msg msg;
+	struct ringd_params params;	/* as io_uring_setup writes it back; all offsets from the start of the rings region */
+	uint32_t ring_id;
+	uint32_t hot_off;		/* offset of struct ringd_hot in the rings region */
+	uint64_t rings_size;		/* bytes to map at file offset RINGD_OFF_SQ_RING */
+	uint64_t sqes_size;		/* bytes to map at file offset RINGD_OFF_SQES */
+	uint64_t scratch_size;		/* bytes to map at file offset RINGD_OFF_SCRATCH, to scratch_base */
+};
+
+#define RINGD_OFF_SCRATCH	0x200000000ull		/* above every offset io_uring knows */
+#define RINGD_SCRATCH_PER_SQE	16384u			/* 1024 iovecs; the area has room for entries + 1 of them */
+
+struct ringd_ring_ref {
+	struct ringd_msg msg;
+	uint32_t ring_id;
+	uint32_t resv;		/* 0 */
+};
+
+#define RINGD_ARENA_HUGE	0x1	/* 2 MiB pages, populated at creation; -ENOMEM when there are none */
+
+struct ringd_arena_create {
+	struct ringd_msg msg;
+	uint64_t size;		/* bytes; page multiple (2 MiB multiple with HUGE), > 0 */
+	uint64_t base;		/* client address at which it will map the arena; page aligned, not 0 */
+	uint32_t flags;		/* RINGD_ARENA_* */
+	uint32_t resv;		/* 0 */
+};
+
+struct ringd_arena_created {
+	struct ringd_msg msg;
+	uint32_t arena_id;
+	uint32_t resv;
+	uint64_t size;
+};
+
+struct ringd_arena_ref {
+	struct ringd_msg msg;
+	uint32_t arena_id;
+	uint32_t resv;		/* 0 */
+};
+
+/*
+ * One io_uring_register call. data holds the structure of the opcode as abi.h defines it, its pointer members 0,
+ * and behind it the arrays they would point to, in this order:
+ *   REGISTER_FILES           s32[nr]
+ *   REGISTER_FILES2          rsrc_register, s32[nr] unless SPARSE, u64 tags[nr] if has_tags
+ *   REGISTER_FILES_UPDATE    files_update, s32[nr]
+ *   REGISTER_FILES_UPDATE2   rsrc_update2, s32[nr], u64 tags[nr] if has_tags
+ *   REGISTER_BUFFERS         iovec {u64 base, u64 len}[nr]
+ *   REGISTER_BUFFERS2        rsrc_register, iovec[nr] unless SPARSE, tags as above
+ *   REGISTER_BUFFERS_UPDATE  rsrc_update2, iovec[nr], tags as above
+ *   REGISTER_FILE_ALLOC_RANGE  file_index_range
+ *   REGISTER_PROBE           nothing; the answer's data is probe_op[nr]-terminated struct probe
+ *   UNREGISTER_*             nothing
+ * In a file array -1 is a hole and -2 skips (update); any value >= 0 means "the next descriptor of this request",
+ * which travel in order by SCM_RIGHTS. Data longer than one packet is sent in several with RINGD_MSG_F_MORE set on
+ * all but the last; each repeats struct ringd_register and adds data and descriptors.
+ */
+struct ringd_register {
+	struct ringd_msg msg;
+	uint32_t ring_id;
+	uint32_t opcode;	/* RINGD_REGISTER_* */
+	uint32_t nr;		/* nr_args of io_uring_register, or for *2/UPDATE the structure's nr */
+	uint32_t has_tags;	/* 0 or 1 */
+};
+
+struct ringd_registered {
+	struct ringd_msg msg;	/* res as io_uring_register returns it; opcode-specific data follows */
+};
+
+/*
+ * The words of a ring that io_uring keeps in one 64-byte header, and those that it does not have, one writer per
+ * pair of cache lines (adjacent-line prefetchers fetch pairs). Offsets of the io_uring ones are told by sq_off and
+ * cq_off. "C": written by the client only; "E": by the engine only, which never reads them back.
+ */
+struct ringd_hot {
+	/* C, read by the engine at every look at the ring */
+	uint32_t sq_tail;		/* io_uring's; release after the SQEs below it */
+	uint32_t enter_seq;		/* +1 per enter; release (a full barrier follows) after the three words around it */
+	uint32_t enter_to_submit;	/* as io_uring_enter's; read when enter_seq has moved */
+	uint32_t enter_flags;		/* RINGD_ENTER_GETEVENTS: flush held-back CQEs. Other bits: ignored */
+	uint32_t pad0[28];
+	/* C, read by the engine only when its idea of the CQ is full */
+	uint32_t cq_head;
+	uint32_t cq_flags;		/* RINGD_CQ_* */
+	uint32_t pad1[30];
+	/* C, read by the engine after each publication (full barrier between) */
+	uint64_t wait;			/* RINGD_WAIT_*; 0: nobody sleeps */
+	uint32_t pad2[30];
+	/* E, polled by the client */
+	uint32_t cq_tail;		/* release after the CQEs below it */
+	uint32_t sq_head;		/* release after the SQEs were copied; plain ring: after their CQEs are published too */
+	uint32_t enter_done;		/* last enter_seq that was served; release after all effects of it */
+	int32_t enter_res;		/* its result: SQEs consumed or a negative errno */
+	uint32_t pad3[28];
+	/* E, rarely written */
+	uint32_t sq_flags;		/* RINGD_SQ_*; NEED_WAKEUP also on plain rings: ring the doorbell */
+	uint32_t sq_dropped;
+	uint32_t cq_overflow;
+	uint32_t state;			/* RINGD_STATE_* */
+	uint32_t reason;		/* RINGD_REASON_* once state is DEAD */
+	uint32_t pad4[27];
+};
+
+/*
+ * The wait word: high 32 bits a sequence whose low 2 bits are the kind, low 32 bits the target index. The engine
+ * sends one byte to the wake socket when the target is reached, once per sequence value.
+ */
+#define RINGD_WAIT_KIND_CQ	0u	/* until (int32_t)(cq_tail - target) >= 0, or CQEs are held back */
+#define RINGD_WAIT_KIND_ENTER	1u	/* until enter_done == target */
+#define RINGD_WAIT_KIND_SQ	2u	/* until (int32_t)(sq_head - target) >= 0 */
+#define RINGD_WAIT_KIND_MASK	3u
+#define RINGD_WAIT_SEQ_STEP	4u	/* sequences: kind + multiples of this, never 0 in the high word while armed */
+#define RINGD_WAIT(seq, target)	((uint64_t)(seq) << 32 | (uint32_t)(target))
+
+#define RINGD_STATE_OPEN	0u
+#define RINGD_STATE_DEAD	1u	/* nothing is served any more; the wake socket is closed too */
+
+/* Why the engine ended a ring; the last one is not the client's fault. */
+#define RINGD_REASON_NONE	0u
+#define RINGD_REASON_SQ_TAIL	1u	/* sq_tail - sq_head > sq_entries */
+#define RINGD_REASON_CQ_HEAD	2u	/* cq_head beyond cq_tail, or more than cq_entries behind it */
+#define RINGD_REASON_FREED	3u	/* RING_FREE or the connection was closed */
+#define RINGD_REASON_SHUTDOWN	4u	/* the engine ends */
+
+/* Answer of the manager to STATUS: one packet per engine the asker may see, then one with engine_pid 0. */
+#define RINGD_STATUS_OPS	65
+#define RINGD_LATENCY_BUCKETS	40	/* bucket i counts durations in [2^i, 2^(i+1)) ns */
+struct ringd_status {
+	struct ringd_msg msg;
+	uint32_t engine_pid;
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t restarts;		/* times the manager had to start this tenant's engine again */
+	uint64_t uptime_ms;
+	uint64_t used[16];		/* RINGD_LIMIT_* */
+	uint64_t limit[16];
+	uint64_t submitted;		/* SQEs accepted since the engine started */
+	uint64_t completed;		/* requests finished; submitted - completed are in flight */
+	uint64_t punted;		/* went to a worker */
+	uint64_t polled;		/* waited for readiness */
+	uint64_t uring;			/* went through the kernel ring */
+	uint64_t rings_killed;		/* rings ended for a protocol error */
+	char backend[16];		/* "sync" or "uring" */
+	uint64_t ops[RINGD_STATUS_OPS];	/* completed per opcode */
+	/* sampled (one of 64 requests of a ring): from fetch to completion */
+	uint32_t latency[RINGD_STATUS_OPS][RINGD_LATENCY_BUCKETS];
+};
+
+#endif
