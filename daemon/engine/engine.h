@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What all rings of one engine share: configuration, budget, statistics, the reactor and its helpers. */
+#ifndef RD_ENGINE_H
+#define RD_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/wire.h"
+#include "rsrc/charge.h"
+
+struct rd_reactor;
+struct rd_workers;
+struct rd_uring;
+
+#define RD_BACKEND_AUTO		0	/* uring where the kernel gives us one, else sync */
+#define RD_BACKEND_SYNC		1
+#define RD_BACKEND_URING	2	/* fail to start without it */
+
+struct rd_engine_config {
+	uint64_t limits[RINGD_LIMIT_MAX];	/* RINGD_LIMIT_*; rd_engine_config_default() */
+	unsigned int backend;			/* RD_BACKEND_* */
+	unsigned int spin_us;			/* look this long at quiet rings before sleeping */
+	unsigned int sq_idle_max_ms;		/* an SQPOLL ring's sq_thread_idle counts up to this */
+};
+
+void rd_engine_config_default(struct rd_engine_config *cfg);
+
+/* Written by the reactor thread only. */
+struct rd_stats {
+	uint64_t submitted;	/* requests accepted */
+	uint64_t completed;	/* requests finished, whether a CQE was owed or not */
+	uint64_t punted, polled, uring;
+	uint64_t rings_killed;
+	uint64_t ops[RINGD_STATUS_OPS];
+	uint32_t latency[RINGD_STATUS_OPS][RINGD_LATENCY_BUCKETS];
+};
+
+struct rd_engine {
+	struct rd_engine_config cfg;
+	struct rd_user user;
+	struct rd_stats stats;
+	struct rd_reactor *reactor;
+	struct rd_workers *workers;
+	struct rd_uring *uring;		/* NULL: back end sync */
+};
+
+/* 0 or -errno. The reactor is made, not run. */
+int rd_engine_init(struct rd_engine *engine, const struct rd_engine_config *cfg);
+/* All rings are gone. Waits for running workers at most grace_ms; what does not come back is abandoned with them. */
+void rd_engine_deinit(struct rd_engine *engine, unsigned int grace_ms);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A thread's loop: looks at its active pollers (rings), takes work back from workers, reaps the back end, runs libevent,
+ * and goes to sleep when nothing happened for the spin time. Driven by one thread at a time.
+ */
+#ifndef RD_REACTOR_H
+#define RD_REACTOR_H
+
+#include <event2/event.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/common/list.h"
+#include "work.h"
+
+struct rd_uring;
+
+/* Something to be looked at as long as it is busy: a ring. */
+struct rd_poller {
+	struct rd_link link;		/* reactor->active while awake */
+	bool awake;
+	uint64_t spin_ns;		/* stay awake this long after the last work */
+	uint64_t last_ns;		/* when it last had work, as coarse as the reactor's clock */
+	/* Do a bounded amount of work; how much was done, 0: nothing there. */
+	unsigned int (*look)(struct rd_poller *p);
+	/* Ask for the doorbell. A full barrier and pending() follow. */
+	void (*doze)(struct rd_poller *p);
+	/* Something came before the other side could see doze(). */
+	bool (*pending)(struct rd_poller *p);
+	/* No doorbell needed from now on. */
+	void (*wake)(struct rd_poller *p);
+};
+
+struct rd_reactor {
+	struct event_base *base;
+	struct rd_link active;		/* pollers that are awake */
+	struct rd_uring *uring;		/* may be NULL */
+	_Atomic(struct rd_work *) returned;	/* newest first; any thread pushes, the reactor takes all */
+	_Atomic uint32_t sleeping;	/* 1: a push must write to efd */
+	int efd;
+	struct event *efd_event;
+	uint64_t now_ns;		/* read at most every few microseconds */
+	uint64_t spin_ns;
+	bool stop;
+};
+
+int rd_reactor_new(struct rd_reactor **ret, unsigned int spin_us);
+struct rd_reactor *rd_reactor_free(struct rd_reactor *r);
+/* Runs until rd_reactor_stop(), called from one of its callbacks. */
+void rd_reactor_run(struct rd_reactor *r);
+void rd_reactor_stop(struct rd_reactor *r);
+/* One turn without sleeping, for hosts that drive it themselves and for tests. Returns how much was done. */
+unsigned int rd_reactor_turn(struct rd_reactor *r);
+/* Any thread: hand work back; done() will run on the reactor. */
+void rd_reactor_return(struct rd_reactor *r, struct rd_work *work);
+/* Reactor thread: the poller has (or may have) work; undo doze(). Already awake: nothing. */
+void rd_poller_wake(struct rd_reactor *r, struct rd_poller *p);
+/* Reactor thread: do not look at it any more. */
+void rd_poller_remove(struct rd_poller *p);
+
+#endif

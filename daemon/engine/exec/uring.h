@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The uring back end: one kernel ring of the reactor's own for reads and writes that would block an inline attempt, or
+ * that are cheaper in a batch. Restricted (REGISTER_RESTRICTIONS) to the opcodes below plus ASYNC_CANCEL. Reactor thread only.
+ */
+#ifndef RD_URING_H
+#define RD_URING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "daemon/common/list.h"
+
+struct rd_reactor;
+struct rd_uring;
+
+struct rd_uring_io {
+	struct rd_link link;		/* backlog when the kernel ring is full */
+	void (*done)(struct rd_uring_io *io, int32_t res);	/* reactor thread */
+	int fd;
+	bool write;
+	uint16_t ioprio;
+	uint32_t rwf;			/* RWF_* */
+	uint64_t off;			/* -1: file position */
+	const struct iovec *iov;	/* stays valid until done() */
+	uint32_t nr;
+};
+
+/* -EPERM, -ENOSYS, ...: this machine gives us no kernel ring. */
+int rd_uring_new(struct rd_uring **ret, struct rd_reactor *reactor);
+void rd_uring_free(struct rd_uring *u);		/* nothing is in flight; NULL is fine */
+/* Never fails: waits in the backlog when the kernel ring is full. Submitted by the next rd_uring_flush(). */
+void rd_uring_queue(struct rd_uring *u, struct rd_uring_io *io);
+/* Submit what was queued and reap; done() is called from here. Returns how many completed. Cheap when nothing is in flight. */
+unsigned int rd_uring_flush(struct rd_uring *u);
+/* Ask the kernel to cancel; done() comes in any case. */
+void rd_uring_cancel(struct rd_uring *u, struct rd_uring_io *io);
+unsigned int rd_uring_inflight(const struct rd_uring *u);
+
+#endif

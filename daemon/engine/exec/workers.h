@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The worker pool (io-wq): threads for whatever may sleep. Two classes: bounded (regular files, block devices, file
+ * system calls) and unbounded (everything else); work with the same hash runs one at a time in the order it was queued.
+ * Threads are started on demand, go after some idle seconds, and are charged (WORKERS) to the tenant.
+ */
+#ifndef RD_WORKERS_H
+#define RD_WORKERS_H
+
+#include <stdbool.h>
+
+#include "work.h"
+
+struct rd_reactor;
+struct rd_user;
+struct rd_workers;
+
+/* max_bounded: at least 1. unbounded work may use what is left of the tenant's WORKERS budget. 0 or -errno. */
+int rd_workers_new(struct rd_workers **ret, struct rd_reactor *reactor, struct rd_user *user, unsigned int max_bounded);
+/* Waits up to grace_ms for running work; queued work is handed to done() of nobody. NULL is fine. Returns true when every
+ * thread has ended and the memory was freed; false: some are stuck in the kernel and everything they use was left alone. */
+bool rd_workers_free(struct rd_workers *w, unsigned int grace_ms);
+/* Reactor thread. work->run/done/hash/unbounded are set, state is IDLE. Never fails: when no thread can be started the
+ * work waits for one (at least one thread of each class always can: it is kept in reserve). */
+void rd_workers_queue(struct rd_workers *w, struct rd_work *work);
+/* Reactor thread. True: it had not started, done() will not be called. False: it runs or has run, done() will come. */
+bool rd_workers_cancel(struct rd_workers *w, struct rd_work *work);
+unsigned int rd_workers_running(const struct rd_workers *w);	/* threads alive now */
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The seam between the engine and where it lives. A host gives a ring five things: client memory, files, new
+ * descriptors for the client, wake-ups, identity. Nothing above this header knows a socket, a pid or an arena.
+ * All calls are made on the thread that drives the reactor, unless said otherwise.
+ */
+#ifndef RD_HOST_H
+#define RD_HOST_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct rd_file;
+struct rd_host;
+struct rd_ring;
+
+/* Client memory that a request or a registered buffer still needs. Counted on the owner thread only. */
+struct rd_mem {
+	uint32_t refs;
+	void (*release)(struct rd_mem *mem);	/* last reference gone */
+};
+
+static inline struct rd_mem *rd_mem_get(struct rd_mem *mem)
+{
+	if (mem)
+		mem->refs++;
+	return mem;
+}
+
+static inline struct rd_mem *rd_mem_put(struct rd_mem *mem)
+{
+	if (mem && --mem->refs == 0)
+		mem->release(mem);
+	return NULL;
+}
+
+struct rd_host_ops {
+	/*
+	 * Where [addr, addr + len) of the client's data memory is in ours, or NULL when any byte of it is not. len
+	 * is not 0. *owner (may come back NULL: lives as long as the host) must be held with rd_mem_get() by whoever
+	 * uses the pointer after the current visit.
+	 */
+	void *(*map)(struct rd_host *host, uint64_t addr, uint64_t len, struct rd_mem **owner);
+	/* Copy small inputs (iovecs, open_how) in, each byte read once. 0 or -EFAULT. */
+	int (*copy_in)(struct rd_host *host, void *dst, uint64_t addr, size_t len);
+	/* Copy a string of less than size bytes in. Its length, -EFAULT, or -ENAMETOOLONG. dst is terminated on success. */
+	ssize_t (*copy_str)(struct rd_host *host, char *dst, uint64_t addr, size_t size);
+	/* What an fd number of the client means: a new reference, or -EBADF. */
+	int (*file)(struct rd_host *host, int fd, struct rd_file **ret);
+	/* Descriptor to resolve relative paths of dirfd against: >= 0, AT_FDCWD, or -EBADF, -EPERM. Stays the host's and
+	 * open until the request that asked is finished. */
+	int (*dirfd)(struct rd_host *host, int dirfd, struct rd_mem **owner);
+	/* Give the client a descriptor; takes fd over in every case. Its number there, or -EOPNOTSUPP. */
+	int (*install)(struct rd_host *host, int fd);
+	/* Close one of the client's descriptors. 0, -EBADF. */
+	int (*close)(struct rd_host *host, int fd);
+	/* The wait word of this ring asks for a wake-up and its target is reached. Never blocks. */
+	void (*wake)(struct rd_host *host, struct rd_ring *ring);
+	/* The ring was ended (RINGD_REASON_*): tell the client. The ring still exists. */
+	void (*ring_dead)(struct rd_host *host, struct rd_ring *ring, uint32_t reason);
+	/* The last request of a ended ring is gone; ring was freed, its memory may be unmapped now. */
+	void (*ring_gone)(struct rd_host *host, struct rd_ring *ring);
+};
+
+struct rd_host {
+	const struct rd_host_ops *ops;
+};
+
+#endif

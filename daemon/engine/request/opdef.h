@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One row per opcode: all there is to know about it. */
+#ifndef RD_OPDEF_H
+#define RD_OPDEF_H
+
+#include "request.h"
+
+struct rd_op {
+	const char *name;
+	/* Validate and take everything from the SQE copy; reads what it points to (SUBMIT_STABLE). 0 or -errno. NULL: opcode not served. */
+	int (*prep)(struct rd_req *req, const struct ringd_sqe *sqe);
+	/* Try without sleeping. RD_DONE, RD_PUNT, RD_POLL_*, RD_IO. NULL: always on a worker. */
+	int (*issue)(struct rd_req *req, unsigned int issue_flags);
+	/* On a worker thread: may sleep; uses req's op data, req->file->fd; sets req->res. */
+	void (*work)(struct rd_req *req);
+	/* Reactor thread, after work(): what must not happen on a worker (install into a slot). Optional. */
+	void (*finish)(struct rd_req *req);
+	/* Free what prep allocated. Optional. */
+	void (*cleanup)(struct rd_req *req);
+	bool needs_file;	/* req->file is looked up before issue; -EBADF */
+	bool ioprio;		/* sqe->ioprio may be set */
+	bool buffer_select;	/* IOSQE_BUFFER_SELECT is meant for it */
+	bool hashed;		/* serialised per regular inode on workers */
+	bool unbounded;		/* unbounded worker when the file is not regular */
+};
+
+extern const struct rd_op rd_ops[RINGD_OP_LAST];
+
+/* Is the opcode served? (PROBE) */
+static inline bool rd_op_known(uint8_t opcode)
+{
+	return opcode < RINGD_OP_LAST && rd_ops[opcode].prep;
+}
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Sizes and offsets of a ring's shared memory, and the checks of io_uring_setup that decide them. */
+#ifndef RD_LAYOUT_H
+#define RD_LAYOUT_H
+
+#include <stdint.h>
+
+#include "proto/wire.h"
+
+/* Setup flags that are served; any other is -EINVAL. */
+#define RD_SETUP_SERVED	(RINGD_SETUP_SQPOLL | RINGD_SETUP_CQSIZE | RINGD_SETUP_CLAMP | RINGD_SETUP_SUBMIT_ALL | \
+			 RINGD_SETUP_NO_SQARRAY)
+/* Promises of spec'd feature bits that hold here. */
+#define RD_FEATURES	(RINGD_FEAT_SINGLE_MMAP | RINGD_FEAT_NODROP | RINGD_FEAT_SUBMIT_STABLE | RINGD_FEAT_RW_CUR_POS | \
+			 RINGD_FEAT_CUR_PERSONALITY | RINGD_FEAT_FAST_POLL | RINGD_FEAT_EXT_ARG | RINGD_FEAT_NATIVE_WORKERS | \
+			 RINGD_FEAT_RSRC_TAGS | RINGD_FEAT_CQE_SKIP)
+
+struct rd_layout {
+	uint32_t sq_entries, cq_entries;
+	uint32_t hot_off;		/* struct ringd_hot, in the rings region */
+	uint32_t array_off;		/* SQ array; 0 with NO_SQARRAY */
+	uint64_t rings_size, sqes_size, scratch_size;	/* page multiples */
+};
+
+/*
+ * entries is params->sq_entries as the client wrote it. Checks params in the order of the spec, fills layout and writes the
+ * rounded sizes, features and offsets back into params. 0, -EINVAL, -EOVERFLOW; params is untouched on failure.
+ */
+int rd_layout_compute(struct rd_layout *layout, struct ringd_params *params);
+/* Write the constants (masks, sizes) into fresh zero memory. */
+void rd_layout_init(const struct rd_layout *layout, void *rings, uint32_t setup_flags);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A ring: the shared memory around a struct rd_ctx. The engine keeps its own copy of the geometry and of every index it
+ * writes and never reads those back; everything the client writes is loaded once per use.
+ *
+ * Life: OPEN -> (rd_ring_kill) dying: no more SQEs, nothing posted, what can be cancelled is -> when the last request has
+ * come back: freed, host->ring_gone().
+ */
+#ifndef RD_RING_H
+#define RD_RING_H
+
+#include "../request/request.h"
+#include "../exec/reactor.h"
+#include "layout.h"
+
+struct rd_ring {
+	struct rd_ctx ctx;
+	struct rd_poller poller;
+
+	/* geometry and shared memory, constant */
+	struct ringd_hot *hot;
+	struct ringd_sqe *sqes;
+	struct ringd_cqe *cqes;
+	uint32_t *sq_array;		/* NULL with NO_SQARRAY */
+	uint32_t sq_entries, cq_entries;
+	bool sqpoll;
+
+	/* our truth; hot has the echoes */
+	uint32_t sq_head;
+	uint32_t cq_tail;
+	uint32_t cq_tail_published;
+	uint32_t cq_head;		/* the client's, as last read */
+	uint32_t sq_flags, sq_dropped;
+	uint32_t enter_seen;		/* enter_seq that was served or is being served */
+	uint32_t enter_left;		/* plain ring: SQEs still to take for it */
+	uint32_t enter_taken;
+	uint32_t enter_flags;
+	uint32_t wait_signalled;	/* high word of the wait word that was answered */
+	bool entering;
+	bool dead;
+	struct rd_link overflow;	/* rd_held: completions that found no room, oldest first */
+	struct rd_charge rings, entries;
+
+	void *host_data;		/* the host's own */
+};
+
+/* Memory the host has made for a ring: size bytes each, zero-filled, mapped writable, shared with the client. */
+struct rd_ring_memory {
+	void *rings;			/* layout->rings_size */
+	void *sqes;			/* layout->sqes_size */
+};
+
+/*
+ * Start a ring over mem, whose layout was computed from the same params. The host owns mem and must keep it until
+ * ring_gone(). -EDQUOT, -ENOMEM.
+ */
+int rd_ring_new(struct rd_ring **ret, struct rd_engine *engine, struct rd_host *host, const struct ringd_params *params,
+		const struct rd_layout *layout, const struct rd_ring_memory *mem);
+/* The doorbell rang. */
+void rd_ring_doorbell(struct rd_ring *ring);
+/* End it (RINGD_REASON_*); host->ring_dead() is called at once, ring_gone() now or later. Twice is fine. Never inside the
+ * ring's own visit: there rd_ring_violation() is used. */
+void rd_ring_kill(struct rd_ring *ring, uint32_t reason);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An open file held by a slot and by the requests that run on it. Closing may sleep (FUSE, NFS, linger), so the last
+ * reference sends the descriptor to a worker; the tag is posted when close() has returned.
+ */
+#ifndef RD_FILE_H
+#define RD_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "charge.h"
+#include "node.h"
+#include "../exec/work.h"
+
+struct rd_engine;
+
+/* Learnt once, without calling a file system that may not answer (statx with AT_STATX_DONT_SYNC). */
+#define RD_FILE_REG	0x01u	/* regular file or block device: never waits by readiness */
+#define RD_FILE_BLK	0x02u	/* block device (with REG) */
+#define RD_FILE_DIR	0x04u
+#define RD_FILE_STREAM	0x08u	/* no position: pipe, socket, tty...; offsets are ignored */
+#define RD_FILE_DIRECT	0x10u	/* O_DIRECT at registration */
+#define RD_FILE_NO_NOWAIT_R 0x20u	/* RWF_NOWAIT reads were answered EOPNOTSUPP: do not try again */
+#define RD_FILE_NO_NOWAIT_W 0x40u
+#define RD_FILE_NO_POLL	0x80u	/* epoll refuses it */
+
+struct rd_file {
+	struct rd_node node;
+	int fd;
+	uint32_t flags;		/* RD_FILE_* */
+	uint64_t hash;		/* of (dev, ino) for regular files: writes on it are serialised; never 0 there, else 0 */
+	struct rd_engine *engine;
+	struct rd_charge charge;
+	struct rd_work work;	/* carries the descriptor to the worker that closes it */
+	void (*closed)(void *arg, int res);	/* see rd_file_put_notify() */
+	void *closed_arg;
+};
+
+/*
+ * Make a file with one reference out of fd. -EBADF: a kind that means the engine, not the client (signalfd, a kernel
+ * io_uring, a ring of ours), -EDQUOT: files budget, -ENOMEM. fd is taken over on success only.
+ */
+int rd_file_new(struct rd_file **ret, struct rd_engine *engine, int fd);
+static inline struct rd_file *rd_file_get(struct rd_file *file)
+{
+	file->node.refs++;
+	return file;
+}
+void rd_file_put(struct rd_file *file);
+/* As rd_file_put(); if it was the last reference closed(arg, result of close) is called on this thread when the descriptor
+ * is closed and true is returned, else false and nothing will be called. */
+bool rd_file_put_notify(struct rd_file *file, void (*closed)(void *arg, int res), void *arg);
+
+#endif
