@@ -21,7 +21,7 @@ struct rd_poller {
 	struct rd_link link;		/* reactor->active while awake */
 	bool awake;
 	uint64_t spin_ns;		/* stay awake this long after the last work */
-	uint64_t last_ns;		/* when it last had work, as coarse as the reactor's clock */
+	uint64_t quiet_since;		/* first look at the clock after its last work; 0: worked since then */
 	/* Do a bounded amount of work; how much was done, 0: nothing there. */
 	unsigned int (*look)(struct rd_poller *p);
 	/* Ask for the doorbell. A full barrier and pending() follow. */
@@ -30,18 +30,26 @@ struct rd_poller {
 	bool (*pending)(struct rd_poller *p);
 	/* No doorbell needed from now on. */
 	void (*wake)(struct rd_poller *p);
+	/* Let the other side see what was completed since the last time; see rd_poller_dirty(). */
+	void (*publish)(struct rd_poller *p);
+	struct rd_link dirty;		/* reactor->dirty while something is to be published */
 };
 
 struct rd_reactor {
 	struct event_base *base;
 	struct rd_link active;		/* pollers that are awake */
+	struct rd_link dirty;		/* pollers with something to publish at the end of this phase */
 	struct rd_uring *uring;		/* may be NULL */
 	_Atomic(struct rd_work *) returned;	/* newest first; any thread pushes, the reactor takes all */
 	_Atomic uint32_t sleeping;	/* 1: a push must write to efd */
 	int efd;
 	struct event *efd_event;
-	uint64_t now_ns;		/* read at most every few microseconds */
-	uint64_t spin_ns;
+	uint64_t now_ns;		/* coarse: as of the last time somebody had to look at the clock */
+	uint64_t spin_ns;		/* stay awake this long after the last work */
+	uint64_t quiet_since;		/* as in struct rd_poller, for the whole reactor */
+	uint64_t events_ns;		/* when libevent was last given a chance */
+	uint32_t quiet;			/* turns in a row that found nothing */
+	uint32_t turns;
 	bool stop;
 };
 
@@ -56,6 +64,19 @@ unsigned int rd_reactor_turn(struct rd_reactor *r);
 void rd_reactor_return(struct rd_reactor *r, struct rd_work *work);
 /* Reactor thread: the poller has (or may have) work; undo doze(). Already awake: nothing. */
 void rd_poller_wake(struct rd_reactor *r, struct rd_poller *p);
+/* Reactor thread: p->publish() is to be called once before the reactor does anything else that takes long. */
+static inline void rd_poller_dirty(struct rd_reactor *r, struct rd_poller *p)
+{
+	if (rd_list_empty(&p->dirty))
+		rd_list_append(&r->dirty, &p->dirty);
+}
+/* Before its first use. The callbacks are the caller's to set. */
+static inline void rd_poller_init(struct rd_poller *p)
+{
+	rd_list_init(&p->link);
+	rd_list_init(&p->dirty);
+	p->awake = false;
+}
 /* Reactor thread: do not look at it any more. */
 void rd_poller_remove(struct rd_poller *p);
 

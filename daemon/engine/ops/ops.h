@@ -15,7 +15,7 @@ int rd_rwv_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_rw_fixed_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_rw(struct rd_req *req, unsigned int issue_flags);
 void rd_rw_work(struct rd_req *req);
-void rd_rw_finish(struct rd_req *req);
+int rd_rw_io_done(struct rd_req *req, int32_t res);
 void rd_rw_cleanup(struct rd_req *req);
 
 /* openclose.c */

@@ -15,7 +15,9 @@ struct rd_op {
 	void (*work)(struct rd_req *req);
 	/* Reactor thread, after work(): what must not happen on a worker (install into a slot). Optional. */
 	void (*finish)(struct rd_req *req);
-	/* Free what prep allocated. Optional. */
+	/* Reactor thread, the kernel ring's answer to RD_IO: as issue(), req->res is to be set for RD_DONE. Needed with RD_IO. */
+	int (*io_done)(struct rd_req *req, int32_t res);
+	/* Free what prep allocated. Called once, on the reactor thread, also after prep alone. Optional. */
 	void (*cleanup)(struct rd_req *req);
 	bool needs_file;	/* req->file is looked up before issue; -EBADF */
 	bool ioprio;		/* sqe->ioprio may be set */
@@ -24,7 +26,7 @@ struct rd_op {
 	bool unbounded;		/* unbounded worker when the file is not regular */
 };
 
-extern const struct rd_op rd_ops[RINGD_OP_LAST];
+extern const struct rd_op rd_ops[RD_OP_MASK + 1];
 
 /* Is the opcode served? (PROBE) */
 static inline bool rd_op_known(uint8_t opcode)

@@ -36,7 +36,7 @@ struct rd_ctx {
 	struct rd_tag_sink tags;
 	struct rd_link pending;		/* requests that are not complete */
 	struct rd_link deferred;	/* complete, but only to be posted at the end of the visit (NOP_TW) */
-	uint32_t inflight;		/* on pending, plus completions held back */
+	uint32_t inflight;		/* on pending */
 	uint32_t setup_flags;		/* RINGD_SETUP_* */
 	bool busy;			/* this visit fetches a large batch: the kernel ring is worth it */
 	bool dying;			/* nothing is issued any more */
@@ -123,7 +123,9 @@ struct rd_req {
 	uint8_t opcode;
 	uint8_t flags;		/* RINGD_SQE_* */
 	uint8_t state;		/* RD_REQ_* */
-	bool counted;		/* takes part in ctx->inflight */
+	bool counted;		/* left the inline path: holds its references, is in ctx->pending and ctx->inflight */
+	bool file_owned;	/* file came from host->file(): ours also while inline */
+	bool prepared;		/* prep succeeded: op->cleanup applies */
 	int32_t fd;		/* of the SQE, for ops that need a file */
 	struct rd_file *file;	/* reference held while the request is not inline any more; borrowed during an inline issue */
 	struct rd_buf *buf;	/* likewise */
@@ -146,7 +148,12 @@ struct rd_req {
 	struct rd_uring_io io;
 };
 
+#define RD_SAMPLE_EVERY	64	/* power of two */
+#define RD_OP_MASK	127	/* rd_ops has this many rows + 1; those beyond RINGD_OP_LAST are empty */
+
 /* --- submit.c --- */
+/* A pending request goes where the verdict of issue() or io_done() says. */
+void rd_req_go(struct rd_req *req, int verdict);
 /* Check, prepare and issue. *prep_failed: the result is a prep error (decides whether submission goes on). */
 int rd_req_submit(struct rd_req *req, const struct ringd_sqe *sqe, bool *prep_failed);
 

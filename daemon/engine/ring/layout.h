@@ -28,6 +28,6 @@ struct rd_layout {
  */
 int rd_layout_compute(struct rd_layout *layout, struct ringd_params *params);
 /* Write the constants (masks, sizes) into fresh zero memory. */
-void rd_layout_init(const struct rd_layout *layout, void *rings, uint32_t setup_flags);
+void rd_layout_init(const struct rd_layout *layout, void *rings);
 
 #endif

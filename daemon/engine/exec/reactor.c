@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The loop. Busy: look at the active pollers, take back finished work, reap the kernel ring, and every now and then let
+ * libevent see to sockets and doorbells. Quiet: pause for about a microsecond (a peer that is about to answer is 0.1 us
+ * away), then yield between looks (a peer on this very CPU can only answer when it runs), then sleep.
+ *
+ * Going to sleep is a store-buffering race with everybody who may bring work: each says "I sleep" (NEED_WAKEUP in a ring,
+ * reactor->sleeping for workers), passes a full barrier, and looks once more. tests/model has the proof.
+ */
+#include "reactor.h"
+
+#include <sched.h>
+#include <sys/eventfd.h>
+
+#include "daemon/common/clock.h"
+#include "daemon/common/util.h"
+#include "uring.h"
+
+#define RD_PAUSES	24		/* quiet turns with a pause instruction: about 1 us */
+#define RD_CLOCK_TURNS	64		/* busy turns between looks at the clock */
+#define RD_EVENTS_NS	50000		/* libevent waits at most this long for a busy reactor */
+
+static void reactor_on_efd(evutil_socket_t fd, short what, void *arg)
+{
+	uint64_t n;
+
+	(void)what;
+	(void)arg;
+	/* the counter only wakes; the work is in r->returned */
+	if (read(fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+		return;
+}
+
+int rd_reactor_new(struct rd_reactor **ret, unsigned int spin_us)
+{
+	struct event_config *ecfg = event_config_new();
+	struct rd_reactor *r = calloc(1, sizeof(*r));
+
+	if (!r || !ecfg)
+		goto fail;
+	rd_list_init(&r->active);
+	rd_list_init(&r->dirty);
+	r->spin_ns = (uint64_t)spin_us * 1000;
+	event_config_set_flag(ecfg, EVENT_BASE_FLAG_NOLOCK);
+	r->base = event_base_new_with_config(ecfg);
+	event_config_free(ecfg);
+	ecfg = NULL;
+	r->efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (!r->base || r->efd < 0)
+		goto fail;
+	r->efd_event = event_new(r->base, r->efd, EV_READ | EV_PERSIST, reactor_on_efd, r);
+	if (!r->efd_event || event_add(r->efd_event, NULL) < 0)
+		goto fail;
+	r->now_ns = rd_now_ns();
+	*ret = r;
+	return 0;
+fail:
+	if (ecfg)
+		event_config_free(ecfg);
+	rd_reactor_free(r);
+	return -ENOMEM;
+}
+
+struct rd_reactor *rd_reactor_free(struct rd_reactor *r)
+{
+	if (!r)
+		return NULL;
+	if (r->efd_event)
+		event_free(r->efd_event);
+	if (r->base) {
+		event_base_free(r->base);
+		rd_close(r->efd);
+	}
+	free(r);
+	return NULL;
+}
+
+void rd_reactor_stop(struct rd_reactor *r)
+{
+	r->stop = true;
+	event_base_loopbreak(r->base);
+}
+
+void rd_reactor_return(struct rd_reactor *r, struct rd_work *work)
+{
+	struct rd_work *old = atomic_load_explicit(&r->returned, memory_order_relaxed);
+	uint64_t one = 1;
+
+	do
+		work->next = old;
+	while (!atomic_compare_exchange_weak_explicit(&r->returned, &old, work, memory_order_seq_cst,
+						      memory_order_relaxed));
+	/* the exchange is a full barrier; pairs with the one between sleeping = 1 and the look at returned */
+	if (atomic_load_explicit(&r->sleeping, memory_order_relaxed) && write(r->efd, &one, sizeof(one)) < 0)
+		return;		/* saturated: the reactor is certain to wake */
+}
+
+static unsigned int reactor_take_returned(struct rd_reactor *r)
+{
+	struct rd_work *work, *next, *fifo = NULL;
+	unsigned int n = 0;
+
+	if (RD_LIKELY(!atomic_load_explicit(&r->returned, memory_order_relaxed)))
+		return 0;
+	/* acquire: pairs with the push, the work's results are visible */
+	work = atomic_exchange_explicit(&r->returned, NULL, memory_order_acquire);
+	for (; work; work = next) {	/* newest first: turn it round */
+		next = work->next;
+		work->next = fifo;
+		fifo = work;
+	}
+	for (; fifo; fifo = next, n++) {
+		next = fifo->next;
+		fifo->done(fifo);
+	}
+	return n;
+}
+
+static void reactor_publish(struct rd_reactor *r)
+{
+	struct rd_link *l, *tmp;
+
+	rd_list_foreach(l, tmp, &r->dirty) {
+		struct rd_poller *p = rd_list_entry(l, struct rd_poller, dirty);
+
+		rd_list_remove(l);
+		p->publish(p);
+	}
+}
+
+static void reactor_events(struct rd_reactor *r, int flags)
+{
+	event_base_loop(r->base, flags);
+	r->now_ns = r->events_ns = rd_now_ns();
+	reactor_publish(r);
+}
+
+void rd_poller_wake(struct rd_reactor *r, struct rd_poller *p)
+{
+	if (p->awake)
+		return;
+	p->awake = true;
+	p->quiet_since = r->quiet_since = 0;
+	r->quiet = 0;
+	rd_list_append(&r->active, &p->link);
+	p->wake(p);
+}
+
+void rd_poller_remove(struct rd_poller *p)
+{
+	p->awake = false;
+	rd_list_remove(&p->link);
+	rd_list_remove(&p->dirty);
+}
+
+/* One poller has been quiet for its spin time: it needs a doorbell from now on. */
+static void poller_doze(struct rd_reactor *r, struct rd_poller *p)
+{
+	p->doze(p);
+	/* full barrier: pairs with the client's between its tail and its look at NEED_WAKEUP */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (p->pending(p)) {
+		p->wake(p);
+		p->quiet_since = 0;
+		return;
+	}
+	p->awake = false;
+	rd_list_remove(&p->link);
+}
+
+static void reactor_doze_quiet(struct rd_reactor *r)
+{
+	struct rd_link *l, *tmp;
+
+	rd_list_foreach(l, tmp, &r->active) {
+		struct rd_poller *p = rd_list_entry(l, struct rd_poller, link);
+
+		if (!p->quiet_since)
+			p->quiet_since = r->now_ns;
+		else if (r->now_ns - p->quiet_since > RD_MAX(p->spin_ns, r->spin_ns))
+			poller_doze(r, p);
+	}
+}
+
+static unsigned int reactor_look(struct rd_reactor *r)
+{
+	struct rd_link *l, *tmp;
+	unsigned int n, sum = 0;
+
+	rd_list_foreach(l, tmp, &r->active) {
+		struct rd_poller *p = rd_list_entry(l, struct rd_poller, link);
+
+		n = p->look(p);
+		if (n)
+			p->quiet_since = 0;
+		sum += n;
+	}
+	return sum;
+}
+
+unsigned int rd_reactor_turn(struct rd_reactor *r)
+{
+	unsigned int n = reactor_look(r);
+
+	n += reactor_take_returned(r);
+	if (r->uring)
+		n += rd_uring_flush(r->uring);
+	if (!rd_list_empty(&r->dirty))
+		reactor_publish(r);
+	return n;
+}
+
+/* Nothing happened for the spin time and no poller is awake: wait for an event. */
+static void reactor_sleep(struct rd_reactor *r)
+{
+	int flags = EVLOOP_ONCE;
+
+	atomic_store_explicit(&r->sleeping, 1, memory_order_relaxed);
+	/* full barrier: pairs with the exchange in rd_reactor_return() */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(&r->returned, memory_order_relaxed))
+		flags = EVLOOP_NONBLOCK;
+	reactor_events(r, flags);
+	atomic_store_explicit(&r->sleeping, 0, memory_order_relaxed);
+	r->quiet = 0;
+}
+
+/* A turn found nothing. */
+static void reactor_quiet(struct rd_reactor *r)
+{
+	if (r->quiet++ < RD_PAUSES) {
+		rd_cpu_relax();
+		return;
+	}
+	r->now_ns = rd_now_ns();
+	if (!r->quiet_since)
+		r->quiet_since = r->now_ns;
+	reactor_doze_quiet(r);
+	if (rd_list_empty(&r->active) && r->now_ns - r->quiet_since > r->spin_ns) {
+		reactor_sleep(r);
+		return;
+	}
+	if (r->now_ns - r->events_ns > RD_EVENTS_NS)
+		reactor_events(r, EVLOOP_NONBLOCK);
+	sched_yield();
+}
+
+static void reactor_busy(struct rd_reactor *r)
+{
+	r->quiet = 0;
+	r->quiet_since = 0;
+	if (++r->turns % RD_CLOCK_TURNS)
+		return;
+	r->now_ns = rd_now_ns();
+	reactor_doze_quiet(r);
+	if (r->now_ns - r->events_ns > RD_EVENTS_NS)
+		reactor_events(r, EVLOOP_NONBLOCK);
+}
+
+void rd_reactor_run(struct rd_reactor *r)
+{
+	while (!r->stop) {
+		if (rd_reactor_turn(r))
+			reactor_busy(r);
+		else
+			reactor_quiet(r);
+	}
+}

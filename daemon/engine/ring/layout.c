@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "layout.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "daemon/common/util.h"
+
+#define RD_PAGE 4096u
+
+static uint32_t round_pow2(uint32_t n)
+{
+	return n <= 1 ? 1 : 1u << (32 - __builtin_clz(n - 1));
+}
+
+static int entries_compute(struct rd_layout *l, const struct ringd_params *p)
+{
+	uint32_t sq = p->sq_entries, cq;
+
+	if (!sq)
+		return -EINVAL;
+	if (sq > RINGD_MAX_ENTRIES) {
+		if (!(p->flags & RINGD_SETUP_CLAMP))
+			return -EINVAL;
+		sq = RINGD_MAX_ENTRIES;
+	}
+	sq = round_pow2(sq);
+	cq = 2 * sq;
+	if (p->flags & RINGD_SETUP_CQSIZE) {
+		cq = p->cq_entries;
+		if (!cq)
+			return -EINVAL;
+		if (cq > RINGD_MAX_CQ_ENTRIES) {
+			if (!(p->flags & RINGD_SETUP_CLAMP))
+				return -EINVAL;
+			cq = RINGD_MAX_CQ_ENTRIES;
+		}
+		cq = round_pow2(cq);
+		if (cq < sq)
+			return -EINVAL;
+	}
+	l->sq_entries = sq;
+	l->cq_entries = cq;
+	return 0;
+}
+
+/*
+ * io_uring's own layout stays where old clients expect it (constants in the first 64 bytes, CQEs at 64, the SQ array
+ * behind them); the words that change all the time live behind that, in lines of their own, and sq_off/cq_off say where.
+ */
+static void offsets_compute(struct rd_layout *l, uint32_t flags)
+{
+	uint64_t off = rd_align(64 + (uint64_t)l->cq_entries * sizeof(struct ringd_cqe), 64);
+
+	l->array_off = 0;
+	if (!(flags & RINGD_SETUP_NO_SQARRAY)) {
+		l->array_off = (uint32_t)off;
+		off += (uint64_t)l->sq_entries * sizeof(uint32_t);
+	}
+	l->hot_off = (uint32_t)rd_align(off, 128);
+	l->rings_size = rd_align(l->hot_off + sizeof(struct ringd_hot), RD_PAGE);
+	l->sqes_size = rd_align((uint64_t)l->sq_entries * sizeof(struct ringd_sqe), RD_PAGE);
+	l->scratch_size = ((uint64_t)l->sq_entries + 1) * RINGD_SCRATCH_PER_SQE;
+}
+
+static void params_fill(struct ringd_params *p, const struct rd_layout *l)
+{
+	uint32_t hot = l->hot_off;
+
+	p->sq_entries = l->sq_entries;
+	p->cq_entries = l->cq_entries;
+	p->features = RD_FEATURES;
+	p->sq_off.head = hot + (uint32_t)offsetof(struct ringd_hot, sq_head);
+	p->sq_off.tail = hot + (uint32_t)offsetof(struct ringd_hot, sq_tail);
+	p->sq_off.ring_mask = 16;
+	p->sq_off.ring_entries = 24;
+	p->sq_off.flags = hot + (uint32_t)offsetof(struct ringd_hot, sq_flags);
+	p->sq_off.dropped = hot + (uint32_t)offsetof(struct ringd_hot, sq_dropped);
+	if (l->array_off)
+		p->sq_off.array = l->array_off;
+	p->cq_off.head = hot + (uint32_t)offsetof(struct ringd_hot, cq_head);
+	p->cq_off.tail = hot + (uint32_t)offsetof(struct ringd_hot, cq_tail);
+	p->cq_off.ring_mask = 20;
+	p->cq_off.ring_entries = 28;
+	p->cq_off.overflow = hot + (uint32_t)offsetof(struct ringd_hot, cq_overflow);
+	p->cq_off.cqes = 64;
+	p->cq_off.flags = hot + (uint32_t)offsetof(struct ringd_hot, cq_flags);
+}
+
+int rd_layout_compute(struct rd_layout *layout, struct ringd_params *params)
+{
+	struct rd_layout l = { 0 };
+	int r;
+
+	if (params->resv[0] | params->resv[1] | params->resv[2])
+		return -EINVAL;
+	if (params->flags & ~(uint32_t)RD_SETUP_SERVED)
+		return -EINVAL;
+	r = entries_compute(&l, params);
+	if (r < 0)
+		return r;
+	offsets_compute(&l, params->flags);
+	params_fill(params, &l);
+	*layout = l;
+	return 0;
+}
+
+void rd_layout_init(const struct rd_layout *l, void *rings)
+{
+	uint32_t *words = rings;
+
+	words[16 / 4] = l->sq_entries - 1;
+	words[20 / 4] = l->cq_entries - 1;
+	words[24 / 4] = l->sq_entries;
+	words[28 / 4] = l->cq_entries;
+}
