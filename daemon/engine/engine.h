@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "proto/wire.h"
+#include "daemon/common/list.h"
 #include "rsrc/charge.h"
 
 struct rd_reactor;
@@ -43,6 +44,8 @@ struct rd_engine {
 	struct rd_reactor *reactor;
 	struct rd_workers *workers;
 	struct rd_uring *uring;		/* NULL: back end sync */
+	struct rd_link starved;		/* rings that wait for room in the in-flight budget */
+	uint32_t rings;			/* that are not freed yet */
 };
 
 /* 0 or -errno. The reactor is made, not run. */

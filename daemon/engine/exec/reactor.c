@@ -154,7 +154,7 @@ void rd_poller_remove(struct rd_poller *p)
 }
 
 /* One poller has been quiet for its spin time: it needs a doorbell from now on. */
-static void poller_doze(struct rd_reactor *r, struct rd_poller *p)
+static void poller_doze(struct rd_poller *p)
 {
 	p->doze(p);
 	/* full barrier: pairs with the client's between its tail and its look at NEED_WAKEUP */
@@ -178,7 +178,7 @@ static void reactor_doze_quiet(struct rd_reactor *r)
 		if (!p->quiet_since)
 			p->quiet_since = r->now_ns;
 		else if (r->now_ns - p->quiet_since > RD_MAX(p->spin_ns, r->spin_ns))
-			poller_doze(r, p);
+			poller_doze(p);
 	}
 }
 

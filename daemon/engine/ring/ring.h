@@ -38,8 +38,12 @@ struct rd_ring {
 	uint32_t wait_signalled;	/* high word of the wait word that was answered */
 	bool entering;
 	bool dead;
+	uint32_t violation;		/* RINGD_REASON_*: the visit that set it ends the ring */
+	uint32_t held;			/* entries of overflow; they count as in flight */
 	struct rd_link overflow;	/* rd_held: completions that found no room, oldest first */
+	struct rd_link starved;		/* on engine->starved: has SQEs, but the in-flight budget is used up */
 	struct rd_charge rings, entries;
+	struct rd_work burial;		/* frees a dead ring from a safe place */
 
 	void *host_data;		/* the host's own */
 };
@@ -52,14 +56,13 @@ struct rd_ring_memory {
 
 /*
  * Start a ring over mem, whose layout was computed from the same params. The host owns mem and must keep it until
- * ring_gone(). -EDQUOT, -ENOMEM.
+ * ring_gone(). Charges RINGS and ENTRIES. -EDQUOT, -ENOMEM.
  */
 int rd_ring_new(struct rd_ring **ret, struct rd_engine *engine, struct rd_host *host, const struct ringd_params *params,
 		const struct rd_layout *layout, const struct rd_ring_memory *mem);
 /* The doorbell rang. */
 void rd_ring_doorbell(struct rd_ring *ring);
-/* End it (RINGD_REASON_*); host->ring_dead() is called at once, ring_gone() now or later. Twice is fine. Never inside the
- * ring's own visit: there rd_ring_violation() is used. */
+/* End it (RINGD_REASON_*); host->ring_dead() is called at once, ring_gone() from a later turn of the reactor. Twice is fine. */
 void rd_ring_kill(struct rd_ring *ring, uint32_t reason);
 
 #endif

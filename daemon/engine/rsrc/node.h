@@ -20,15 +20,16 @@ struct rd_held {
 	void (*release)(struct rd_held *held);	/* it is in the CQ, or never will be */
 };
 
-/* Who posts tags: the ring. NULL sink: posts are dropped (ring being torn down). */
+/* Who posts tags: the ring. It is not freed while nodes is not 0. */
 struct rd_tag_sink {
+	uint32_t nodes;		/* tagged nodes that have not been posted */
 	/* takes held over; held->release is called when done */
 	void (*post)(struct rd_tag_sink *sink, struct rd_held *held);
 };
 
 struct rd_node {
 	uint32_t refs;
-	struct rd_tag_sink *sink;	/* outlives every node of its ring */
+	struct rd_tag_sink *sink;	/* NULL: no tag */
 	uint64_t tag;			/* 0: none */
 	struct rd_held held;		/* for the tag's CQE */
 	void (*free)(struct rd_node *node);
@@ -40,7 +41,24 @@ static inline struct rd_node *rd_node_get(struct rd_node *node)
 	return node;
 }
 
-/* The resource itself is gone (closed, unpinned): post the tag if there is one, then free the memory. */
+/* Give a fresh node its tag (0: none); whoever registered it calls this before it can be removed again. */
+static inline void rd_node_set_tag(struct rd_node *node, struct rd_tag_sink *sink, uint64_t tag)
+{
+	if (!tag)
+		return;
+	node->sink = sink;
+	node->tag = tag;
+	sink->nodes++;
+}
+/* The resource itself is gone (closed, unpinned): post the tag if there is one (sink->nodes--, then sink->post() with
+ * res 0 and flags 0), then free the memory. */
 void rd_node_finish(struct rd_node *node);
+/* Forget the tag: a registration that failed half way, which posts nothing. */
+static inline void rd_node_clear_tag(struct rd_node *node)
+{
+	if (node->sink)
+		node->sink->nodes--;
+	node->sink = NULL;
+}
 
 #endif

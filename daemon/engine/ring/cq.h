@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Posting completions. Reactor thread of the ring. */
+#ifndef RD_CQ_H
+#define RD_CQ_H
+
+#include "ring.h"
+
+/* Load the client's cq_head; false: it lies (beyond our tail or more than the CQ behind it) and the ring must end. */
+bool rd_cq_refresh_head(struct rd_ring *ring);
+/* No room, or others wait already: keep it in held, which stays the ring's until held->release(). */
+void rd_cq_hold(struct rd_ring *ring, struct rd_held *held);
+/* Move held-back completions into the CQ as far as there is room. */
+void rd_cq_flush_overflow(struct rd_ring *ring);
+/* Drop them all: the ring is ending. */
+void rd_cq_drop_overflow(struct rd_ring *ring);
+/* Make what was put visible and wake who waits for it. */
+void rd_cq_publish(struct rd_ring *ring);
+
+/* Is there a free entry, and nothing held back that must go first? */
+static inline bool rd_cq_room(struct rd_ring *ring)
+{
+	if (RD_UNLIKELY(!rd_list_empty(&ring->overflow)))
+		return false;
+	if (RD_LIKELY(ring->cq_tail - ring->cq_head < ring->cq_entries))
+		return true;
+	return rd_cq_refresh_head(ring) && ring->cq_tail - ring->cq_head < ring->cq_entries;
+}
+
+/* There is room. Two stores of eight bytes; published later. */
+static inline void rd_cq_put(struct rd_ring *ring, uint64_t user_data, int32_t res, uint32_t flags)
+{
+	uint64_t *cqe = (uint64_t *)(void *)&ring->cqes[ring->cq_tail++ & (ring->cq_entries - 1)];
+
+	__atomic_store_n(&cqe[0], user_data, __ATOMIC_RELAXED);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	__atomic_store_n(&cqe[1], (uint64_t)flags << 32 | (uint32_t)res, __ATOMIC_RELAXED);
+#else
+	__atomic_store_n(&cqe[1], (uint64_t)(uint32_t)res << 32 | flags, __ATOMIC_RELAXED);
+#endif
+}
+
+#endif

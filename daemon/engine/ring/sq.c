@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Fetching SQEs. The client may change every byte while we read: the tail is loaded once per visit, an SQE is copied word
+ * by word once, and only the copy is looked at. Completions are published every few requests, so that the client reaps
+ * while we go on; sq_head of an SQPOLL ring likewise, that of a plain ring when the enter is served.
+ */
+#include "sq.h"
+
+#include "../request/opdef.h"
+#include "cq.h"
+
+#define RD_VISIT	128	/* SQEs per ring and visit: fairness between rings */
+#define RD_PUBLISH	8	/* completions between publications: two cache lines of CQEs */
+#define RD_BUSY_BATCH	8	/* from here on a batch is worth the kernel ring */
+
+struct rd_visit {
+	uint32_t taken;		/* SQ entries passed, sq_head moves by this */
+	uint32_t counted;	/* of them good for the return value */
+	bool stop;		/* a bad SQE ends the submission */
+	bool starved;		/* no memory or budget for another request */
+};
+
+static inline void fetch(struct ringd_sqe *copy, const struct ringd_sqe *shared)
+{
+	const uint64_t *s = (const uint64_t *)(const void *)shared;
+	uint64_t *d = (uint64_t *)(void *)copy;
+
+	/* relaxed atomic loads: a compiler may neither repeat nor postpone them */
+	for (unsigned int i = 0; i < sizeof(*copy) / sizeof(*s); i++)
+		d[i] = __atomic_load_n(&s[i], __ATOMIC_RELAXED);
+}
+
+static void release_req(struct rd_held *held)
+{
+	struct rd_req *req = RD_CONTAINER_OF(held, struct rd_req, held);
+
+	rd_req_free(req->ctx, req);
+}
+
+/* The request is finished and cannot be put: false when its memory now belongs to the overflow list. */
+static bool hold_req(struct rd_ring *ring, struct rd_req *req)
+{
+	req->held.user_data = req->user_data;
+	req->held.res = req->res;
+	req->held.flags = req->cflags;
+	req->held.release = release_req;
+	rd_cq_hold(ring, &req->held);
+	return false;
+}
+
+/* Post the result, drop what the request held. Returns true when req can be used again. */
+static inline bool post(struct rd_ring *ring, struct rd_req *req)
+{
+	bool reusable = true;
+
+	rd_req_account(req);
+	if (RD_UNLIKELY(rd_req_silent(req)))
+		;
+	else if (RD_LIKELY(rd_cq_room(ring)))
+		rd_cq_put(ring, req->user_data, req->res, req->cflags);
+	else
+		reusable = hold_req(ring, req);
+	/* after the CQE: a tag this sets free comes behind it; before the publication: nothing is held that the client
+	 * believes gone */
+	if (RD_UNLIKELY(req->counted || req->file_owned || (req->prepared && req->op->cleanup)))
+		rd_req_cleanup(req);
+	return reusable;
+}
+
+void rd_sq_complete(struct rd_ring *ring, struct rd_req *req)
+{
+	if (post(ring, req))
+		rd_req_free(&ring->ctx, req);
+	rd_poller_dirty(ring->ctx.engine->reactor, &ring->poller);
+	rd_sq_feed_starved(ring->ctx.engine);
+}
+
+void rd_sq_feed_starved(struct rd_engine *engine)
+{
+	while (RD_UNLIKELY(!rd_list_empty(&engine->starved))) {
+		struct rd_ring *ring = rd_list_first(&engine->starved, struct rd_ring, starved);
+
+		rd_list_remove(&ring->starved);
+		rd_poller_wake(engine->reactor, &ring->poller);
+	}
+}
+
+/* Slot of the next SQE, or NULL when the index array names none: that entry is dropped. */
+static inline const struct ringd_sqe *next_sqe(struct rd_ring *ring, uint32_t pos)
+{
+	uint32_t slot = pos & (ring->sq_entries - 1);
+
+	if (RD_UNLIKELY(ring->sq_array)) {
+		slot = __atomic_load_n(&ring->sq_array[slot], __ATOMIC_RELAXED);
+		if (slot >= ring->sq_entries) {
+			__atomic_store_n(&ring->hot->sq_dropped, ++ring->sq_dropped, __ATOMIC_RELAXED);
+			return NULL;
+		}
+	}
+	return &ring->sqes[slot];
+}
+
+static void post_deferred(struct rd_ring *ring)
+{
+	while (!rd_list_empty(&ring->ctx.deferred)) {
+		struct rd_req *req = rd_list_first(&ring->ctx.deferred, struct rd_req, link);
+
+		rd_list_remove(&req->link);
+		if (post(ring, req))
+			rd_req_free(&ring->ctx, req);
+	}
+}
+
+static inline bool submit_all(const struct rd_ring *ring)
+{
+	return ring->sqpoll || (ring->ctx.setup_flags & RINGD_SETUP_SUBMIT_ALL);
+}
+
+/* Take up to n SQEs. */
+static void run(struct rd_ring *ring, uint32_t n, struct rd_visit *v)
+{
+	struct rd_ctx *ctx = &ring->ctx;
+	struct rd_user *user = &ctx->engine->user;
+	uint64_t room = user->limit[RINGD_LIMIT_INFLIGHT] - RD_MIN(user->used[RINGD_LIMIT_INFLIGHT],
+								    user->limit[RINGD_LIMIT_INFLIGHT]);
+	struct rd_req *req = rd_req_alloc(ctx);
+	struct ringd_sqe sqe __attribute__((__aligned__(64)));
+	const struct ringd_sqe *shared;
+	uint32_t unpublished = 0;
+
+	v->starved = n > room || !req;
+	n = RD_MIN(n, room);
+	ctx->busy = n >= RD_BUSY_BATCH;
+	while (req && v->taken < n && !v->stop) {
+		bool prep_failed = false;
+
+		shared = next_sqe(ring, ring->sq_head + v->taken++);
+		if (RD_UNLIKELY(!shared)) {
+			v->stop = true;
+			break;
+		}
+		__builtin_prefetch(&ring->sqes[(ring->sq_head + v->taken + 1) & (ring->sq_entries - 1)]);
+		v->counted++;
+		fetch(&sqe, shared);
+		if (RD_LIKELY(rd_req_submit(req, &sqe, &prep_failed) == RD_DONE && post(ring, req)))
+			;
+		else if (!(req = rd_req_alloc(ctx)))
+			v->starved = true;
+		if (RD_UNLIKELY(prep_failed) && !submit_all(ring))
+			v->stop = true;
+		if (++unpublished == RD_PUBLISH) {
+			unpublished = 0;
+			rd_cq_publish(ring);
+		}
+	}
+	if (req)
+		rd_req_free(ctx, req);
+	ring->sq_head += v->taken;
+	ctx->engine->stats.submitted += v->counted;
+}
+
+/* Everything of this visit is done: let the client see it. */
+static void commit(struct rd_ring *ring)
+{
+	post_deferred(ring);
+	/* SQPOLL: the SQEs were copied, their slots are free. Release pairs with the client's acquire. */
+	__atomic_store_n(&ring->hot->sq_head, ring->sq_head, __ATOMIC_RELEASE);
+	rd_cq_publish(ring);
+}
+
+static void enter_begin(struct rd_ring *ring, uint32_t seq)
+{
+	uint32_t want = __atomic_load_n(&ring->hot->enter_to_submit, __ATOMIC_RELAXED);
+	uint32_t tail = __atomic_load_n(&ring->hot->sq_tail, __ATOMIC_ACQUIRE);
+
+	ring->enter_seen = seq;
+	ring->enter_flags = __atomic_load_n(&ring->hot->enter_flags, __ATOMIC_RELAXED);
+	ring->entering = true;
+	ring->enter_taken = 0;
+	ring->enter_left = 0;
+	if (ring->sqpoll)
+		return;		/* its SQ is polled; an enter only asks for the flush */
+	if (tail - ring->sq_head > ring->sq_entries)
+		ring->violation = RINGD_REASON_SQ_TAIL;
+	else
+		ring->enter_left = RD_MIN(want, tail - ring->sq_head);
+}
+
+static void enter_end(struct rd_ring *ring, int32_t res)
+{
+	if (ring->enter_flags & RINGD_ENTER_GETEVENTS)
+		rd_cq_flush_overflow(ring);
+	ring->entering = false;
+	__atomic_store_n(&ring->hot->enter_res, res, __ATOMIC_RELAXED);
+	__atomic_store_n(&ring->hot->sq_head, ring->sq_head, __ATOMIC_RELAXED);
+	__atomic_store_n(&ring->hot->cq_tail, ring->cq_tail, __ATOMIC_RELEASE);
+	/* release: pairs with the client's acquire; everything above is there when it sees its number */
+	__atomic_store_n(&ring->hot->enter_done, ring->enter_seen, __ATOMIC_RELEASE);
+	rd_cq_publish(ring);
+}
+
+/* An enter is being served: one visit's worth of it. */
+static unsigned int enter_step(struct rd_ring *ring)
+{
+	struct rd_visit v = { 0 };
+
+	if (ring->enter_left) {
+		run(ring, RD_MIN(ring->enter_left, RD_VISIT), &v);
+		post_deferred(ring);
+		ring->enter_taken += v.counted;
+		ring->enter_left -= v.taken;
+	}
+	if (v.stop || v.starved || !ring->enter_left)
+		enter_end(ring, v.starved && !ring->enter_taken ? -EAGAIN : (int32_t)ring->enter_taken);
+	return 1;
+}
+
+static unsigned int look_sqpoll(struct rd_ring *ring)
+{
+	struct rd_visit v = { 0 };
+	/* acquire: pairs with the client's release of sq_tail, the SQEs below it are complete */
+	uint32_t n = __atomic_load_n(&ring->hot->sq_tail, __ATOMIC_ACQUIRE) - ring->sq_head;
+
+	if (!n)
+		return 0;
+	if (RD_UNLIKELY(n > ring->sq_entries)) {
+		ring->violation = RINGD_REASON_SQ_TAIL;
+		return 1;
+	}
+	run(ring, RD_MIN(n, RD_VISIT), &v);
+	commit(ring);
+	/* it is looked at again when a request of the tenant completes: see rd_sq_feed_starved() */
+	if (RD_UNLIKELY(v.starved && !v.taken && rd_list_empty(&ring->starved)))
+		rd_list_append(&ring->ctx.engine->starved, &ring->starved);
+	return v.taken;
+}
+
+unsigned int rd_sq_look(struct rd_ring *ring)
+{
+	/* acquire: the words around it belong to this enter */
+	uint32_t seq = __atomic_load_n(&ring->hot->enter_seq, __ATOMIC_ACQUIRE);
+	unsigned int n = 0;
+
+	if (!ring->entering && seq != ring->enter_seen)
+		enter_begin(ring, seq);
+	if (ring->entering && !ring->violation)
+		n += enter_step(ring);
+	if (ring->sqpoll && !ring->violation)
+		n += look_sqpoll(ring);
+	if (RD_UNLIKELY(ring->violation)) {
+		rd_ring_kill(ring, ring->violation);
+		return 1;
+	}
+	return n;
+}
+
+bool rd_sq_pending(const struct rd_ring *ring)
+{
+	if (ring->entering || __atomic_load_n(&ring->hot->enter_seq, __ATOMIC_ACQUIRE) != ring->enter_seen)
+		return true;
+	return ring->sqpoll && rd_list_empty(&ring->starved) &&
+	       __atomic_load_n(&ring->hot->sq_tail, __ATOMIC_ACQUIRE) != ring->sq_head;
+}
