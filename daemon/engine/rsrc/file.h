@@ -33,6 +33,7 @@ struct rd_file {
 	struct rd_engine *engine;
 	struct rd_charge charge;
 	struct rd_work work;	/* carries the descriptor to the worker that closes it */
+	int close_res;		/* what close() said there */
 	void (*closed)(void *arg, int res);	/* see rd_file_put_notify() */
 	void *closed_arg;
 };

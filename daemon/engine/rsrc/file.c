@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Files: what they are is learnt once, when they come in, on the reactor thread; so only calls are made here that do
+ * not ask the file system (cached attributes, the name the kernel has for it). They are closed on workers only.
+ */
+#include "file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "daemon/common/util.h"
+#include "../engine.h"
+#include "../exec/workers.h"
+
+/*
+ * Some objects act on whoever calls read() on them: a signalfd takes our signals, a kernel io_uring is ours to submit
+ * to, and a ring of our own would be memory that we believe only the ring layer writes. The kernel tells them by name;
+ * where there is no /proc it tells nothing and the tenant can only hurt itself.
+ */
+static bool means_engine(int fd)
+{
+	static const char *const names[] = { "anon_inode:[signalfd]", "anon_inode:[io_uring]", "/memfd:ringd-ring" };
+	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)], name[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, name, sizeof(name) - 1);
+	if (n < 0)
+		return false;
+	name[n] = 0;
+	for (size_t i = 0; i < RD_ARRAY_SIZE(names); i++) {
+		if (strncmp(name, names[i], strlen(names[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+static uint64_t inode_hash(const struct statx *st)
+{
+	uint64_t h = (makedev(st->stx_dev_major, st->stx_dev_minor) * 0x9e3779b97f4a7c15u) ^ st->stx_ino;
+
+	h ^= h >> 32;
+	h *= 0xd6e8feb86659fd93u;
+	h ^= h >> 32;
+	return h ? h : 1;
+}
+
+static uint32_t kind_flags(const struct statx *st, int fd)
+{
+	switch (st->stx_mode & S_IFMT) {
+	case S_IFREG:
+		return RD_FILE_REG;
+	case S_IFBLK:
+		return RD_FILE_REG | RD_FILE_BLK;
+	case S_IFDIR:
+		return RD_FILE_DIR;
+	case S_IFCHR:
+		/* some have a position (/dev/mem), ttys have none; lseek() to where we are asks the driver nothing */
+		return lseek(fd, 0, SEEK_CUR) < 0 ? RD_FILE_STREAM : 0;
+	default:
+		return RD_FILE_STREAM;
+	}
+}
+
+static int file_probe(struct rd_file *file, int fd)
+{
+	struct statx st;
+	uint32_t type;
+	int flags;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &st) < 0)
+		return -errno;
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0)
+		return -errno;
+	type = st.stx_mode & S_IFMT;
+	/* a memfd is a regular file that knows seals; an anonymous inode has no type */
+	if ((type == 0 || (type == S_IFREG && fcntl(fd, F_GET_SEALS) >= 0)) && means_engine(fd))
+		return -EBADF;
+	file->flags = kind_flags(&st, fd);
+	if (flags & O_DIRECT && !(flags & O_PATH))
+		file->flags |= RD_FILE_DIRECT;
+	file->hash = type == S_IFREG ? inode_hash(&st) : 0;
+	return 0;
+}
+
+static void file_free(struct rd_node *node)
+{
+	free(RD_CONTAINER_OF(node, struct rd_file, node));
+}
+
+/* Worker thread. */
+static void close_run(struct rd_work *work)
+{
+	struct rd_file *file = RD_CONTAINER_OF(work, struct rd_file, work);
+
+	file->close_res = close(file->fd) < 0 ? -errno : 0;
+}
+
+static void close_done(struct rd_work *work)
+{
+	struct rd_file *file = RD_CONTAINER_OF(work, struct rd_file, work);
+
+	file->fd = -1;
+	rd_charge_give(&file->charge);
+	if (file->closed)
+		file->closed(file->closed_arg, file->close_res);
+	rd_node_finish(&file->node);
+}
+
+static void file_close(struct rd_file *file)
+{
+	file->work.run = close_run;
+	file->work.done = close_done;
+	file->work.unbounded = !(file->flags & (RD_FILE_REG | RD_FILE_DIR));
+	if (file->engine->workers) {
+		rd_workers_queue(file->engine->workers, &file->work);
+		return;
+	}
+	/* the pool has already ended: nobody is left who could be kept waiting */
+	close_run(&file->work);
+	close_done(&file->work);
+}
+
+int rd_file_new(struct rd_file **ret, struct rd_engine *engine, int fd)
+{
+	RD_FREE struct rd_file *file = NULL;
+	struct rd_charge charge;
+	int r;
+
+	r = rd_charge_take(&charge, &engine->user, RINGD_LIMIT_FILES, 1);
+	if (r < 0)
+		return r;
+	file = calloc(1, sizeof(*file));
+	r = file ? file_probe(file, fd) : -ENOMEM;
+	if (r < 0) {
+		rd_charge_give(&charge);
+		return r;
+	}
+	file->node.refs = 1;
+	file->node.free = file_free;
+	file->fd = fd;
+	file->engine = engine;
+	file->charge = charge;
+	*ret = rd_steal_ptr(&file);
+	return 0;
+}
+
+void rd_file_put(struct rd_file *file)
+{
+	if (--file->node.refs == 0)
+		file_close(file);
+}
+
+bool rd_file_put_notify(struct rd_file *file, void (*closed)(void *arg, int res), void *arg)
+{
+	if (--file->node.refs)
+		return false;
+	file->closed = closed;
+	file->closed_arg = arg;
+	file_close(file);
+	return true;
+}
