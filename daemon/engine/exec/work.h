@@ -12,8 +12,9 @@
 #define RD_WORK_RUNNING	2
 
 struct rd_work {
-	struct rd_work *next;		/* return queue; the workers' own */
+	struct rd_work *next;		/* return queue; before that the pool's own, under its lock */
 	struct rd_link link;		/* run queue, under the pool's lock */
+	struct rd_link lane;		/* works of the same hash that wait for each other, under the pool's lock */
 	void (*run)(struct rd_work *work);	/* worker thread; may sleep, touches only what it was given */
 	void (*done)(struct rd_work *work);	/* reactor thread */
 	uint64_t hash;			/* not 0: at most one work of this hash runs at a time, in queue order */

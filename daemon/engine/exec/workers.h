@@ -17,14 +17,23 @@ struct rd_workers;
 
 /* max_bounded: at least 1. unbounded work may use what is left of the tenant's WORKERS budget. 0 or -errno. */
 int rd_workers_new(struct rd_workers **ret, struct rd_reactor *reactor, struct rd_user *user, unsigned int max_bounded);
-/* Waits up to grace_ms for running work; queued work is handed to done() of nobody. NULL is fine. Returns true when every
- * thread has ended and the memory was freed; false: some are stuck in the kernel and everything they use was left alone. */
+/*
+ * Reactor thread. Waits up to grace_ms for running work; queued work is handed to done() of nobody, work that ends in time
+ * has been returned to the reactor. NULL is fine. Returns true when every thread has ended and the memory was freed;
+ * false: some are stuck in the kernel, everything they use was left alone, their work will never come back. The
+ * reactor may be freed in both cases.
+ */
 bool rd_workers_free(struct rd_workers *w, unsigned int grace_ms);
-/* Reactor thread. work->run/done/hash/unbounded are set, state is IDLE. Never fails: when no thread can be started the
- * work waits for one (at least one thread of each class always can: it is kept in reserve). */
+/*
+ * Reactor thread. work->run/done/hash/unbounded are set, state is IDLE. Never fails: when no thread can be started the
+ * work waits for one. The budget alone cannot leave it waiting: the first thread of a class is started without a charge
+ * when the budget is used up. When the system refuses a thread it is tried again after a moment.
+ */
 void rd_workers_queue(struct rd_workers *w, struct rd_work *work);
 /* Reactor thread. True: it had not started, done() will not be called. False: it runs or has run, done() will come. */
 bool rd_workers_cancel(struct rd_workers *w, struct rd_work *work);
+/* How long a thread without work stays; 5000 at start. Reactor thread, before the first work. */
+void rd_workers_set_idle(struct rd_workers *w, unsigned int idle_ms);
 unsigned int rd_workers_running(const struct rd_workers *w);	/* threads alive now */
 
 #endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside the worker pool: what workers.c (the reactor's side) and worker.c (the threads' side) share.
+ *
+ * One lock, held for a few list operations only, since the reactor takes it too. Per class a queue of runnable work and
+ * a stack of idle threads, the one that was busy last on top. At most one thread of a class is on its way to work at
+ * a time ("searching": called or just started); when it finds more than it takes it calls the next. So a batch of work
+ * costs the reactor one wake-up, and no more threads come than there is work.
+ *
+ * Threads are started, joined and paid for by the reactor's thread alone: a worker that wants company or has ended
+ * says so by an eventfd. A thread's record is used again but not freed before the pool is, because a late signal
+ * of another worker may still touch it.
+ */
+#ifndef RD_POOL_H
+#define RD_POOL_H
+
+#include <event2/event_struct.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "../rsrc/charge.h"
+#include "lane.h"
+#include "workers.h"
+
+struct rd_class {
+	struct rd_link runnable;
+	struct rd_link idle;		/* last one first */
+	unsigned int threads, max;
+	unsigned int searching;
+	bool wanted;			/* a worker asked for another thread, the reactor has not looked yet */
+	bool refused;			/* no thread to be had at the moment: not before the retry timer or a thread's end */
+};
+
+struct rd_worker {
+	struct rd_link link;		/* class->idle, pool->ended, pool->spare */
+	struct rd_link all;		/* pool->all */
+	struct rd_workers *pool;
+	struct rd_class *class;
+	pthread_t thread;
+	pthread_cond_t wake;
+	_Atomic bool called;		/* written under the lock, an idle worker looks without it */
+	bool asleep;			/* called is not enough, it needs a signal */
+	_Atomic bool returning;		/* between the lock and the end of rd_reactor_return() */
+	bool alive;			/* has a thread that was not joined; reactor thread only */
+	struct rd_charge charge;	/* reactor thread only */
+};
+
+struct rd_workers {
+	pthread_mutex_t lock;
+	struct rd_class class[2];	/* bounded, unbounded */
+	struct rd_lanes lanes;
+	struct rd_link ended;		/* threads to be joined */
+	unsigned int threads;		/* that have not ended */
+	bool stop, abandoned;
+	pthread_cond_t all_ended;	/* with stop: threads became 0 */
+	_Atomic int credit;		/* how much the last spins were worth it */
+	unsigned int idle_ms;
+	int efd;
+	/* from here on the reactor's thread only */
+	struct rd_reactor *reactor;
+	struct rd_user *user;
+	struct rd_link all, spare;
+	unsigned int alive;
+	unsigned int retry_ms;
+	struct event notice, retry;
+	pthread_attr_t attr;
+};
+
+/* What is to be done once the lock is released. */
+struct rd_call {
+	struct rd_worker *signal[2];	/* at most one of each class */
+	unsigned int signals;
+	bool notice;
+};
+
+/* Under the lock: work is missing a thread, and another one may be started. */
+static inline bool rd_class_short(const struct rd_class *c)
+{
+	return !rd_list_empty(&c->runnable) && !c->searching && rd_list_empty(&c->idle) && c->threads < c->max && !c->refused;
+}
+
+/* Under the lock. Its class must be called afterwards. */
+static inline void rd_class_add(struct rd_workers *w, struct rd_work *work)
+{
+	rd_list_append(&w->class[!!work->unbounded].runnable, &work->link);
+}
+
+/* --- worker.c --- */
+/* Under the lock: see that somebody comes for runnable work. */
+void rd_class_call(struct rd_class *c, struct rd_call *call);
+/* After the lock. */
+void rd_call_out(struct rd_workers *w, const struct rd_call *call);
+void *rd_worker_main(void *worker);
+
+#endif
