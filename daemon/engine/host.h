@@ -51,7 +51,8 @@ struct rd_host_ops {
 	/* Descriptor to resolve relative paths of dirfd against: >= 0, AT_FDCWD, or -EBADF, -EPERM. Stays the host's and
 	 * open until the request that asked is finished. */
 	int (*dirfd)(struct rd_host *host, int dirfd, struct rd_mem **owner);
-	/* Give the client a descriptor; takes fd over in every case. Its number there, or -EOPNOTSUPP. */
+	/* Give the client a descriptor; takes fd over in every case. Its number there, or -EOPNOTSUPP. fd -1 asks whether it
+	 * can at all: -EOPNOTSUPP, or -EBADF when it can. */
 	int (*install)(struct rd_host *host, int fd);
 	/* Close one of the client's descriptors. 0, -EBADF. */
 	int (*close)(struct rd_host *host, int fd);

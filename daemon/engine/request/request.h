@@ -75,10 +75,13 @@ struct rd_rw {
 	uint32_t nr;
 	struct iovec one;	/* the segment when nr == 1 */
 	struct iovec *vec;	/* &one, or the request's own array */
-	struct rd_mem **owners;	/* of vec's segments; NULL when the single owner is req->mem */
+	struct rd_mem **owners;	/* of vec's segments, held; NULL when the single owner is req->mem */
 	uint16_t buf_index;
 	uint16_t ioprio;
 	bool write, fixed;
+	bool attr;		/* asked for attributes that no file here has */
+	bool stream, whole;	/* what the file is, for who may not look at file->flags: no position; no short result */
+	uint8_t rounds;		/* readiness reported and still nothing there */
 };
 
 struct rd_open {
@@ -86,14 +89,16 @@ struct rd_open {
 	int at;			/* where the worker resolves */
 	uint32_t file_index;
 	uint64_t flags, mode, resolve;
-	char *path;		/* owned */
+	char *path;		/* owned (rd_stage_new()) */
+	int fd;			/* the worker's, until finish() has given it away; else -1 */
 	struct rd_charge charge;	/* the slot of the files budget, until there is a file */
 };
 
 struct rd_statx {
 	int dirfd, at;
 	uint32_t flags, mask;
-	char *path;		/* owned */
+	char *path;		/* owned (rd_stage_new()) */
+	struct rd_mem *at_mem;	/* keeps at open */
 	void *buf;		/* in client memory, held by req->mem */
 };
 

@@ -206,7 +206,7 @@ int rd_req_submit(struct rd_req *req, const struct ringd_sqe *sqe, bool *prep_fa
 	r = op->needs_file || !op->issue ? issue_file(req) : op->issue(req, RD_INLINE);
 	if (RD_LIKELY(r == RD_DONE))
 		return RD_DONE;
-	if (r == RD_PENDING)		/* NOP_TW: complete, posted later */
+	if (r == RD_PENDING && req->state == RD_REQ_DONE)	/* NOP_TW: complete, posted later */
 		return RD_PENDING;
 	pend(req);
 	rd_req_go(req, r);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* NOP: what a request costs when it does nothing, so the plain one must not do anything at all. */
+#include "ops.h"
+
+#define RD_NOP_FLAGS (RINGD_NOP_INJECT_RESULT | RINGD_NOP_FILE | RINGD_NOP_FIXED_FILE | RINGD_NOP_FIXED_BUFFER | \
+		      RINGD_NOP_TW | RINGD_NOP_CQE32)
+
+int rd_nop_prep(struct rd_req *req, const struct ringd_sqe *sqe)
+{
+	req->nop.flags = sqe->nop_flags;
+	if (RD_LIKELY(!sqe->nop_flags))
+		return 0;
+	if (sqe->nop_flags & ~RD_NOP_FLAGS)
+		return -EINVAL;
+	/* wants a 32-byte CQE; rings that have them are not made */
+	if (sqe->nop_flags & RINGD_NOP_CQE32)
+		return -EINVAL;
+	req->nop.result = sqe->nop_flags & RINGD_NOP_INJECT_RESULT ? (int32_t)sqe->len : 0;
+	req->nop.fd = sqe->fd;
+	req->nop.buf_index = sqe->buf_index;
+	return 0;
+}
+
+static int nop_lookup_file(struct rd_req *req)
+{
+	struct rd_host *host = req->ctx->host;
+	struct rd_file *file;
+	int r;
+
+	if (req->nop.flags & RINGD_NOP_FIXED_FILE)
+		return rd_filetable_get(&req->ctx->files, (uint32_t)req->nop.fd) ? 0 : -EBADF;
+	r = host->ops->file(host, req->nop.fd, &file);
+	if (r < 0)
+		return r;
+	rd_file_put(file);
+	return 0;
+}
+
+static int nop_result(struct rd_req *req)
+{
+	int r;
+
+	if (req->nop.flags & RINGD_NOP_FILE) {
+		r = nop_lookup_file(req);
+		if (r < 0)
+			return r;
+	}
+	if ((req->nop.flags & RINGD_NOP_FIXED_BUFFER) && !rd_buftable_get(&req->ctx->bufs, req->nop.buf_index))
+		return -EFAULT;
+	return req->nop.result;
+}
+
+int rd_nop(struct rd_req *req, unsigned int issue_flags)
+{
+	if (RD_LIKELY(!req->nop.flags)) {
+		req->res = 0;
+		return RD_DONE;
+	}
+	req->res = nop_result(req);
+	if (!(req->nop.flags & RINGD_NOP_TW))
+		return RD_DONE;
+	/* complete already, but its CQE comes behind those of the whole visit */
+	req->state = RD_REQ_DONE;
+	rd_list_append(&req->ctx->deferred, &req->link);
+	return RD_PENDING;
+}

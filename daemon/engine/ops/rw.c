@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * READ, WRITE and their relatives, second half: doing it. Three ways for a regular file: at once from the page cache
+ * (RWF_NOWAIT), in the kernel ring, on a worker; a partial result of the first is carried on by the others. Everything
+ * that can be polled waits in the reactor. Whether a file is blocking or not is nobody's business: its O_NONBLOCK
+ * can be flipped by the client at any time, so only flags of the single call count.
+ */
+#include <fcntl.h>
+#include <linux/ioprio.h>
+#include <sys/syscall.h>
+
+#include "ops.h"
+#include "rw.h"
+
+static inline int rw_done(struct rd_req *req, int64_t res)
+{
+	req->res = (int32_t)res;
+	return RD_DONE;
+}
+
+/* What an error means after some of it worked. */
+static inline int rw_failed(struct rd_req *req, int64_t err)
+{
+	return rw_done(req, req->rw.done ? (int64_t)req->rw.done : err);
+}
+
+static uint64_t rw_position(const struct rd_rw *rw)
+{
+	if (rw->stream || rw->off == UINT64_MAX)
+		return UINT64_MAX;
+	return rw->off + rw->done;
+}
+
+/* One system call for what is left. Any thread that owns the request. */
+static ssize_t transfer(const struct rd_req *req, uint32_t rwf)
+{
+	const struct rd_rw *rw = &req->rw;
+	off_t off = (off_t)rw_position(rw);
+	ssize_t n;
+
+	n = rw->write ? pwritev2(req->file->fd, rw->vec, (int)rw->nr, off, (int)rwf)
+		      : preadv2(req->file->fd, rw->vec, (int)rw->nr, off, (int)rwf);
+	return n < 0 ? -errno : n;
+}
+
+/* n bytes were moved; segments that are used up stay, with length 0. */
+static void advance(struct rd_rw *rw, uint64_t n)
+{
+	rw->done += n;
+	for (uint32_t i = 0; n; i++) {
+		uint64_t part = RD_MIN(n, rw->vec[i].iov_len);
+
+		rw->vec[i].iov_base = (char *)rw->vec[i].iov_base + part;
+		rw->vec[i].iov_len -= part;
+		n -= part;
+	}
+}
+
+static int map_fixed(struct rd_req *req)
+{
+	struct rd_rw *rw = &req->rw;
+	struct rd_buf *buf = rd_buftable_get(&req->ctx->bufs, rw->buf_index);
+	void *ptr;
+
+	if (RD_UNLIKELY(!buf))
+		return -EFAULT;
+	ptr = rd_buf_range(buf, (uintptr_t)rw->one.iov_base, rw->one.iov_len);
+	if (RD_UNLIKELY(!ptr))
+		return -EFAULT;
+	rw->one.iov_base = ptr;
+	req->buf = buf;
+	return 0;
+}
+
+/* The client's addresses become ours. */
+static int map_segments(struct rd_req *req)
+{
+	struct rd_host *host = req->ctx->host;
+	struct rd_rw *rw = &req->rw;
+
+	for (uint32_t i = 0; i < rw->nr; i++) {
+		struct iovec *seg = &rw->vec[i];
+		struct rd_mem *owner = NULL;
+
+		if (!seg->iov_len) {
+			seg->iov_base = NULL;	/* nobody looks at it */
+			continue;
+		}
+		seg->iov_base = host->ops->map(host, (uintptr_t)seg->iov_base, seg->iov_len, &owner);
+		if (!seg->iov_base)
+			return -EFAULT;
+		if (rw->owners)
+			rw->owners[i] = rd_mem_get(owner);
+		else
+			req->mem = owner;
+	}
+	return 0;
+}
+
+/* Whatever a plain read or write does not ask for. */
+static int check_unusual(const struct rd_req *req)
+{
+	const struct rd_rw *rw = &req->rw;
+
+	if (rw->rwf & ~RD_RWF_ALL)
+		return -EOPNOTSUPP;
+	if ((rw->rwf & RD_RWF_HIPRI) || (rw->rwf & (RD_RWF_APPEND | RD_RWF_NOAPPEND)) == (RD_RWF_APPEND | RD_RWF_NOAPPEND))
+		return -EINVAL;
+	if (rw->attr || ((int64_t)rw->off < 0 && rw->off != UINT64_MAX))
+		return -EINVAL;
+	if (req->flags & RINGD_SQE_BUFFER_SELECT)
+		return -ENOBUFS;	/* no group can be registered */
+	return 0;
+}
+
+static inline int rw_start(struct rd_req *req)
+{
+	struct rd_rw *rw = &req->rw;
+	int r;
+
+	if (RD_UNLIKELY(rw->rwf || (int64_t)rw->off < 0 || rw->attr || (req->flags & RINGD_SQE_BUFFER_SELECT))) {
+		r = check_unusual(req);
+		if (r < 0)
+			return r;
+	}
+	rw->stream = req->file->flags & RD_FILE_STREAM;
+	rw->whole = (req->file->flags & RD_FILE_REG) && !(rw->rwf & RD_RWF_NOWAIT);
+	return rw->fixed ? map_fixed(req) : map_segments(req);
+}
+
+/* A large batch of reads is cheaper in the kernel ring than one by one. */
+static inline bool rd_rw_prefers_uring(const struct rd_req *req)
+{
+	return req->ctx->busy && !req->rw.write && req->ctx->engine->uring;
+}
+
+static int go_async(struct rd_req *req)
+{
+	struct rd_rw *rw = &req->rw;
+
+	if (!req->ctx->engine->uring)
+		return RD_PUNT;
+	req->io.fd = req->file->fd;
+	req->io.write = rw->write;
+	req->io.ioprio = rw->ioprio;
+	req->io.rwf = rw->rwf;
+	req->io.off = rw_position(rw);
+	req->io.iov = rw->vec;
+	req->io.nr = rw->nr;
+	return RD_IO;
+}
+
+/* The flag that remembers that RWF_NOWAIT is not for this file in this direction. */
+static inline uint32_t no_nowait_flag(const struct rd_rw *rw)
+{
+	return rw->write ? RD_FILE_NO_NOWAIT_W : RD_FILE_NO_NOWAIT_R;
+}
+
+static inline void note_no_nowait(struct rd_req *req)
+{
+	/* another flag of the caller may be what was refused */
+	if (!req->rw.rwf)
+		req->file->flags |= no_nowait_flag(&req->rw);
+}
+
+static int issue_regular(struct rd_req *req)
+{
+	struct rd_rw *rw = &req->rw;
+	uint32_t file_flags = req->file->flags;
+	ssize_t n;
+
+	if (rw->rwf & RD_RWF_NOWAIT) {
+		/* direct I/O sleeps in spite of it */
+		return file_flags & RD_FILE_DIRECT ? go_async(req) : rw_done(req, transfer(req, rw->rwf));
+	}
+	if ((req->flags & RINGD_SQE_ASYNC) || (rw->want > RD_RW_INLINE_MAX && !(file_flags & RD_FILE_DIRECT)))
+		return RD_PUNT;
+	if ((file_flags & (no_nowait_flag(rw) | RD_FILE_DIRECT)) || rd_rw_prefers_uring(req))
+		return go_async(req);
+	for (int attempt = 0; attempt < 2; attempt++) {
+		n = transfer(req, rw->rwf | RD_RWF_NOWAIT);
+		if (n == -EOPNOTSUPP)
+			note_no_nowait(req);
+		if (n == -EOPNOTSUPP || n == -EAGAIN)
+			break;
+		if (n < 0)
+			return rw_failed(req, n);
+		if (RD_LIKELY((uint64_t)n == rw->want))
+			return rw_done(req, n);
+		advance(rw, (uint64_t)n);
+		if (n == 0 || rw->done == rw->want)
+			return rw_done(req, (int64_t)rw->done);
+	}
+	return go_async(req);
+}
+
+/* A file that knows no attempt without waiting: worth a thread when something is there, or when it does not wait at all. */
+static int wait_blocking(struct rd_req *req, unsigned int issue_flags)
+{
+	int flags;
+
+	if ((issue_flags & RD_READY) || (req->file->flags & RD_FILE_NO_POLL))
+		return RD_PUNT;
+	flags = fcntl(req->file->fd, F_GETFL);
+	if (flags >= 0 && (flags & O_NONBLOCK))
+		return RD_PUNT;
+	return req->rw.write ? RD_POLL_OUT : RD_POLL_IN;
+}
+
+static int wait_ready(struct rd_req *req)
+{
+	if ((req->file->flags & RD_FILE_NO_POLL) || req->rw.rounds++ >= RD_RW_ROUNDS)
+		return RD_PUNT;
+	return req->rw.write ? RD_POLL_OUT : RD_POLL_IN;
+}
+
+static int issue_pollable(struct rd_req *req, unsigned int issue_flags)
+{
+	struct rd_rw *rw = &req->rw;
+	ssize_t n;
+
+	/* a directory has nothing to wait for either: the system call says what is wrong with it */
+	if ((rw->rwf & RD_RWF_NOWAIT) || (req->file->flags & RD_FILE_DIR))
+		return rw_done(req, transfer(req, rw->rwf));
+	/* /dev/zero and the like never run dry; a stream holds only so much */
+	if (rw->want > RD_RW_INLINE_MAX && !rw->stream)
+		return RD_PUNT;
+	if (req->file->flags & no_nowait_flag(rw))
+		return wait_blocking(req, issue_flags);
+	if ((req->flags & RINGD_SQE_ASYNC) && !(issue_flags & RD_READY))
+		return wait_ready(req);
+	n = transfer(req, rw->rwf | RD_RWF_NOWAIT);
+	if (n == -EAGAIN)
+		return wait_ready(req);
+	if (n != -EOPNOTSUPP)
+		return rw_done(req, n);
+	note_no_nowait(req);
+	return wait_blocking(req, issue_flags);
+}
+
+int rd_rw(struct rd_req *req, unsigned int issue_flags)
+{
+	int r;
+
+	if (RD_LIKELY(!(issue_flags & RD_READY))) {
+		r = rw_start(req);
+		if (RD_UNLIKELY(r < 0))
+			return rw_done(req, r);
+		/* only the open mode is looked at: nothing that could wait */
+		if (RD_UNLIKELY(!req->rw.want))
+			return rw_done(req, transfer(req, req->rw.rwf));
+	}
+	if (RD_LIKELY(req->file->flags & RD_FILE_REG))
+		return issue_regular(req);
+	return issue_pollable(req, issue_flags);
+}
+
+static void set_priority(uint16_t ioprio)
+{
+	/* of this thread only; a failure costs nothing but the priority */
+	(void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, (int)ioprio);
+}
+
+void rd_rw_work(struct rd_req *req)
+{
+	struct rd_rw *rw = &req->rw;
+	ssize_t n;
+
+	if (rw->ioprio)
+		set_priority(rw->ioprio);
+	do {
+		n = transfer(req, rw->rwf);
+		if (n > 0)
+			advance(rw, (uint64_t)n);
+	} while (n > 0 && rw->whole && rw->done < rw->want);
+	if (rw->ioprio)
+		set_priority(0);
+	rw_failed(req, n < 0 ? n : 0);
+}
+
+int rd_rw_io_done(struct rd_req *req, int32_t res)
+{
+	/* the kernel ring would not sleep on this file, a thread does */
+	if (res == -EAGAIN && !(req->rw.rwf & RD_RWF_NOWAIT))
+		return RD_PUNT;
+	if (res < 0)
+		return rw_failed(req, res);
+	/* it goes on after short results by itself: less than asked for is the end of the file, or an error for the next one */
+	return rw_done(req, (int64_t)req->rw.done + res);
+}
