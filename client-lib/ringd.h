@@ -9,8 +9,8 @@
  * ringd_ring_strerror() tell the reason of the last failed call in words (which limit, which policy).
  *
  * Threads: a connection and all that was made from it (arenas, rings) may be used by one thread at a time;
- * different connections are independent. Two exceptions: on one ring one thread may fill and submit while another
- * reaps, as long as neither sleeps in a submit of a plain ring; and arena memory is ordinary memory.
+ * different connections are independent. Two exceptions: on one SQPOLL ring one thread may get, fill and submit SQEs
+ * while another waits and reaps (relative paths excepted: they may ask the engine); and arena memory is ordinary memory.
  * Not async-signal-safe. After fork() the child must not use what it inherited.
  */
 #ifndef RINGD_H
@@ -27,6 +27,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
 
 struct ringd;		/* a connection to an engine */
 struct ringd_ring;	/* one SQ/CQ pair */
@@ -41,11 +44,13 @@ struct timespec;
  * Connect to ringd. socket_path NULL: $RINGD_SOCKET, then $XDG_RUNTIME_DIR/ringd/ringd.sock, then
  * /run/ringd/ringd.sock; the first that exists is used. In set-id programs the environment is not looked at.
  * *ret is the caller's; release with ringd_close(). -ENOENT: no socket; -ECONNREFUSED: nobody listens;
- * -EPERM: refused by policy; -EDQUOT: too many clients of this tenant; -EPROTO: not a ringd; -EPROTONOSUPPORT: no
- * common version; -ENOMEM, -EMFILE. *ret is NULL on failure.
+ * -EACCES: the socket may not be used; -EPERM: refused by policy; -EDQUOT: too many clients of this tenant; -EPROTO:
+ * not a ringd; -EPROTONOSUPPORT: no common version; -ETIMEDOUT: no answer within 5 seconds; -ENAMETOOLONG, -ENOMEM,
+ * -EMFILE. *ret is NULL on failure.
  */
 int ringd_connect(struct ringd **ret, const char *socket_path);
-/* Free the connection, its rings and arenas; NULL is fine. Requests in flight are dropped without a CQE. */
+/* Free the connection, and with it all its rings and arenas (which must not be freed after it); NULL is fine. Requests
+ * in flight are dropped without a CQE. */
 void ringd_close(struct ringd *rd);
 /* Words for the last failure of a call on this connection; valid until the next call on it. Never NULL.
  * rd NULL: the last failed ringd_connect() of this thread. */
@@ -67,9 +72,11 @@ int ringd_arena_new(struct ringd *rd, struct ringd_arena **ret, size_t size, uns
 void ringd_arena_free(struct ringd_arena *arena);
 void *ringd_arena_base(const struct ringd_arena *arena);
 size_t ringd_arena_size(const struct ringd_arena *arena);
-/* A small allocator inside one arena. align: power of two up to 2 MiB, 0 = 64. NULL when there is no room. Not cleared. */
+/* A small allocator inside one arena. align: power of two up to 2 MiB, 0 = 64; less counts as 64. NULL when there is no
+ * room, or no memory for the bookkeeping, which is not in the arena. Not cleared. */
 void *ringd_arena_alloc(struct ringd_arena *arena, size_t size, size_t align);
-void ringd_arena_release(struct ringd_arena *arena, void *ptr);	/* NULL is fine */
+/* NULL, and what was not got from this arena or is released already, is ignored. */
+void ringd_arena_release(struct ringd_arena *arena, void *ptr);
 
 /* --- rings --- */
 
@@ -84,8 +91,9 @@ unsigned int ringd_ring_flags(const struct ringd_ring *ring);		/* RINGD_SETUP_* 
 const char *ringd_ring_strerror(const struct ringd_ring *ring);
 /*
  * A descriptor for poll/epoll: readable when CQEs are there, or have been; hang-up when the ring is dead. Before
- * going to sleep on it reap until ringd_peek_cqe() says -EAGAIN or ringd_cq_ready() says 0: that re-arms it.
- * Owned by the ring; do not read, write or close it.
+ * going to sleep on it reap until ringd_peek_cqe() says -EAGAIN or ringd_cq_ready() says 0: that re-arms it. A submit
+ * may come between that and the sleep. Owned by the ring; do not read, write or close it. From the first call on,
+ * finding the CQ empty costs a system call.
  */
 int ringd_ring_fd(struct ringd_ring *ring);
 
@@ -98,6 +106,11 @@ unsigned int ringd_sq_space_left(const struct ringd_ring *ring);
 /* Return: SQEs consumed (plain ring) or handed over (SQPOLL), 0 or more; -ECONNRESET; -EAGAIN: the tenant's
  * in-flight budget is used up and nothing was consumed: reap and call again. */
 int ringd_submit(struct ringd_ring *ring);
+/* Wait until an SQE is free (SQPOLL ring; on a plain ring only a submit frees any). Not while another thread waits for
+ * CQEs of this ring. 0, -EINTR, -ECONNRESET. */
+int ringd_sqring_wait(struct ringd_ring *ring);
+/* As ringd_submit(), then wait for CQEs, if all SQEs were consumed: at least wait_nr or a full CQ. What was submitted is
+ * returned even if the wait was ended by a signal; -EINTR when nothing was submitted and no CQE is there. */
 int ringd_submit_and_wait(struct ringd_ring *ring, unsigned int wait_nr);
 /* As ringd_submit_and_wait; ts is relative, NULL waits for ever. -ETIME when nothing was submitted and no CQE is there. *cqe: the first CQE or NULL. */
 int ringd_submit_and_wait_timeout(struct ringd_ring *ring, struct ringd_cqe **cqe, unsigned int wait_nr, const struct timespec *ts);
@@ -168,6 +181,9 @@ int ringd_unregister_buffers(struct ringd_ring *ring);
 /* probe: room for 256 ops (16 + 8 * 256 bytes), all zero. */
 int ringd_register_probe(struct ringd_ring *ring, struct ringd_probe *probe, unsigned int nr);
 
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of libringd share. Nothing here is installed. */
+#ifndef RDL_PRIVATE_H
+#define RDL_PRIVATE_H
+
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client-lib/ringd.h"
+#include "proto/wire.h"
+
+#define RDL_CLEANUP(fn)		__attribute__((__cleanup__(fn)))
+#define RDL_CLOSE		RDL_CLEANUP(rdl_closep)
+#define RDL_FREE		RDL_CLEANUP(rdl_freep)
+#define RDL_UNLIKELY(x)		__builtin_expect(!!(x), 0)
+#define RDL_COLD		__attribute__((__noinline__, __cold__))
+#define RDL_PRINTF(f, a)	__attribute__((__format__(__printf__, f, a)))
+#define RDL_MIN(a, b)		((a) < (b) ? (a) : (b))
+
+#define RDL_FOREVER		UINT64_MAX	/* deadlines: CLOCK_MONOTONIC in ns */
+#define RDL_NS			1000000000ull
+
+static inline void rdl_close(int fd)
+{
+	int saved = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = saved;
+}
+
+static inline void rdl_closep(int *fd)
+{
+	rdl_close(*fd);
+}
+
+static inline void rdl_freep(void *p)
+{
+	free(*(void **)p);
+}
+
+static inline int rdl_steal_fd(int *fd)
+{
+	int r = *fd;
+
+	*fd = -1;
+	return r;
+}
+
+static inline uint64_t rdl_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * RDL_NS + (uint64_t)ts.tv_nsec;
+}
+
+static inline void rdl_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("isb" ::: "memory");
+#else
+	__asm__ volatile("" ::: "memory");
+#endif
+}
+
+/*
+ * A cheap clock of no particular unit, for "not more often than about 100 us": the fast paths look at it once per call,
+ * where clock_gettime() would be the dearest thing they do.
+ */
+static inline uint64_t rdl_ticks(void)
+{
+#if defined(__x86_64__)
+	return __builtin_ia32_rdtsc();
+#else
+	return rdl_now();
+#endif
+}
+#if defined(__x86_64__)
+#define RDL_TICKS_CHECK		(1u << 18)	/* 52 to 130 us at 5 to 2 GHz */
+#else
+#define RDL_TICKS_CHECK		100000u
+#endif
+
+#define rdl_load(p)		__atomic_load_n(p, __ATOMIC_RELAXED)
+#define rdl_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define rdl_store(p, v)		__atomic_store_n(p, v, __ATOMIC_RELAXED)
+#define rdl_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
+/* a read-modify-write is a full barrier on every machine and, on x86, the cheapest one */
+#define rdl_store_barrier(p, v)	((void)__atomic_exchange_n(p, v, __ATOMIC_SEQ_CST))
+
+/* --- connection --- */
+
+struct ringd {
+	int sock;			/* control connection */
+	bool dead;			/* it broke: every request from now on is -ECONNRESET */
+	uint32_t seq;			/* of the last request */
+	pid_t engine_pid;
+	uint32_t features;
+	uint64_t limits[16];
+	struct ringd_ring *rings;	/* all that belongs to it, newest first */
+	struct ringd_arena *arenas;
+	bool cwd_told;			/* the engine has a base for relative paths: */
+	dev_t cwd_dev;			/* this one */
+	ino_t cwd_ino;
+	bool failed;			/* text says something */
+	char text[RINGD_TEXT_MAX + 64];
+};
+
+/* strerror.c: keep the words for ringd_strerror(); returns err */
+int rdl_fail(struct ringd *rd, int err, const char *fmt, ...) RDL_PRINTF(3, 4);
+void rdl_connect_text(const char *text);
+void rdl_text(char *text, size_t size, int err, const char *what);
+
+/* control.c */
+struct rdl_packet {
+	void *data;			/* in: room for the answer; a whole struct ringd_msg and more */
+	size_t size;			/* in: room, out: length */
+	int *fds;			/* in: room, out: descriptors, the caller's */
+	size_t n_fds;
+};
+int rdl_sock_send(int sock, const void *data, size_t size, const int *fds, size_t n_fds, int timeout_ms);
+int rdl_sock_recv(int sock, struct rdl_packet *in, int timeout_ms);
+/*
+ * Check an answer: length, type, seq. Its res when it is 0 or more; a negative res keeps the engine's words in rd.
+ * Closes the descriptors of a failed answer and of one that is not n_fds long.
+ */
+int rdl_check_answer(struct ringd *rd, const struct ringd_msg *request, struct rdl_packet *in, size_t min_size, size_t n_fds);
+/*
+ * A request in parts, for those longer than one packet: start once, send each packet (first: none was sent before it),
+ * finish: the answer as below. A failure of the first send leaves the connection as it was.
+ */
+int rdl_request_start(struct ringd *rd, struct ringd_msg *msg, uint16_t type);
+int rdl_request_send(struct ringd *rd, struct ringd_msg *msg, size_t size, const int *fds, size_t n_fds, bool first);
+int rdl_request_finish(struct ringd *rd, const struct ringd_msg *msg, struct rdl_packet *in, size_t min_size, size_t n_fds);
+/*
+ * One request (size, type, seq are filled in here) and its answer of at least min_size bytes with exactly n_fds
+ * descriptors. res of the answer, 0 or more, or a negative errno; then in holds no descriptor.
+ */
+int rdl_request(struct ringd *rd, struct ringd_msg *msg, uint16_t type, size_t size, int fd, struct rdl_packet *in,
+		size_t min_size, size_t n_fds);
+
+/* --- arenas --- */
+
+struct rdl_block;
+
+struct ringd_arena {
+	struct ringd *rd;
+	struct ringd_arena *next, **prev;
+	char *base;
+	size_t size;
+	uint32_t id;
+
+	/* arena_alloc.c; none of it in shared memory */
+	struct rdl_block *first;	/* all blocks in address order; NULL until the first allocation */
+	uint64_t bins;			/* bit i: free[i] is not empty */
+	struct rdl_block *free[64];	/* by floor(log2(units)) */
+	struct rdl_block **used;	/* hash by offset */
+	size_t used_mask, n_used;	/* used_mask + 1 chains, 0 before the first */
+};
+
+void rdl_arena_alloc_deinit(struct ringd_arena *arena);
+/* Address space for size bytes that nothing else will use, aligned to the power of two align. NULL: none. */
+void *rdl_reserve(size_t size, size_t align);
+/* Without telling the engine. */
+void rdl_arena_unlink(struct ringd_arena *arena);
+
+/* --- rings --- */
+
+/* How long waits of one kind usually take, so that spinning is tried only where it pays. wait.c */
+struct rdl_spin {
+	uint32_t avg_ns;		/* decaying mean of the last waits, each at most RDL_SPIN_CAP */
+	uint32_t skipped;		/* waits that did not spin since one did */
+};
+
+/*
+ * Geometry and indices are private: of the shared words only those are read that the engine writes. The first two lines
+ * belong to whoever submits, the next two to whoever reaps (two threads may do that on an SQPOLL ring).
+ */
+struct ringd_ring {
+	/* submitter */
+	struct ringd_sqe *sqes;
+	struct ringd_hot *hot;
+	uint32_t sq_tail;		/* SQEs handed to the caller */
+	uint32_t sq_published;		/* hot->sq_tail */
+	uint32_t sq_head;		/* hot->sq_head when it was last looked at: never ahead of it */
+	uint32_t sq_mask;
+	uint32_t sq_entries;
+	bool sqpoll;
+	uint64_t sq_checked;		/* ticks at the last look at the wake socket */
+	uint32_t enter_seq;		/* hot->enter_seq */
+	struct rdl_spin enter_spin;
+
+	/* reaper */
+	struct ringd_cqe *cqes __attribute__((__aligned__(128)));
+	struct ringd_hot *cq_hot;	/* hot again: a reaper need not touch the submitter's lines */
+	uint32_t cq_head;
+	uint32_t cq_tail;		/* hot->cq_tail when it was last looked at */
+	uint32_t cq_mask;
+	uint32_t cq_entries;
+	uint64_t cq_checked;
+	struct rdl_spin cq_spin;
+	uint32_t wait_seq;		/* high word of the last wait word, without the kind */
+	bool poll_mode;			/* ringd_ring_fd() was called: keep the wait word armed */
+	bool armed;			/* ... it is, for the CQE after armed_for */
+	uint32_t armed_for;
+
+	/* both, and rarely */
+	bool dead __attribute__((__aligned__(128)));	/* sticky */
+	int doorbell;			/* eventfd */
+	int wake;			/* stream socket */
+	struct ringd *rd;
+	struct ringd_ring *next, **prev;
+	uint32_t id;
+	uint32_t flags, features;
+	void *rings;
+	size_t rings_size, sqes_size;
+	uint32_t files_nr, bufs_nr;	/* size of the registered tables, 0: none */
+
+	/* scratch.c */
+	char *scratch;
+	size_t scratch_size;		/* as reserved */
+	uint32_t *scratch_of;		/* block + 1 that the SQE in this slot uses, 0: none */
+	uint32_t *scratch_free;		/* stack of free blocks */
+	uint32_t scratch_n_free;
+	uint32_t scratch_head;		/* blocks of the SQEs before this index were taken back */
+};
+
+static inline uint32_t rdl_sqe_slot(const struct ringd_ring *ring, const struct ringd_sqe *sqe)
+{
+	return (uint32_t)(sqe - ring->sqes) & ring->sq_mask;
+}
+
+void rdl_ring_unlink(struct ringd_ring *ring);
+
+/* submit.c: one enter of to_submit SQEs; its result or -ECONNRESET */
+int rdl_enter(struct ringd_ring *ring, uint32_t to_submit, uint32_t flags);
+
+/* wait.c */
+/*
+ * Until the target of kind (RINGD_WAIT_KIND_*) is reached; for CQ also until CQEs are held back. 0, -ETIME, -EINTR
+ * (a signal; never for ENTER), -ECONNRESET.
+ */
+int rdl_wait(struct ringd_ring *ring, uint32_t kind, uint32_t target, uint64_t deadline);
+/* Is the ring dead? Asks the kernel. What was posted before it died is visible afterwards. */
+bool rdl_dead(struct ringd_ring *ring);
+/* Poll mode: make the descriptor readable at the next CQE. False: there is one already. */
+bool rdl_arm(struct ringd_ring *ring);
+uint64_t rdl_deadline(const struct timespec *ts);
+
+/* reap.c */
+int rdl_wait_cqes(struct ringd_ring *ring, uint32_t nr, uint64_t deadline);
+
+/* scratch.c */
+int rdl_scratch_init(struct ringd_ring *ring, uint32_t blocks);
+void rdl_scratch_deinit(struct ringd_ring *ring);
+/* size bytes, at most RINGD_SCRATCH_PER_SQE, that are the SQE's until the engine has taken it */
+void *rdl_scratch(struct ringd_ring *ring, const struct ringd_sqe *sqe, size_t size);
+
+/* cwd.c: tell the engine the working directory if it changed. 0 or -errno. */
+int rdl_tell_cwd(struct ringd *rd);
+
+#endif

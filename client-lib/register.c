@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Register calls: the structure of the opcode, then its arrays, in as many packets as that takes, and the descriptors
+ * beside them. What only this process can know is checked here, in the order of io_uring's own checks: whether a number
+ * is an open descriptor, and RLIMIT_NOFILE. To keep that order the sizes of the tables are remembered.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "private.h"
+
+struct call {
+	struct ringd_register reg;	/* opcode, nr and has_tags filled in */
+	char *data;			/* owned */
+	size_t size, room;
+	int *fds;			/* owned */
+	size_t n_fds;
+};
+
+static void call_free(struct call *c)
+{
+	free(c->data);
+	free(c->fds);
+}
+
+/* room: bytes of all that will be added */
+static int call_init(struct ringd_ring *ring, struct call *c, uint32_t opcode, uint32_t nr, size_t room, size_t n_fds)
+{
+	*c = (struct call){ .reg = { .opcode = opcode, .nr = nr }, .room = room };
+	c->data = malloc(room ? room : 1);
+	c->fds = malloc(n_fds ? n_fds * sizeof(*c->fds) : 1);
+	return c->data && c->fds ? 0 : rdl_fail(ring->rd, -ENOMEM, "register");
+}
+
+static void call_add(struct call *c, const void *data, size_t size)
+{
+	if (size)
+		memcpy(c->data + c->size, data, size);
+	c->size += size;
+}
+
+static void call_add_tags(struct call *c, const uint64_t *tags, unsigned int nr)
+{
+	if (!tags)
+		return;
+	call_add(c, tags, nr * sizeof(*tags));
+	c->reg.has_tags = 1;
+}
+
+/* A number >= 0 becomes "the next descriptor"; -1 and -2 go as they are. */
+static void call_add_fds(struct call *c, const int *fds, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		int32_t v = fds[i] < 0 ? fds[i] : 0;
+
+		call_add(c, &v, sizeof(v));
+		if (fds[i] >= 0)
+			c->fds[c->n_fds++] = fds[i];
+	}
+}
+
+static void call_add_iovecs(struct call *c, const struct iovec *iov, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		uint64_t pair[2] = { (uint64_t)(uintptr_t)iov[i].iov_base, iov[i].iov_len };
+
+		call_add(c, pair, sizeof(pair));
+	}
+}
+
+/* All packets of the request. *sent: whether any went. */
+static int call_send(struct ringd *rd, struct call *c, bool *sent)
+{
+	const size_t room = RINGD_MSG_MAX - sizeof(c->reg);
+	RDL_FREE char *packet = malloc(sizeof(c->reg) + RDL_MIN(c->size, room));
+	size_t data = 0, fds = 0;
+	int r;
+
+	if (!packet)
+		return rdl_fail(rd, -ENOMEM, "register");
+	do {
+		size_t n = RDL_MIN(c->size - data, room), m = RDL_MIN(c->n_fds - fds, (size_t)RINGD_MSG_FDS);
+		bool more = data + n < c->size || fds + m < c->n_fds;
+
+		c->reg.msg.flags = more ? RINGD_MSG_F_MORE : 0;
+		c->reg.msg.size = (uint32_t)(sizeof(c->reg) + n);
+		memcpy(packet, &c->reg, sizeof(c->reg));
+		memcpy(packet + sizeof(c->reg), c->data + data, n);
+		r = rdl_request_send(rd, (struct ringd_msg *)(void *)packet, sizeof(c->reg) + n, c->fds + fds, m, !*sent);
+		if (r < 0)
+			return r;
+		*sent = true;
+		data += n;
+		fds += m;
+	} while (data < c->size || fds < c->n_fds);
+	return 0;
+}
+
+/* The call, its answer at least min_size bytes long. *unsent: a descriptor may have been the reason that nothing was sent. */
+static int call_do(struct ringd_ring *ring, struct call *c, struct rdl_packet *in, size_t min_size, bool *unsent)
+{
+	struct ringd *rd = ring->rd;
+	bool sent = false;
+	int r;
+
+	c->reg.ring_id = ring->id;
+	r = rdl_request_start(rd, &c->reg.msg, RINGD_MSG_REGISTER);
+	if (r < 0)
+		return r;
+	r = call_send(rd, c, &sent);
+	if (unsent)
+		*unsent = r < 0 && !sent && c->n_fds && !rd->dead;
+	if (r < 0)
+		return r;
+	return rdl_request_finish(rd, &c->reg.msg, in, min_size, 0);
+}
+
+static int call_simple(struct ringd_ring *ring, struct call *c, bool *unsent)
+{
+	struct ringd_error answer;
+	struct rdl_packet in = { .data = &answer, .size = sizeof(answer) };
+
+	return call_do(ring, c, &in, sizeof(answer.msg), unsent);
+}
+
+/* --- descriptors --- */
+
+/* Would the kernel pass it on? Not a ring of its own io_uring. */
+static bool passable(const int pair[2], int fd)
+{
+	char byte;
+	int r = rdl_sock_send(pair[0], "", 1, &fd, 1, 0);
+
+	if (r == 0)	/* received without room for a descriptor: it is dropped */
+		(void)!recv(pair[1], &byte, sizeof(byte), MSG_DONTWAIT);
+	return r != -EBADF && r != -EINVAL;
+}
+
+/* Index of the first entry below lowest or not an open descriptor, nr if there is none. deep: ... or not passable. */
+static unsigned int first_bad(const int *fds, unsigned int nr, int lowest, bool deep)
+{
+	int pair[2] = { -1, -1 };
+	unsigned int i;
+
+	if (deep && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		deep = false;
+	for (i = 0; i < nr; i++) {
+		if (fds[i] < lowest || (fds[i] >= 0 && fcntl(fds[i], F_GETFD) < 0))
+			break;
+		if (deep && fds[i] >= 0 && !passable(pair, fds[i]))
+			break;
+	}
+	rdl_close(pair[0]);
+	rdl_close(pair[1]);
+	return i;
+}
+
+static bool beyond_rlimit(unsigned int nr)
+{
+	struct rlimit rl;
+
+	return getrlimit(RLIMIT_NOFILE, &rl) == 0 && nr > rl.rlim_cur;
+}
+
+/* What first_bad() should do: a request of one packet may simply be tried. */
+static bool many(unsigned int nr)
+{
+	return nr > RINGD_MSG_FDS;
+}
+
+/* --- files --- */
+
+static int files_register(struct ringd_ring *ring, const int *fds, const uint64_t *tags, unsigned int nr, bool deep)
+{
+	struct ringd_rsrc_register head = { .nr = nr };
+	struct ringd *rd = ring->rd;
+	bool unsent = false;
+	struct call c;
+	int r;
+
+	if (first_bad(fds, nr, -1, deep) < nr)
+		return rdl_fail(rd, -EBADF, "register files: entry %u", first_bad(fds, nr, -1, deep));
+	r = call_init(ring, &c, tags ? RINGD_REGISTER_FILES2 : RINGD_REGISTER_FILES, nr,
+		      sizeof(head) + nr * (sizeof(int32_t) + sizeof(*tags)), nr);
+	if (r == 0) {
+		if (tags)
+			call_add(&c, &head, sizeof(head));
+		call_add_fds(&c, fds, nr);
+		call_add_tags(&c, tags, nr);
+		r = call_simple(ring, &c, &unsent);
+	}
+	call_free(&c);
+	if (unsent && !deep && first_bad(fds, nr, -1, true) < nr)
+		return files_register(ring, fds, tags, nr, true);
+	return r;
+}
+
+/* The checks that come before a look at the descriptors. */
+static int files_check(struct ringd_ring *ring, unsigned int nr)
+{
+	if (!nr)
+		return rdl_fail(ring->rd, -EINVAL, "register files: none");
+	if (nr > RINGD_MAX_FIXED_FILES)
+		return rdl_fail(ring->rd, -EMFILE, "register files: %u, at most %u", nr, RINGD_MAX_FIXED_FILES);
+	if (beyond_rlimit(nr))
+		return rdl_fail(ring->rd, -EMFILE, "register files: %u, more than RLIMIT_NOFILE", nr);
+	return 0;
+}
+
+static int register_files(struct ringd_ring *ring, const int *fds, const uint64_t *tags, unsigned int nr)
+{
+	int r = files_check(ring, nr);
+
+	if (r < 0)
+		return r;
+	if (!fds)
+		return rdl_fail(ring->rd, -EFAULT, "register files: no list");
+	if (ring->files_nr)
+		return rdl_fail(ring->rd, -EBUSY, "register files: there is a table");
+	r = files_register(ring, fds, tags, nr, many(nr));
+	if (r >= 0)
+		ring->files_nr = nr;
+	return r;
+}
+
+int ringd_register_files(struct ringd_ring *ring, const int *fds, unsigned int nr)
+{
+	return register_files(ring, fds, NULL, nr);
+}
+
+int ringd_register_files_tags(struct ringd_ring *ring, const int *fds, const uint64_t *tags, unsigned int nr)
+{
+	return register_files(ring, fds, tags, nr);
+}
+
+/* The structure alone: sparse tables and the other calls of one fixed part. */
+static int call_one(struct ringd_ring *ring, uint32_t opcode, uint32_t nr, const void *data, size_t size)
+{
+	struct call c;
+	int r = call_init(ring, &c, opcode, nr, size, 0);
+
+	if (r == 0) {
+		call_add(&c, data, size);
+		r = call_simple(ring, &c, NULL);
+	}
+	call_free(&c);
+	return r;
+}
+
+int ringd_register_files_sparse(struct ringd_ring *ring, unsigned int nr)
+{
+	struct ringd_rsrc_register head = { .nr = nr, .flags = RINGD_RSRC_REGISTER_SPARSE };
+	int r = files_check(ring, nr);
+
+	if (r == 0)
+		r = call_one(ring, RINGD_REGISTER_FILES2, nr, &head, sizeof(head));
+	if (r >= 0)
+		ring->files_nr = nr;
+	return r;
+}
+
+/* nr entries without a bad descriptor among them */
+static int files_update(struct ringd_ring *ring, unsigned int off, const int *fds, const uint64_t *tags, unsigned int nr,
+			bool *unsent)
+{
+	struct ringd_rsrc_update2 head2 = { .offset = off, .nr = nr };
+	struct ringd_files_update head = { .offset = off };
+	struct call c;
+	int r;
+
+	r = call_init(ring, &c, tags ? RINGD_REGISTER_FILES_UPDATE2 : RINGD_REGISTER_FILES_UPDATE, nr,
+		      sizeof(head2) + nr * (sizeof(int32_t) + sizeof(*tags)), nr);
+	if (r == 0) {
+		if (tags)
+			call_add(&c, &head2, sizeof(head2));
+		else
+			call_add(&c, &head, sizeof(head));
+		call_add_fds(&c, fds, nr);
+		call_add_tags(&c, tags, nr);
+		r = call_simple(ring, &c, unsent);
+	}
+	call_free(&c);
+	return r;
+}
+
+static bool update_inside(unsigned int off, unsigned int nr, uint32_t table)
+{
+	return nr && nr <= table && off <= table - nr;
+}
+
+static int register_files_update(struct ringd_ring *ring, unsigned int off, const int *fds, const uint64_t *tags,
+				 unsigned int nr)
+{
+	struct ringd *rd = ring->rd;
+	bool unsent = false;
+	unsigned int good;
+	int r;
+
+	if (!ring->files_nr)
+		return rdl_fail(rd, -ENXIO, "update files: no table");
+	if (!update_inside(off, nr, ring->files_nr))
+		return rdl_fail(rd, -EINVAL, "update files: %u at %u, the table has %u", nr, off, ring->files_nr);
+	if (!fds)
+		return rdl_fail(rd, -EFAULT, "update files: no list");
+	good = first_bad(fds, nr, RINGD_REGISTER_FILES_SKIP, many(nr));
+	r = good ? files_update(ring, off, fds, tags, good, &unsent) : -EBADF;
+	if (unsent) {
+		good = first_bad(fds, good, RINGD_REGISTER_FILES_SKIP, true);
+		r = good ? files_update(ring, off, fds, tags, good, &unsent) : -EBADF;
+	}
+	if (!good)
+		return rdl_fail(rd, -EBADF, "update files: first entry");
+	return r;
+}
+
+int ringd_register_files_update(struct ringd_ring *ring, unsigned int off, const int *fds, unsigned int nr)
+{
+	return register_files_update(ring, off, fds, NULL, nr);
+}
+
+int ringd_register_files_update_tag(struct ringd_ring *ring, unsigned int off, const int *fds, const uint64_t *tags,
+				    unsigned int nr)
+{
+	return register_files_update(ring, off, fds, tags, nr);
+}
+
+int ringd_unregister_files(struct ringd_ring *ring)
+{
+	int r = call_one(ring, RINGD_UNREGISTER_FILES, 0, NULL, 0);
+
+	if (r >= 0)
+		ring->files_nr = 0;
+	return r;
+}
+
+int ringd_register_file_alloc_range(struct ringd_ring *ring, unsigned int off, unsigned int len)
+{
+	struct ringd_file_index_range range = { .off = off, .len = len };
+
+	return call_one(ring, RINGD_REGISTER_FILE_ALLOC_RANGE, 0, &range, sizeof(range));
+}
+
+/* --- buffers --- */
+
+static int buffers_call(struct ringd_ring *ring, uint32_t opcode, const void *head, size_t head_size,
+			const struct iovec *iov, const uint64_t *tags, unsigned int nr)
+{
+	struct call c;
+	int r;
+
+	r = call_init(ring, &c, opcode, nr, head_size + nr * (2 * sizeof(uint64_t) + sizeof(*tags)), 0);
+	if (r == 0) {
+		call_add(&c, head, head_size);
+		call_add_iovecs(&c, iov, nr);
+		call_add_tags(&c, tags, nr);
+		r = call_simple(ring, &c, NULL);
+	}
+	call_free(&c);
+	return r;
+}
+
+static int register_buffers(struct ringd_ring *ring, const struct iovec *iov, const uint64_t *tags, unsigned int nr)
+{
+	struct ringd_rsrc_register head = { .nr = nr };
+	int r;
+
+	if (!nr || nr > RINGD_MAX_BUFFERS)
+		return rdl_fail(ring->rd, -EINVAL, "register buffers: %u, at most %u", nr, RINGD_MAX_BUFFERS);
+	if (!iov)
+		return rdl_fail(ring->rd, -EFAULT, "register buffers: no list");
+	if (tags)
+		r = buffers_call(ring, RINGD_REGISTER_BUFFERS2, &head, sizeof(head), iov, tags, nr);
+	else
+		r = buffers_call(ring, RINGD_REGISTER_BUFFERS, NULL, 0, iov, NULL, nr);
+	if (r >= 0)
+		ring->bufs_nr = nr;
+	return r;
+}
+
+int ringd_register_buffers(struct ringd_ring *ring, const struct iovec *iov, unsigned int nr)
+{
+	return register_buffers(ring, iov, NULL, nr);
+}
+
+int ringd_register_buffers_tags(struct ringd_ring *ring, const struct iovec *iov, const uint64_t *tags, unsigned int nr)
+{
+	return register_buffers(ring, iov, tags, nr);
+}
+
+int ringd_register_buffers_sparse(struct ringd_ring *ring, unsigned int nr)
+{
+	struct ringd_rsrc_register head = { .nr = nr, .flags = RINGD_RSRC_REGISTER_SPARSE };
+	int r = call_one(ring, RINGD_REGISTER_BUFFERS2, nr, &head, sizeof(head));
+
+	if (r >= 0)
+		ring->bufs_nr = nr;
+	return r;
+}
+
+int ringd_register_buffers_update_tag(struct ringd_ring *ring, unsigned int off, const struct iovec *iov,
+				      const uint64_t *tags, unsigned int nr)
+{
+	struct ringd_rsrc_update2 head = { .offset = off, .nr = nr };
+
+	if (!ring->bufs_nr)
+		return rdl_fail(ring->rd, -ENXIO, "update buffers: no table");
+	if (!update_inside(off, nr, ring->bufs_nr))
+		return rdl_fail(ring->rd, -EINVAL, "update buffers: %u at %u, the table has %u", nr, off, ring->bufs_nr);
+	if (!iov)
+		return rdl_fail(ring->rd, -EFAULT, "update buffers: no list");
+	return buffers_call(ring, RINGD_REGISTER_BUFFERS_UPDATE, &head, sizeof(head), iov, tags, nr);
+}
+
+int ringd_unregister_buffers(struct ringd_ring *ring)
+{
+	int r = call_one(ring, RINGD_UNREGISTER_BUFFERS, 0, NULL, 0);
+
+	if (r >= 0)
+		ring->bufs_nr = 0;
+	return r;
+}
+
+/* --- probe --- */
+
+int ringd_register_probe(struct ringd_ring *ring, struct ringd_probe *probe, unsigned int nr)
+{
+	const size_t room = sizeof(*probe) + (size_t)nr * sizeof(probe->ops[0]);
+	union {
+		struct ringd_error error;
+		struct ringd_msg msg;
+		char bytes[sizeof(struct ringd_msg) + sizeof(struct ringd_probe) + 256 * sizeof(struct ringd_probe_op)];
+	} answer;
+	struct rdl_packet in = { .data = &answer, .size = sizeof(answer) };
+	struct call c;
+	int r;
+
+	if (!probe || nr > RINGD_MAX_PROBE_OPS)
+		return rdl_fail(ring->rd, -EINVAL, "probe of %u operations", nr);
+	for (size_t i = 0; i < room; i++) {
+		if (((const char *)probe)[i])
+			return rdl_fail(ring->rd, -EINVAL, "probe: memory is not zero");
+	}
+	r = call_init(ring, &c, RINGD_REGISTER_PROBE, nr, 0, 0);
+	if (r == 0)
+		r = call_do(ring, &c, &in, sizeof(answer.msg) + sizeof(*probe), NULL);
+	call_free(&c);
+	if (r < 0)
+		return r;
+	memcpy(probe, answer.bytes + sizeof(answer.msg), RDL_MIN(in.size - sizeof(answer.msg), room));
+	if (probe->ops_len > nr)
+		probe->ops_len = (uint8_t)nr;
+	return r;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Make a ring, map it, and give it back. */
+#include <string.h>
+#include <sys/mman.h>
+
+#include "private.h"
+
+/* Flags that change the layout, or what the client must do, in ways that this library does not know. */
+#define FLAGS_SERVED	(RINGD_SETUP_ALL & ~(RINGD_SETUP_SQE128 | RINGD_SETUP_CQE32 | RINGD_SETUP_NO_MMAP | \
+			 RINGD_SETUP_REGISTERED_FD_ONLY | RINGD_SETUP_CQE_MIXED | RINGD_SETUP_SQE_MIXED | \
+			 RINGD_SETUP_SQ_REWIND))
+
+struct answer {
+	union {
+		struct ringd_msg msg;
+		struct ringd_ring_created created;
+		struct ringd_error error;
+	};
+	size_t size;
+	union {
+		struct {
+			int ring, doorbell, wake;
+		};
+		int fds[3];
+	};
+};
+
+static void answer_close(struct answer *a)
+{
+	rdl_close(a->ring);
+	rdl_close(a->doorbell);
+	rdl_close(a->wake);
+}
+
+/* As the engine will round it; what it refuses needs no exact answer here. */
+static uint32_t round_entries(uint32_t entries)
+{
+	if (entries <= 1)
+		return 1;
+	if (entries > RINGD_MAX_ENTRIES)
+		return RINGD_MAX_ENTRIES;
+	return 1u << (32 - __builtin_clz(entries - 1));
+}
+
+static void tell_free(struct ringd *rd, uint32_t id)
+{
+	struct ringd_ring_ref ref = { .ring_id = id };
+	struct ringd_error answer;
+	struct rdl_packet in = { .data = &answer, .size = sizeof(answer) };
+
+	rdl_request(rd, &ref.msg, RINGD_MSG_RING_FREE, sizeof(ref), -1, &in, sizeof(ref.msg), 0);
+}
+
+static int ring_create(struct ringd_ring *ring, const struct ringd_params *params, struct answer *a)
+{
+	struct ringd_ring_create create = {
+		.params = *params,
+		.scratch_base = (uintptr_t)ring->scratch,
+	};
+	struct rdl_packet in = { .data = &a->msg, .size = sizeof(a->created), .fds = a->fds, .n_fds = 3 };
+	int r;
+
+	_Static_assert(sizeof(a->created) >= sizeof(a->error), "either fits");
+	a->msg.res = -1;
+	r = rdl_request(ring->rd, &create.msg, RINGD_MSG_RING_CREATE, sizeof(create), -1, &in, sizeof(a->created), 3);
+	a->size = in.size;
+	if (r < 0)
+		a->ring = a->doorbell = a->wake = -1;
+	return r;
+}
+
+static bool inside(uint64_t off, uint64_t size, uint64_t total)
+{
+	return off <= total && size <= total - off;
+}
+
+/* The engine is trusted; this finds a library and an engine that do not belong together. */
+static bool plausible(const struct ringd_ring *ring, const struct ringd_ring_created *c)
+{
+	const struct ringd_params *p = &c->params;
+
+	return p->sq_entries && !(p->sq_entries & (p->sq_entries - 1)) &&
+	       p->cq_entries && !(p->cq_entries & (p->cq_entries - 1)) &&
+	       (p->flags & RINGD_SETUP_NO_SQARRAY) &&
+	       c->hot_off % 128 == 0 && inside(c->hot_off, sizeof(struct ringd_hot), c->rings_size) &&
+	       p->cq_off.cqes % 16 == 0 &&
+	       inside(p->cq_off.cqes, (uint64_t)p->cq_entries * sizeof(struct ringd_cqe), c->rings_size) &&
+	       inside(0, (uint64_t)p->sq_entries * sizeof(struct ringd_sqe), c->sqes_size) &&
+	       c->rings_size < RINGD_OFF_SQES && c->sqes_size < RINGD_OFF_SQES &&
+	       c->scratch_size <= ring->scratch_size &&
+	       c->scratch_size >= ((uint64_t)p->sq_entries + 1) * RINGD_SCRATCH_PER_SQE;
+}
+
+static int map(struct ringd_ring *ring, const struct ringd_ring_created *c, int fd)
+{
+	const int prot = PROT_READ | PROT_WRITE;
+
+	ring->rings = mmap(NULL, c->rings_size, prot, MAP_SHARED, fd, RINGD_OFF_SQ_RING);
+	if (ring->rings == MAP_FAILED) {
+		ring->rings = NULL;
+		return -errno;
+	}
+	ring->rings_size = c->rings_size;
+	ring->sqes = mmap(NULL, c->sqes_size, prot, MAP_SHARED, fd, (off_t)RINGD_OFF_SQES);
+	if (ring->sqes == MAP_FAILED) {
+		ring->sqes = NULL;
+		return -errno;
+	}
+	ring->sqes_size = c->sqes_size;
+	if (mmap(ring->scratch, c->scratch_size, prot, MAP_SHARED | MAP_FIXED, fd, (off_t)RINGD_OFF_SCRATCH) == MAP_FAILED)
+		return -errno;
+	return 0;
+}
+
+/* From here on nothing is read from shared memory but the words that the engine writes. */
+static void init_private(struct ringd_ring *ring, const struct ringd_ring_created *c)
+{
+	const struct ringd_params *p = &c->params;
+
+	ring->hot = (struct ringd_hot *)((char *)ring->rings + c->hot_off);
+	ring->cq_hot = ring->hot;
+	ring->cqes = (struct ringd_cqe *)((char *)ring->rings + p->cq_off.cqes);
+	ring->sq_entries = p->sq_entries;
+	ring->sq_mask = p->sq_entries - 1;
+	ring->cq_entries = p->cq_entries;
+	ring->cq_mask = p->cq_entries - 1;
+	ring->flags = p->flags;
+	ring->features = p->features;
+	ring->sqpoll = p->flags & RINGD_SETUP_SQPOLL;
+	ring->sq_head = rdl_load_acquire(&ring->hot->sq_head);
+	ring->sq_tail = ring->sq_published = rdl_load(&ring->hot->sq_tail);
+	ring->cq_head = rdl_load(&ring->hot->cq_head);
+	ring->cq_tail = ring->cq_head;
+	ring->enter_seq = rdl_load(&ring->hot->enter_seq);
+}
+
+static int ring_setup(struct ringd_ring *ring, struct ringd_params *params)
+{
+	struct answer a = { .fds = { -1, -1, -1 } };
+	int r;
+
+	r = ring_create(ring, params, &a);
+	if (r == -EMFILE && a.msg.res >= 0 && a.size >= sizeof(a.created)) {
+		tell_free(ring->rd, a.created.ring_id);
+		return rdl_fail(ring->rd, -EMFILE, "no descriptor left for a ring");
+	}
+	if (r < 0)
+		return r;
+	r = plausible(ring, &a.created) ? map(ring, &a.created, a.ring) : -EPROTO;
+	if (r == 0) {
+		init_private(ring, &a.created);
+		r = rdl_scratch_init(ring, ring->sq_entries + 1);
+	}
+	if (r < 0) {
+		tell_free(ring->rd, a.created.ring_id);
+		answer_close(&a);
+		return rdl_fail(ring->rd, r, "cannot map the ring");
+	}
+	ring->id = a.created.ring_id;
+	ring->doorbell = rdl_steal_fd(&a.doorbell);
+	ring->wake = rdl_steal_fd(&a.wake);
+	answer_close(&a);
+	*params = a.created.params;
+	return 0;
+}
+
+static void ring_destroy(struct ringd_ring *ring)
+{
+	rdl_scratch_deinit(ring);
+	if (ring->rings)
+		munmap(ring->rings, ring->rings_size);
+	if (ring->sqes)
+		munmap(ring->sqes, ring->sqes_size);
+	if (ring->scratch)
+		munmap(ring->scratch, ring->scratch_size);
+	rdl_close(ring->doorbell);
+	rdl_close(ring->wake);
+	free(ring);
+}
+
+static int ring_new(struct ringd *rd, struct ringd_ring **ret, struct ringd_params *params)
+{
+	struct ringd_ring *ring = aligned_alloc(128, (sizeof(*ring) + 127) & ~(size_t)127);
+	int r;
+
+	if (!ring)
+		return rdl_fail(rd, -ENOMEM, "ring");
+	memset(ring, 0, sizeof(*ring));
+	ring->doorbell = ring->wake = -1;
+	ring->rd = rd;
+	ring->scratch_size = ((size_t)round_entries(params->sq_entries) + 1) * RINGD_SCRATCH_PER_SQE;
+	ring->scratch = rdl_reserve(ring->scratch_size, 1);
+	r = ring->scratch ? ring_setup(ring, params) : rdl_fail(rd, -ENOMEM, "no address space for a ring");
+	if (r < 0) {
+		ring_destroy(ring);
+		return r;
+	}
+	ring->next = rd->rings;
+	ring->prev = &rd->rings;
+	if (ring->next)
+		ring->next->prev = &ring->next;
+	rd->rings = ring;
+	*ret = ring;
+	return 0;
+}
+
+int ringd_ring_new_params(struct ringd *rd, struct ringd_ring **ret, unsigned int entries, struct ringd_params *params)
+{
+	struct ringd_params p = *params;
+	int r;
+
+	*ret = NULL;
+	if (p.resv[0] || p.resv[1] || p.resv[2])
+		return rdl_fail(rd, -EINVAL, "reserved words of the parameters");
+	if (p.flags & ~FLAGS_SERVED)
+		return rdl_fail(rd, -EINVAL, "setup flags %#x", p.flags & ~FLAGS_SERVED);
+	p.sq_entries = entries;
+	p.flags |= RINGD_SETUP_NO_SQARRAY;
+	r = ring_new(rd, ret, &p);
+	if (r == 0)
+		*params = p;
+	return r;
+}
+
+int ringd_ring_new(struct ringd *rd, struct ringd_ring **ret, unsigned int entries, unsigned int flags)
+{
+	struct ringd_params params = { .flags = flags };
+
+	return ringd_ring_new_params(rd, ret, entries, &params);
+}
+
+void rdl_ring_unlink(struct ringd_ring *ring)
+{
+	*ring->prev = ring->next;
+	if (ring->next)
+		ring->next->prev = ring->prev;
+	ring_destroy(ring);
+}
+
+void ringd_ring_free(struct ringd_ring *ring)
+{
+	if (!ring)
+		return;
+	tell_free(ring->rd, ring->id);
+	rdl_ring_unlink(ring);
+}
+
+unsigned int ringd_ring_features(const struct ringd_ring *ring)
+{
+	return ring->features;
+}
+
+unsigned int ringd_ring_flags(const struct ringd_ring *ring)
+{
+	return ring->flags;
+}
