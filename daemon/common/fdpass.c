@@ -67,7 +67,7 @@ static bool take_fds(struct msghdr *msg, int *fds, size_t room, size_t *n)
 	return good;
 }
 
-ssize_t rd_recv_fds(int sock, void *buf, size_t len, int *fds, size_t *n_fds)
+ssize_t rd_recv_fds_keep(int sock, void *buf, size_t len, int *fds, size_t *n_fds)
 {
 	/* room for every descriptor one packet can carry, and for credentials next to them */
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(RINGD_MSG_FDS * sizeof(int)) + 256];
@@ -90,11 +90,18 @@ ssize_t rd_recv_fds(int sock, void *buf, size_t len, int *fds, size_t *n_fds)
 		good = false;
 	if (r == 0 && n > 0)	/* an empty packet looks like the end of file, but the end brings no descriptors */
 		good = false;
-	if (!good) {
-		for (size_t i = 0; i < n; i++)
-			rd_close(fds[i]);
-		return -EPROTO;
-	}
 	*n_fds = n;
+	return good ? r : -EPROTO;
+}
+
+ssize_t rd_recv_fds(int sock, void *buf, size_t len, int *fds, size_t *n_fds)
+{
+	ssize_t r = rd_recv_fds_keep(sock, buf, len, fds, n_fds);
+
+	if (r != -EPROTO)
+		return r;
+	for (size_t i = 0; i < *n_fds; i++)
+		rd_close(fds[i]);
+	*n_fds = 0;
 	return r;
 }

@@ -14,5 +14,7 @@ int rd_send_fds(int sock, const void *buf, size_t len, const int *fds, size_t n_
  * room, MSG_CTRUNC) or that carries other control messages is -EPROTO; every descriptor of it is closed again.
  */
 ssize_t rd_recv_fds(int sock, void *buf, size_t len, int *fds, size_t *n_fds);
+/* As rd_recv_fds(), but the descriptors of a packet that is -EPROTO are the caller's too, for one that may not sleep in close(). */
+ssize_t rd_recv_fds_keep(int sock, void *buf, size_t len, int *fds, size_t *n_fds);
 
 #endif

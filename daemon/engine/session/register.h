@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One io_uring_register call, all of its fragments together. */
+#ifndef RD_REGISTER_H
+#define RD_REGISTER_H
+
+#include "session.h"
+
+struct rd_reg {
+	struct rd_session *session;
+	struct rd_ctx *ctx;
+	const struct ringd_register *head;
+	const uint8_t *data;		/* behind the head; private memory, aligned to 8 */
+	size_t len;
+	int *fds;			/* of the request; those that are taken become -1 */
+	size_t n_fds, next_fd;
+	uint8_t *out;			/* the answer's data, room for RD_REG_OUT */
+	size_t out_len;
+};
+
+#define RD_REG_OUT	(sizeof(struct ringd_probe) + RINGD_MAX_PROBE_OPS * sizeof(struct ringd_probe_op))
+
+/* What is behind the opcode's own structure. */
+struct rd_reg_arrays {
+	const uint8_t *elems;		/* NULL: sparse */
+	const uint8_t *tags;		/* NULL: none */
+};
+
+/* Copy the opcode's structure out. -EPROTO: it is not there. */
+int rd_reg_struct(struct rd_reg *reg, void *dst, size_t size);
+/* The arrays behind a structure of struct_size bytes; head->nr was checked against its limit. -EPROTO: another length. */
+int rd_reg_arrays(struct rd_reg *reg, struct rd_reg_arrays *ret, size_t struct_size, size_t elem_size, bool sparse);
+/* rsrc_register, rsrc_update2: the rules files and buffers share. -EINVAL, -EPROTO. */
+int rd_reg_rsrc(struct rd_reg *reg, bool *sparse);
+int rd_reg_update2(struct rd_reg *reg, uint32_t *off);
+/* A call without arguments. -EINVAL. */
+int rd_reg_no_args(struct rd_reg *reg);
+
+static inline uint64_t rd_reg_tag(const struct rd_reg_arrays *a, uint32_t i)
+{
+	uint64_t tag = 0;
+
+	if (a->tags)
+		__builtin_memcpy(&tag, a->tags + (size_t)i * sizeof(tag), sizeof(tag));
+	return tag;
+}
+
+/* One handler per opcode: what io_uring_register returns, or a negative errno and words in the session. */
+/* register_files.c */
+int rd_reg_files(struct rd_reg *reg);
+int rd_reg_files2(struct rd_reg *reg);
+int rd_reg_files_update(struct rd_reg *reg);
+int rd_reg_files_update2(struct rd_reg *reg);
+int rd_reg_unregister_files(struct rd_reg *reg);
+int rd_reg_file_alloc_range(struct rd_reg *reg);
+/* register_bufs.c */
+int rd_reg_bufs(struct rd_reg *reg);
+int rd_reg_bufs2(struct rd_reg *reg);
+int rd_reg_bufs_update(struct rd_reg *reg);
+int rd_reg_unregister_bufs(struct rd_reg *reg);
+
+#endif

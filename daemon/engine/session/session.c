@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One client's connection. A readable event takes one packet, so that no client keeps the others waiting; the kernel's socket
+ * buffer is the only queue. Each packet is a request and is answered before the next is read, and a client that does not
+ * read its answers is dropped: nothing of it ever waits here.
+ *
+ * Three kinds of failure: a lie about the protocol (-EPROTO: told, then the connection ends), a budget (-EDQUOT with the
+ * limit's name and value), and everything else (the errno and a sentence).
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "daemon/common/fdpass.h"
+#include "daemon/common/log.h"
+#include "session.h"
+
+struct rd_handler {
+	size_t min, max;		/* length of the packet */
+	size_t min_fds, max_fds;
+	uint16_t flags;			/* RINGD_MSG_F_* it knows */
+	int (*fn)(struct rd_session *session, struct rd_packet *p);
+};
+
+static const struct rd_handler handlers[] = {
+	[RINGD_MSG_RING_CREATE] = { sizeof(struct ringd_ring_create), sizeof(struct ringd_ring_create), 0, 0, 0,
+				    rd_hostring_create },
+	[RINGD_MSG_RING_FREE] = { sizeof(struct ringd_ring_ref), sizeof(struct ringd_ring_ref), 0, 0, 0, rd_hostring_free },
+	[RINGD_MSG_ARENA_CREATE] = { sizeof(struct ringd_arena_create), sizeof(struct ringd_arena_create), 0, 0, 0,
+				     rd_arena_create },
+	[RINGD_MSG_ARENA_FREE] = { sizeof(struct ringd_arena_ref), sizeof(struct ringd_arena_ref), 0, 0, 0, rd_arena_free },
+	[RINGD_MSG_REGISTER] = { sizeof(struct ringd_register), RINGD_MSG_MAX, 0, RINGD_MSG_FDS, RINGD_MSG_F_MORE,
+				 rd_register },
+	[RINGD_MSG_SET_CWD] = { sizeof(struct ringd_msg), sizeof(struct ringd_msg), 1, 1, 0, rd_cwd_set },
+};
+
+/* The service knows no descriptor numbers of its clients: files live in slots, new ones go there too. */
+static int session_file(struct rd_host *host, int fd, struct rd_file **ret)
+{
+	(void)host;
+	(void)fd;
+	(void)ret;
+	return -EBADF;
+}
+
+static int session_install(struct rd_host *host, int fd)
+{
+	struct rd_session *session = RD_CONTAINER_OF(host, struct rd_session, host);
+
+	rd_closer_close(session->service, session, &fd, 1);
+	return -EOPNOTSUPP;
+}
+
+static int session_close_fd(struct rd_host *host, int fd)
+{
+	(void)host;
+	(void)fd;
+	return -EBADF;
+}
+
+static const struct rd_host_ops session_host = {
+	.map = rd_memory_map,
+	.copy_in = rd_memory_copy_in,
+	.copy_str = rd_memory_copy_str,
+	.file = session_file,
+	.dirfd = rd_cwd_dirfd,
+	.install = session_install,
+	.close = session_close_fd,
+	.wake = rd_hostring_wake,
+	.ring_dead = rd_hostring_dead,
+	.ring_gone = rd_hostring_gone,
+};
+
+/* --- words --- */
+
+int rd_refuse(struct rd_session *session, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(session->text, sizeof(session->text), fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+int rd_refuse_budget(struct rd_session *session, unsigned int slot, uint64_t amount)
+{
+	const struct rd_user *user = &session->service->engine.user;
+	unsigned long long used = user->used[slot], limit = user->limit[slot];
+
+	if (used >= limit)
+		return rd_refuse(session, -EDQUOT, "%s budget of this tenant is used up (%llu of %llu)", rd_limit_name(slot),
+				 used, limit);
+	return rd_refuse(session, -EDQUOT, "%s budget of this tenant has no room for %llu more (%llu of %llu used)",
+			 rd_limit_name(slot), (unsigned long long)amount, used, limit);
+}
+
+/* --- answers --- */
+
+int rd_session_answer(struct rd_session *session, struct ringd_msg *msg, size_t len, int32_t res, const int *fds, size_t n_fds)
+{
+	int r;
+
+	if (!session->connected)
+		return -ENOTCONN;
+	msg->size = (uint32_t)len;
+	msg->type = session->type;
+	msg->flags = 0;
+	msg->seq = session->seq;
+	msg->res = res;
+	r = rd_send_fds(session->sock, msg, len, fds, n_fds);
+	if (r == -EAGAIN)
+		rd_warn("process %d does not read its answers: dropped", session->pid);
+	/* -ETOOMANYREFS: descriptors of this user are under way in too many sockets; not the connection's fault */
+	if (r == -EAGAIN || (r < 0 && n_fds == 0))
+		rd_session_close(session, RINGD_REASON_FREED);
+	return r;
+}
+
+int rd_session_answer_res(struct rd_session *session, int32_t res)
+{
+	struct ringd_msg msg = { 0 };
+
+	rd_session_answer(session, &msg, sizeof(msg), res, NULL, 0);
+	return 0;
+}
+
+void rd_session_answer_error(struct rd_session *session, int err)
+{
+	struct ringd_error answer = { .msg = { 0 } };
+
+	snprintf(answer.text, sizeof(answer.text), "%s", session->text[0] ? session->text : strerror(-err));
+	rd_session_answer(session, &answer.msg, sizeof(answer), err, NULL, 0);
+	if (err != -EPROTO || !session->connected)
+		return;
+	rd_warn("process %d broke the protocol: %s", session->pid, session->text);
+	rd_session_close(session, RINGD_REASON_FREED);
+}
+
+/* --- one packet --- */
+
+/* Is it a request at all? Notes type and seq for the answer as far as they are there. */
+static int packet_check(struct rd_session *session, const struct rd_packet *p)
+{
+	const struct ringd_msg *msg = p->data;
+	const struct rd_handler *h;
+
+	session->type = 0;
+	session->seq = 0;
+	if (p->len < sizeof(*msg))
+		return rd_refuse(session, -EPROTO, "a packet of %zu bytes is shorter than a header", p->len);
+	session->type = msg->type;
+	session->seq = msg->seq;
+	if (msg->type >= RD_ARRAY_SIZE(handlers) || !handlers[msg->type].fn)
+		return rd_refuse(session, -EPROTO, "no message of type %u here", msg->type);
+	if (session->stage.active && msg->type != RINGD_MSG_REGISTER)
+		return rd_refuse(session, -EPROTO, "message %u between the fragments of a register call", msg->type);
+	h = &handlers[msg->type];
+	if (msg->size != p->len || p->len < h->min || p->len > h->max)
+		return rd_refuse(session, -EPROTO, "message %u says %u bytes and has %zu", msg->type, msg->size, p->len);
+	if (msg->flags & ~h->flags || msg->res)
+		return rd_refuse(session, -EPROTO, "message %u has unknown flags %#x or a result", msg->type, msg->flags);
+	if (p->n_fds < h->min_fds || p->n_fds > h->max_fds)
+		return rd_refuse(session, -EPROTO, "message %u came with %zu descriptors", msg->type, p->n_fds);
+	return 0;
+}
+
+static void session_packet(struct rd_session *session)
+{
+	struct rd_service *service = session->service;
+	struct rd_packet p = { .data = service->packet, .fds = service->fds, .n_fds = RD_ARRAY_SIZE(service->fds) };
+	ssize_t n = rd_recv_fds_keep(session->sock, service->packet, sizeof(service->packet), p.fds, &p.n_fds);
+	int r;
+
+	if (n == -EAGAIN)
+		return;
+	if (n == -EPROTO) {
+		session->type = 0;
+		session->seq = 0;
+		r = rd_refuse(session, -EPROTO, "a packet was cut, or carried more than data and descriptors");
+	} else if (n <= 0) {
+		rd_session_close(session, RINGD_REASON_FREED);
+		return;
+	} else {
+		p.len = (size_t)n;
+		r = packet_check(session, &p);
+		if (r == 0)
+			r = handlers[session->type].fn(session, &p);
+	}
+	rd_closer_close(service, session, p.fds, p.n_fds);
+	if (r < 0)
+		rd_session_answer_error(session, r);
+}
+
+static void session_readable(evutil_socket_t sock, short what, void *arg)
+{
+	struct rd_session *session = arg;
+
+	(void)sock;
+	(void)what;
+	rd_session_get(session);
+	session_packet(session);
+	rd_session_put(session);
+}
+
+void rd_session_pause(struct rd_session *session, bool pause)
+{
+	if (!session->connected)
+		return;
+	if (pause)
+		event_del(session->readable);
+	else if (event_add(session->readable, NULL) < 0)
+		rd_session_close(session, RINGD_REASON_FREED);
+}
+
+/* --- life --- */
+
+void rd_session_get(struct rd_session *session)
+{
+	session->refs++;
+}
+
+void rd_session_put(struct rd_session *session)
+{
+	struct rd_service *service = session->service;
+
+	if (--session->refs > 0)
+		return;
+	rd_list_remove(&session->link);
+	rd_charge_give(&session->client);
+	free(session->space.ranges);
+	free(session);
+	rd_service_settled(service);
+}
+
+static void close_run(struct rd_work *work)
+{
+	rd_close(RD_CONTAINER_OF(work, struct rd_session, close_work)->sock);
+}
+
+static void close_done(struct rd_work *work)
+{
+	struct rd_session *session = RD_CONTAINER_OF(work, struct rd_session, close_work);
+	struct rd_service *service = session->service;
+
+	service->jobs--;
+	session->sock = -1;
+	rd_session_put(session);	/* the connection's own reference */
+}
+
+void rd_session_close(struct rd_session *session, uint32_t reason)
+{
+	struct rd_service *service = session->service;
+
+	if (!session->connected)
+		return;
+	session->connected = false;
+	if (session->readable)
+		event_free(session->readable);
+	session->readable = NULL;
+	/* ring_gone() may give back every other reference now; the connection's is held until close_done() */
+	rd_hostring_kill_all(session, reason);
+	rd_arena_drop_all(session);
+	rd_cwd_drop(session);
+	rd_stage_drop(session);
+	/* The client learns it now. Descriptors it sent and we never took die with our end: a worker closes it. */
+	shutdown(session->sock, SHUT_RDWR);
+	session->close_work = (struct rd_work){ .run = close_run, .done = close_done, .unbounded = 1 };
+	rd_list_init(&session->close_work.link);
+	service->jobs++;
+	rd_workers_queue(service->engine.workers, &session->close_work);
+	service->clients--;
+	rd_service_changed(service);
+}
+
+static void session_welcome(struct rd_session *session, uint32_t version)
+{
+	const struct rd_engine *engine = &session->service->engine;
+	struct ringd_welcome answer = {
+		.version = (uint16_t)version,
+		.features = RD_FEATURES,
+		.engine_pid = (uint32_t)getpid(),
+		.spin_us = engine->cfg.spin_us,
+	};
+
+	memcpy(answer.limits, engine->user.limit, sizeof(engine->user.limit));
+	rd_session_answer(session, &answer.msg, sizeof(answer), 0, NULL, 0);
+}
+
+static int session_admit(struct rd_session *session)
+{
+	struct rd_service *service = session->service;
+
+	if (rd_charge_take(&session->client, &service->engine.user, RINGD_LIMIT_CLIENTS, 1) < 0)
+		return rd_refuse_budget(session, RINGD_LIMIT_CLIENTS, 1);
+	if (service->stop_ns)
+		return rd_refuse(session, -ECONNRESET, "the engine is ending");
+	session->readable = event_new(service->engine.reactor->base, session->sock, EV_READ | EV_PERSIST, session_readable,
+				      session);
+	if (session->readable && event_add(session->readable, NULL) == 0)
+		return 0;
+	return rd_refuse(session, -ENOMEM, "the engine is out of memory");
+}
+
+void rd_session_start(struct rd_service *service, int sock, const struct rd_link_client *client)
+{
+	struct rd_session *session = calloc(1, sizeof(*session));
+	int r;
+
+	service->attached++;
+	if (!session) {
+		rd_closer_close(service, NULL, &sock, 1);
+		rd_service_changed(service);
+		return;
+	}
+	session->host.ops = &session_host;
+	session->service = service;
+	session->refs = 1;
+	session->sock = sock;
+	session->pid = client->pid;
+	session->flags = client->flags;
+	session->type = RINGD_MSG_HELLO;
+	session->seq = client->hello_seq;
+	rd_list_init(&session->arenas);
+	rd_list_init(&session->rings);
+	rd_list_append(&service->sessions, &session->link);
+	session->connected = true;
+	service->clients++;
+	r = session_admit(session);
+	if (r == 0) {
+		session_welcome(session, client->version);
+		rd_service_changed(service);
+		return;
+	}
+	rd_session_answer_error(session, r);
+	rd_session_close(session, RINGD_REASON_FREED);
+}

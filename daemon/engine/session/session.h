@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The service host's own objects. A session is one client connection; it owns the client's rings, arenas and working
+ * directory and outlives the connection until the last request that uses them has come back. Reactor thread only,
+ * except for the run() functions of works.
+ */
+#ifndef RD_SESSION_H
+#define RD_SESSION_H
+
+#include <event2/event.h>
+
+#include "../engine.h"
+#include "../exec/reactor.h"
+#include "../exec/workers.h"
+#include "../host.h"
+#include "../ring/ring.h"
+#include "daemon/common/link.h"
+#include "daemon/common/list.h"
+#include "daemon/common/util.h"
+
+struct rd_session;
+
+/* --- service.c --- */
+
+struct rd_service {
+	struct rd_engine engine;
+	int link_fd;			/* -1: the manager is gone */
+	struct event *link_event;
+	struct event *link_room;	/* something is owed that the link had no room for */
+	bool owe_ready, owe_load, owe_stats;
+	uint32_t stats_cookie;
+	uint64_t started_ns;
+	struct event *sigterm;
+	struct event *tick;		/* one timer: for the end, or for descriptors that do not close */
+	uint64_t stop_ns;		/* not 0: ending since then */
+	bool settled;			/* nobody was left, and what that should look like has been checked */
+	struct rd_link sessions;
+	uint64_t attached, clients;	/* as in struct rd_link_load */
+	unsigned int jobs;		/* works of ours that have not come back */
+
+	/* the packet that is being looked at; one at a time */
+	_Alignas(8) uint8_t packet[RINGD_MSG_MAX];
+	int fds[RINGD_MSG_FDS];
+	struct rd_link_stats stats;
+};
+
+/* A client came or went: tell the manager. */
+void rd_service_changed(struct rd_service *service);
+/* A session was freed or a work came back: was it the last? */
+void rd_service_settled(struct rd_service *service);
+
+/* --- closer.c --- */
+
+/*
+ * Close descriptors that came from a client: close() may sleep for as long as that client likes, so a worker does it.
+ * Entries that are -1 are skipped, the others become -1. session may be NULL; else it lives until they are closed.
+ */
+void rd_closer_close(struct rd_service *service, struct rd_session *session, int *fds, size_t n);
+
+/* --- memory.c --- */
+
+/* Client addresses that mean something: arenas, and the scratch areas of rings. */
+struct rd_range {
+	uint64_t base, size;		/* client's */
+	char *ptr;			/* ours */
+	struct rd_arena *arena;		/* NULL: scratch, for small inputs and never for data */
+};
+
+struct rd_space {
+	struct rd_range *ranges;	/* by base; they do not overlap */
+	uint32_t nr, room;
+	uint32_t hit;			/* where the last look-up succeeded */
+};
+
+/* 0; -EINVAL: not page aligned, 0, or beyond the end; -EEXIST: overlaps another; -ENOMEM. */
+int rd_space_add(struct rd_session *session, const struct rd_range *range);
+void rd_space_remove(struct rd_space *space, uint64_t base);	/* unknown: nothing */
+void *rd_memory_map(struct rd_host *host, uint64_t addr, uint64_t len, struct rd_mem **owner);
+int rd_memory_copy_in(struct rd_host *host, void *dst, uint64_t addr, size_t len);
+ssize_t rd_memory_copy_str(struct rd_host *host, char *dst, uint64_t addr, size_t size);
+
+/* --- session.c --- */
+
+/* A request, in private memory. The handler takes descriptors by setting them to -1; what it leaves is closed. */
+struct rd_packet {
+	const void *data;		/* struct ringd_msg and what follows */
+	size_t len;
+	int *fds;
+	size_t n_fds;
+};
+
+/* A register call whose fragments are still coming; see register.c. */
+struct rd_stage {
+	bool active;
+	int err;			/* why it will be refused at its end; session->text has the words */
+	struct ringd_register head;
+	uint8_t *data;
+	size_t len;
+	int *fds;
+	size_t n_fds, room_fds;
+	struct rd_charge objects, files;
+};
+
+struct rd_session {
+	struct rd_host host;
+	struct rd_service *service;
+	struct rd_link link;		/* service->sessions */
+	unsigned int refs;		/* the connection, each ring, each work that has not come back */
+	bool connected;
+	int sock;
+	struct event *readable;
+	int32_t pid;			/* for messages to humans */
+	uint32_t flags;			/* RD_CLIENT_* */
+	struct rd_charge client;
+	struct rd_space space;
+	struct rd_link arenas;		/* struct rd_arena, those the client has not freed */
+	struct rd_link rings;		/* struct rd_hostring, until their last request is back */
+	uint32_t last_arena, last_ring;	/* ids given out; never given again */
+	struct rd_cwd *cwd;		/* NULL: the engine's own, the root directory */
+	struct rd_stage stage;
+	struct rd_work close_work;	/* for sock */
+	uint16_t type;			/* of the request that is being answered */
+	uint32_t seq;
+	char text[RINGD_TEXT_MAX];	/* of a refusal */
+};
+
+/* Takes sock over; answers the HELLO with a welcome, or with the reason why not. */
+void rd_session_start(struct rd_service *service, int sock, const struct rd_link_client *client);
+/* The connection ends (RINGD_REASON_* for its rings). Twice is fine. */
+void rd_session_close(struct rd_session *session, uint32_t reason);
+void rd_session_get(struct rd_session *session);
+void rd_session_put(struct rd_session *session);
+/* Answer the request: msg is the head of len bytes, type, seq and size are filled in. A client that does not read its answers
+ * is dropped. 0, or -errno when nothing was sent and it still is connected. */
+int rd_session_answer(struct rd_session *session, struct ringd_msg *msg, size_t len, int32_t res, const int *fds, size_t n_fds);
+/* An answer without more than its result. 0. */
+int rd_session_answer_res(struct rd_session *session, int32_t res);
+/* Answer with an error, the words of rd_refuse() and an end of the connection if it is -EPROTO. */
+void rd_session_answer_error(struct rd_session *session, int err);
+/* Nothing is read from the client until the work that answers it has come back. */
+void rd_session_pause(struct rd_session *session, bool pause);
+/* Note the words of a refusal; returns err. */
+int rd_refuse(struct rd_session *session, int err, const char *fmt, ...) __attribute__((__format__(__printf__, 3, 4)));
+/* Words for a budget (RINGD_LIMIT_*) that has no room for amount more. -EDQUOT. */
+int rd_refuse_budget(struct rd_session *session, unsigned int slot, uint64_t amount);
+
+/*
+ * Handlers. 0: answered, or somebody will; -EPROTO: the client broke the protocol, the connection ends; else refused, the words are
+ * in session->text. Sizes and numbers of descriptors were checked against the table in session.c.
+ */
+/* --- arena.c --- */
+struct rd_arena;
+int rd_arena_create(struct rd_session *session, struct rd_packet *p);
+int rd_arena_free(struct rd_session *session, struct rd_packet *p);
+void rd_arena_drop_all(struct rd_session *session);
+/* A range that also gives the memory a name: the arena's owner. */
+struct rd_mem *rd_arena_mem(struct rd_arena *arena);
+/* >= 0: this arena must be read through its descriptor, see arena.c. */
+int rd_arena_fd(const struct rd_arena *arena);
+/* memfd of size bytes, sealed against every change of size. Descriptor or -errno. */
+int rd_memfd_sealed(const char *name, uint64_t size, unsigned int flags);
+
+/* --- hostring.c --- */
+struct rd_hostring;
+int rd_hostring_create(struct rd_session *session, struct rd_packet *p);
+int rd_hostring_free(struct rd_session *session, struct rd_packet *p);
+void rd_hostring_kill_all(struct rd_session *session, uint32_t reason);
+/* The living ring of an id, or NULL and *err: -ECONNRESET: was ended, -ENOENT: never was. Words are noted. */
+struct rd_ring *rd_hostring_find(struct rd_session *session, uint32_t id, int *err);
+void rd_hostring_wake(struct rd_host *host, struct rd_ring *ring);
+void rd_hostring_dead(struct rd_host *host, struct rd_ring *ring, uint32_t reason);
+void rd_hostring_gone(struct rd_host *host, struct rd_ring *ring);
+
+/* --- cwd.c --- */
+struct rd_cwd;
+int rd_cwd_set(struct rd_session *session, struct rd_packet *p);
+void rd_cwd_drop(struct rd_session *session);
+int rd_cwd_dirfd(struct rd_host *host, int dirfd, struct rd_mem **owner);
+
+/* --- register.c --- */
+int rd_register(struct rd_session *session, struct rd_packet *p);
+void rd_stage_drop(struct rd_session *session);
+
+#endif
