@@ -218,7 +218,7 @@ static void reactor_sleep(struct rd_reactor *r)
 	atomic_store_explicit(&r->sleeping, 1, memory_order_relaxed);
 	/* full barrier: pairs with the exchange in rd_reactor_return() */
 	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_load_explicit(&r->returned, memory_order_relaxed))
+	if (atomic_load_explicit(&r->returned, memory_order_relaxed) || (r->uring && rd_uring_doze(r->uring)))
 		flags = EVLOOP_NONBLOCK;
 	reactor_events(r, flags);
 	atomic_store_explicit(&r->sleeping, 0, memory_order_relaxed);

@@ -16,10 +16,11 @@ struct rd_reactor;
 struct rd_uring;
 
 struct rd_uring_io {
-	struct rd_link link;		/* backlog when the kernel ring is full */
+	struct rd_link link;		/* backlog when the kernel ring is full; or waiting to be cancelled */
 	void (*done)(struct rd_uring_io *io, int32_t res);	/* reactor thread */
 	int fd;
 	bool write;
+	bool held;			/* uring.c: in the backlog, the kernel does not know of it */
 	uint16_t ioprio;
 	uint32_t rwf;			/* RWF_* */
 	uint64_t off;			/* -1: file position */
@@ -32,10 +33,17 @@ int rd_uring_new(struct rd_uring **ret, struct rd_reactor *reactor);
 void rd_uring_free(struct rd_uring *u);		/* nothing is in flight; NULL is fine */
 /* Never fails: waits in the backlog when the kernel ring is full. Submitted by the next rd_uring_flush(). */
 void rd_uring_queue(struct rd_uring *u, struct rd_uring_io *io);
-/* Submit what was queued and reap; done() is called from here. Returns how many completed. Cheap when nothing is in flight. */
+/*
+ * Submit what was queued and reap; done() is called from here and may queue more. Returns how many completed, and at
+ * least 1 while something could not be submitted yet: 0 means that the reactor may sleep. No system call when there is
+ * nothing to submit and the kernel has nothing for us.
+ */
 unsigned int rd_uring_flush(struct rd_uring *u);
 /* Ask the kernel to cancel; done() comes in any case. */
 void rd_uring_cancel(struct rd_uring *u, struct rd_uring_io *io);
+/* The reactor is about to sleep: let the next completion wake it. True: there is one already. The next flush undoes it. */
+bool rd_uring_doze(struct rd_uring *u);
+/* Queued and not done. */
 unsigned int rd_uring_inflight(const struct rd_uring *u);
 
 #endif

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The kernel ring. Between two flushes SQEs are only written into the ring; a flush submits all of them, runs the
+ * kernel's deferred completions and reaps in a single system call, and makes none when there is nothing to submit and
+ * SQ_TASKRUN is clear. What is in flight is kept below the size of the CQ, so that the kernel never has to
+ * allocate for an overflow; the rest waits in the backlog.
+ *
+ * The ring starts disabled, is restricted to the opcodes we use and to no registration at all, and is enabled by the
+ * thread that drives the reactor, which becomes its single issuer.
+ */
+#include "uring.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "daemon/common/log.h"
+#include "daemon/common/util.h"
+#include "kring.h"
+#include "reactor.h"
+
+#define RD_URING_SQ		256
+#define RD_URING_CQ		2048
+#define RD_URING_MAX_RW		0x7ffff000u	/* what the kernel transfers at most; keeps sqe->len from wrapping */
+#define RD_URING_IGNORE		1		/* user_data of a cancel; no io has this address */
+
+struct rd_uring {
+	struct rd_kring ring;
+	unsigned int inflight;		/* queued and not done, the backlog included */
+	unsigned int given;		/* of these, what is in the ring or the kernel */
+	bool enabled;
+	bool dozing;			/* completions signal the eventfd */
+	struct rd_link backlog;
+	struct rd_link cancels;		/* given to the kernel, to be cancelled */
+	struct rd_reactor *reactor;
+	int efd;
+	struct event event;
+};
+
+/* --- setting up --- */
+
+static int uring_restrict(struct rd_uring *u)
+{
+	static const uint8_t ops[] = {
+		IORING_OP_READV, IORING_OP_WRITEV, IORING_OP_READ, IORING_OP_WRITE, IORING_OP_ASYNC_CANCEL,
+	};
+	struct io_uring_restriction res[RD_ARRAY_SIZE(ops) + 2] = { 0 };
+	unsigned int n = 0;
+
+	for (; n < RD_ARRAY_SIZE(ops); n++) {
+		res[n].opcode = IORING_RESTRICTION_SQE_OP;
+		res[n].sqe_op = ops[n];
+	}
+	/* done just before the ring is enabled, and needed once more when it is freed */
+	res[n].opcode = IORING_RESTRICTION_REGISTER_OP;
+	res[n++].register_op = IORING_UNREGISTER_RING_FDS;
+	res[n].opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
+	res[n++].sqe_flags = IOSQE_CQE_SKIP_SUCCESS;
+	return rd_kring_register(&u->ring, IORING_REGISTER_RESTRICTIONS, res, n);
+}
+
+static void on_event(evutil_socket_t fd, short events, void *arg)
+{
+	/* edge-triggered and never read: it only ends the reactor's sleep, rd_uring_flush() follows */
+	(void)fd;
+	(void)events;
+	(void)arg;
+}
+
+static int uring_event(struct rd_uring *u)
+{
+	int r;
+
+	u->efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (u->efd < 0)
+		return -errno;
+	r = rd_kring_register(&u->ring, IORING_REGISTER_EVENTFD, &u->efd, 1);
+	if (r < 0)
+		return r;
+	rd_kring_signal(&u->ring, false);
+	if (event_assign(&u->event, u->reactor->base, u->efd, EV_READ | EV_PERSIST | EV_ET, on_event, u) < 0 ||
+	    event_add(&u->event, NULL) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+int rd_uring_new(struct rd_uring **ret, struct rd_reactor *reactor)
+{
+	struct rd_uring *u = calloc(1, sizeof(*u));
+	int r;
+
+	if (!u)
+		return -ENOMEM;
+	rd_list_init(&u->backlog);
+	rd_list_init(&u->cancels);
+	u->reactor = reactor;
+	u->efd = -1;
+	r = rd_kring_init(&u->ring, RD_URING_SQ, RD_URING_CQ);
+	if (r < 0) {
+		free(u);
+		return r;
+	}
+	r = uring_restrict(u);
+	if (r == 0)
+		r = uring_event(u);
+	if (r < 0) {
+		rd_uring_free(u);
+		return r;
+	}
+	*ret = u;
+	return 0;
+}
+
+void rd_uring_free(struct rd_uring *u)
+{
+	if (!u)
+		return;
+	if (event_initialized(&u->event))
+		event_del(&u->event);
+	rd_kring_deinit(&u->ring);
+	rd_close(u->efd);
+	free(u);
+}
+
+/* --- submitting --- */
+
+static void sqe_fill(struct io_uring_sqe *sqe, struct rd_uring_io *io)
+{
+	*sqe = (struct io_uring_sqe){
+		.fd = io->fd,
+		.ioprio = io->ioprio,
+		.off = io->off,
+		.rw_flags = (int)io->rwf,
+		.user_data = (uintptr_t)io,
+	};
+	if (RD_LIKELY(io->nr == 1)) {
+		sqe->opcode = io->write ? IORING_OP_WRITE : IORING_OP_READ;
+		sqe->addr = (uintptr_t)io->iov->iov_base;
+		sqe->len = (uint32_t)RD_MIN(io->iov->iov_len, RD_URING_MAX_RW);
+	} else {
+		sqe->opcode = io->write ? IORING_OP_WRITEV : IORING_OP_READV;
+		sqe->addr = (uintptr_t)io->iov;
+		sqe->len = io->nr;
+	}
+}
+
+/* False: no room. */
+static bool uring_give(struct rd_uring *u, struct rd_uring_io *io)
+{
+	struct io_uring_sqe *sqe;
+
+	if (u->given >= RD_URING_CQ)
+		return false;
+	sqe = rd_kring_sqe(&u->ring);
+	if (!sqe)
+		return false;
+	sqe_fill(sqe, io);
+	u->given++;
+	return true;
+}
+
+void rd_uring_queue(struct rd_uring *u, struct rd_uring_io *io)
+{
+	u->inflight++;
+	rd_list_init(&io->link);
+	/* behind what waits already */
+	io->held = !rd_list_empty(&u->backlog) || !uring_give(u, io);
+	if (io->held)
+		rd_list_append(&u->backlog, &io->link);
+}
+
+void rd_uring_cancel(struct rd_uring *u, struct rd_uring_io *io)
+{
+	rd_list_remove(&io->link);
+	rd_list_append(&u->cancels, &io->link);
+}
+
+static void uring_done(struct rd_uring *u, struct rd_uring_io *io, int32_t res)
+{
+	u->inflight--;
+	if (!io->held)
+		u->given--;
+	rd_list_remove(&io->link);
+	io->done(io, res);
+}
+
+/* Those the kernel never saw end here, for the others it is asked. Returns how many ended. */
+static unsigned int uring_cancel_all(struct rd_uring *u)
+{
+	struct rd_link *l, *tmp;
+	unsigned int n = 0;
+
+	rd_list_foreach(l, tmp, &u->cancels) {
+		struct rd_uring_io *io = rd_list_entry(l, struct rd_uring_io, link);
+		struct io_uring_sqe *sqe;
+
+		if (io->held) {
+			uring_done(u, io, -ECANCELED);
+			return n + 1;	/* done() may have changed the list */
+		}
+		sqe = rd_kring_sqe(&u->ring);
+		if (!sqe)
+			return n;
+		/* of the two CQEs ours is silent, unless it was too late: then the other one came already */
+		*sqe = (struct io_uring_sqe){
+			.opcode = IORING_OP_ASYNC_CANCEL,
+			.flags = u->ring.features & IORING_FEAT_CQE_SKIP ? IOSQE_CQE_SKIP_SUCCESS : 0,
+			.addr = (uintptr_t)io,
+			.user_data = RD_URING_IGNORE,
+		};
+		rd_list_remove(l);
+	}
+	return n;
+}
+
+static void uring_fill(struct rd_uring *u)
+{
+	while (!rd_list_empty(&u->backlog)) {
+		struct rd_uring_io *io = rd_list_first(&u->backlog, struct rd_uring_io, link);
+
+		if (!uring_give(u, io))
+			return;
+		io->held = false;
+		rd_list_remove(&io->link);
+	}
+}
+
+/* --- reaping --- */
+
+static unsigned int uring_reap(struct rd_uring *u)
+{
+	struct rd_kring *k = &u->ring;
+	/* relaxed: written by us only. acquire: pairs with the kernel's release, the CQEs before it are complete */
+	uint32_t head = atomic_load_explicit(k->cq_head, memory_order_relaxed);
+	uint32_t tail = atomic_load_explicit(k->cq_tail, memory_order_acquire);
+	unsigned int n = 0;
+
+	if (head == tail)
+		return 0;
+	for (; head != tail; head++) {
+		const struct io_uring_cqe *cqe = &k->cqes[head & k->cq_mask];
+
+		if (cqe->user_data == RD_URING_IGNORE)
+			continue;
+		uring_done(u, (struct rd_uring_io *)(uintptr_t)cqe->user_data, cqe->res);
+		n++;
+	}
+	/* release: the slots may be written again */
+	atomic_store_explicit(k->cq_head, head, memory_order_release);
+	return n;
+}
+
+/* The kernel will not take what is in the SQ, now or later: give it back. Returns how many ended. */
+static unsigned int uring_fail(struct rd_uring *u, int err)
+{
+	struct rd_link failed = RD_LIST_INIT(failed);
+	struct rd_kring *k = &u->ring;
+	uint32_t head = atomic_load_explicit(k->sq_head, memory_order_relaxed);
+	unsigned int n = 0;
+
+	rd_error("kernel ring: %s", strerror(-err));
+	for (uint32_t i = head; i != k->sq_next; i++) {
+		uint64_t user_data = k->sqes[i & k->sq_mask].user_data;
+		struct rd_uring_io *io = (struct rd_uring_io *)(uintptr_t)user_data;
+
+		if (user_data == RD_URING_IGNORE)
+			continue;
+		rd_list_remove(&io->link);
+		rd_list_append(&failed, &io->link);
+	}
+	k->sq_next = head;
+	for (; !rd_list_empty(&failed); n++)
+		uring_done(u, rd_list_first(&failed, struct rd_uring_io, link), err);
+	return n;
+}
+
+/* Submit, run what the kernel deferred. Returns how many ended because the ring is of no use. */
+static unsigned int uring_enter(struct rd_uring *u)
+{
+	int r = 0;
+
+	if (RD_UNLIKELY(!u->enabled)) {
+		r = rd_kring_enable(&u->ring);
+		u->enabled = r == 0;
+	}
+	if (r == 0)
+		r = rd_kring_enter(&u->ring);
+	/* these pass: no memory, CQEs to be reaped first, a signal. The SQEs go with the next call. */
+	if (RD_LIKELY(r >= 0 || r == -EAGAIN || r == -EBUSY || r == -EINTR))
+		return 0;
+	return uring_fail(u, r);
+}
+
+unsigned int rd_uring_flush(struct rd_uring *u)
+{
+	unsigned int n = 0;
+
+	if (!u->inflight)
+		return 0;
+	if (RD_UNLIKELY(u->dozing)) {
+		u->dozing = false;
+		rd_kring_signal(&u->ring, false);
+	}
+	if (RD_UNLIKELY(!rd_list_empty(&u->cancels)))
+		n += uring_cancel_all(u);
+	if (RD_UNLIKELY(!rd_list_empty(&u->backlog)))
+		uring_fill(u);
+	if (rd_kring_unsubmitted(&u->ring) || rd_kring_wants_entry(&u->ring))
+		n += uring_enter(u);
+	n += uring_reap(u);
+	if (!n && (rd_kring_unsubmitted(&u->ring) || !rd_list_empty(&u->cancels)))
+		return 1;
+	return n;
+}
+
+bool rd_uring_doze(struct rd_uring *u)
+{
+	const struct rd_kring *k = &u->ring;
+
+	if (!u->inflight)
+		return false;
+	u->dozing = true;
+	rd_kring_signal(&u->ring, true);
+	/* full barrier: pairs with the kernel's between its CQE (or SQ_TASKRUN) and its look at the eventfd flag */
+	atomic_thread_fence(memory_order_seq_cst);
+	return rd_kring_wants_entry(k) || rd_kring_unsubmitted(k) ||
+	       atomic_load_explicit(k->cq_tail, memory_order_relaxed) != atomic_load_explicit(k->cq_head, memory_order_relaxed);
+}
+
+unsigned int rd_uring_inflight(const struct rd_uring *u)
+{
+	return u->inflight;
+}
