@@ -60,7 +60,7 @@ install_packages() {
 build_in() {
 	local dir=$1
 	shift
-	if [ ! -x configure ] || [ configure -ot configure.ac ]; then
+	if [ ! -x configure ] || [ ! -e build-aux/ltmain.sh ] || [ configure -ot configure.ac ]; then
 		say "autogen.sh"
 		./autogen.sh > /dev/null
 	fi
