@@ -145,10 +145,17 @@ static uint32_t file_index(unsigned int slot)
 	return slot == RINGD_FILE_INDEX_ALLOC ? slot : slot + 1;
 }
 
+static bool creates(uint64_t flags)
+{
+	return (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
+}
+
 void ringd_prep_openat(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, int flags, mode_t mode)
 {
 	void *extra;
 
+	if (creates((uint64_t)flags))
+		mode &= ~rdl_umask();
 	if (prep_path(ring, sqe, RINGD_OP_OPENAT, dfd, path, mode, &extra))
 		sqe->open_flags = (uint32_t)flags;
 }
@@ -163,11 +170,15 @@ void ringd_prep_openat_direct(struct ringd_ring *ring, struct ringd_sqe *sqe, in
 
 void ringd_prep_openat2(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, const struct open_how *how)
 {
+	struct open_how *copy;
 	void *extra;
 
 	if (!prep_path(ring, sqe, RINGD_OP_OPENAT2, dfd, path, sizeof(*how), &extra) || !how)
 		return;
-	memcpy(extra, how, sizeof(*how));
+	copy = extra;
+	*copy = *how;
+	if (creates(how->flags))
+		copy->mode &= ~(uint64_t)rdl_umask();
 	sqe->addr2 = address(extra);
 }
 

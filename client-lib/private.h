@@ -268,6 +268,9 @@ void rdl_scratch_deinit(struct ringd_ring *ring);
 /* size bytes, at most RINGD_SCRATCH_PER_SQE, that are the SQE's until the engine has taken it */
 void *rdl_scratch(struct ringd_ring *ring, const struct ringd_sqe *sqe, size_t size);
 
+/* umask.c: the umask of the calling process */
+mode_t rdl_umask(void);
+
 /* cwd.c: tell the engine the working directory if it changed. 0 or -errno. */
 int rdl_tell_cwd(struct ringd *rd);
 

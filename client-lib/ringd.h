@@ -140,7 +140,8 @@ static inline void ringd_sqe_set_flags(struct ringd_sqe *sqe, unsigned int flags
 
 /* --- prep helpers: fill an SQE of this ring; flags and user_data may be set before or after ---
  * fd: a slot of the ring's file table (set RINGD_SQE_FIXED_FILE); the service knows no descriptor numbers.
- * Data buffers must lie in an arena. Paths, iovec arrays and open_how are copied at the call: the caller's may go.
+ * Data buffers must lie in an arena. Paths, iovec arrays and open_how are copied at the call: the caller's may go; the
+ * umask is applied to the mode of a file to be created at the call too.
  * The path helpers take AT_FDCWD or, with an absolute path, any dirfd. */
 void ringd_prep_nop(struct ringd_sqe *sqe);
 void ringd_prep_read(struct ringd_sqe *sqe, int fd, void *buf, unsigned int nbytes, uint64_t offset);
