@@ -38,12 +38,6 @@ static int new_buf(struct rd_reg *reg, const struct rd_reg_arrays *a, uint32_t i
 	return 0;
 }
 
-static void set_tag(struct rd_reg *reg, struct rd_buf *buf, uint64_t tag)
-{
-	buf->node.sink = &reg->ctx->tags;
-	buf->node.tag = tag;
-}
-
 static int check_nr(struct rd_reg *reg)
 {
 	if (reg->ctx->bufs.slots)
@@ -76,7 +70,7 @@ static int install(struct rd_reg *reg, const struct rd_reg_arrays *a)
 	}
 	for (uint32_t i = 0; i < nr; i++) {
 		if (t->slots[i])
-			set_tag(reg, t->slots[i], rd_reg_tag(a, i));
+			rd_node_set_tag(&t->slots[i]->node, &reg->ctx->tags, rd_reg_tag(a, i));
 	}
 	return 0;
 }
@@ -134,7 +128,7 @@ int rd_reg_bufs_update(struct rd_reg *reg)
 		if (r < 0)
 			break;
 		if (buf)
-			set_tag(reg, buf, rd_reg_tag(&a, i));
+			rd_node_set_tag(&buf->node, &reg->ctx->tags, rd_reg_tag(&a, i));
 		buf = rd_buftable_swap(t, off + i, buf);
 		if (buf)
 			rd_buf_put(buf);

@@ -43,12 +43,6 @@ static int next_file(struct rd_reg *reg, uint32_t i, struct rd_file **ret)
 	return r;
 }
 
-static void set_tag(struct rd_reg *reg, struct rd_node *node, uint64_t tag)
-{
-	node->sink = &reg->ctx->tags;
-	node->tag = tag;
-}
-
 /* --- install --- */
 
 static int fill_slot(struct rd_reg *reg, const struct rd_reg_arrays *a, uint32_t i)
@@ -103,7 +97,7 @@ static int install(struct rd_reg *reg, const struct rd_reg_arrays *a)
 	}
 	for (uint32_t i = 0; i < nr; i++) {
 		if (t->slots[i])
-			set_tag(reg, &t->slots[i]->node, rd_reg_tag(a, i));
+			rd_node_set_tag(&t->slots[i]->node, &reg->ctx->tags, rd_reg_tag(a, i));
 	}
 	/* the order in which slots were filled must not show in the first allocation */
 	return rd_filetable_set_range(t, 0, nr);
@@ -158,7 +152,7 @@ static int update_slot(struct rd_reg *reg, const struct rd_reg_arrays *a, uint32
 		r = next_file(reg, i, &file);
 		if (r < 0)
 			return r;
-		set_tag(reg, &file->node, tag);
+		rd_node_set_tag(&file->node, &reg->ctx->tags, tag);
 	}
 	file = rd_filetable_swap(&reg->ctx->files, slot, file);
 	if (file)
