@@ -189,6 +189,7 @@ START_TEST(signal_interrupts_an_empty_wait)
 	ck_assert_int_eq(ringd_wait_cqe(ring, &cqe), -EINTR);
 	pthread_join(th, NULL);
 	submit_nop(3);
+	ck_assert_int_eq(ringd_wait_cqe(ring, &cqe), 0);
 	pthread_create(&th, NULL, interrupt, NULL);
 	ck_assert_int_eq(ringd_wait_cqe_nr(ring, &cqe, 2), 0);	/* there is one */
 	pthread_join(th, NULL);

@@ -57,7 +57,7 @@ struct fake {
 	int listen, sock, quit;
 	pthread_t control, engine;
 	/* switches, set by the test before the call they act on */
-	enum fake_hello hello;
+	_Atomic(enum fake_hello) hello;
 	int32_t fail;			/* the next control request is answered with this errno ... */
 	const char *fail_text;		/* ... and these words */
 	int32_t register_res;
