@@ -50,6 +50,8 @@ static void advance(struct rd_rw *rw, uint64_t n)
 	for (uint32_t i = 0; n; i++) {
 		uint64_t part = RD_MIN(n, rw->vec[i].iov_len);
 
+		if (!part)
+			continue;	/* an empty segment has no base either */
 		rw->vec[i].iov_base = (char *)rw->vec[i].iov_base + part;
 		rw->vec[i].iov_len -= part;
 		n -= part;
