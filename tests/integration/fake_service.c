@@ -126,8 +126,8 @@ static void begin(void)
 
 	if (is("die"))
 		_exit(3);
-	while (is("mute"))
-		poll(NULL, 0, -1);
+	if (is("mute"))
+		pause();
 	if (is("stubborn"))
 		signal(SIGTERM, SIG_IGN);
 	send_link(&ready, sizeof(ready));
