@@ -311,7 +311,7 @@ int rd_hostring_free(struct rd_session *session, struct rd_packet *p)
 {
 	const struct ringd_ring_ref *req = p->data;
 	struct rd_ring *ring;
-	int r;
+	int r = 0;
 
 	if (req->resv)
 		return rd_refuse(session, -EINVAL, "a reserved field is not zero");
