@@ -65,7 +65,7 @@ int rd_parse_size(const char *text, uint64_t *ret)
 		return -EINVAL;
 	if (*p) {
 		unit = strchr(units, *p & ~0x20);	/* either case */
-		if (!unit || p[1])
+		if (!unit || !*unit || p[1])
 			return -EINVAL;
 		for (const char *u = units; u <= unit; u++)
 			if (__builtin_mul_overflow(v, (uint64_t)1024, &v))

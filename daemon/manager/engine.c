@@ -216,10 +216,12 @@ void rd_engine_release(struct rd_tenant *t)
 	t->manager->n_engines--;
 }
 
-/* Why it ended, in words: our reason before what the kernel says. */
+/* Why it ended, in words: our reason where it was us, else what the kernel says. */
 static void describe(const struct rd_tenant *t, const siginfo_t *info, char *how, size_t size)
 {
-	if (t->fate)
+	bool by_us = t->planned || (info->si_code == CLD_KILLED && info->si_status == SIGKILL);
+
+	if (t->fate && by_us)
 		snprintf(how, size, "%s", t->fate);
 	else if (info->si_code == CLD_EXITED)
 		snprintf(how, size, "exit status %d", info->si_status);

@@ -126,8 +126,8 @@ static void begin(void)
 
 	if (is("die"))
 		_exit(3);
-	if (is("mute"))
-		pause();
+	while (is("mute"))
+		poll(NULL, 0, -1);
 	if (is("stubborn"))
 		signal(SIGTERM, SIG_IGN);
 	send_link(&ready, sizeof(ready));

@@ -338,7 +338,8 @@ START_TEST(work_may_be_queued_again_from_done)
 	rounds = 2000;
 	rd_workers_queue(pool, &job.work);
 	TURN_UNTIL(finished == rounds);
-	ck_assert_uint_eq(rd_workers_running(pool), 1);
+	/* A second one may be started for work that is queued before the first has come back; no more than that. */
+	ck_assert_uint_le(rd_workers_running(pool), 2);
 }
 END_TEST
 

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "testhost.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "daemon/common/util.h"
+
+static struct rd_testhost *from_host(struct rd_host *host)
+{
+	return RD_CONTAINER_OF(host, struct rd_testhost, host);
+}
+
+static bool inside(const struct rd_testhost *th, uint64_t addr, uint64_t len)
+{
+	return rd_range_inside(addr, len, (uintptr_t)th->arena, RD_TH_ARENA);
+}
+
+static void *th_map(struct rd_host *host, uint64_t addr, uint64_t len, struct rd_mem **owner)
+{
+	struct rd_testhost *th = from_host(host);
+
+	ck_assert_msg(len, "map() of nothing");
+	th->maps++;
+	if (!inside(th, addr, len))
+		return NULL;
+	*owner = &th->mem;
+	return (void *)(uintptr_t)addr;
+}
+
+static int th_copy_in(struct rd_host *host, void *dst, uint64_t addr, size_t len)
+{
+	if (!inside(from_host(host), addr, len))
+		return -EFAULT;
+	memcpy(dst, (void *)(uintptr_t)addr, len);
+	return 0;
+}
+
+static ssize_t th_copy_str(struct rd_host *host, char *dst, uint64_t addr, size_t size)
+{
+	struct rd_testhost *th = from_host(host);
+
+	for (size_t i = 0; i < size; i++) {
+		if (!inside(th, addr + i, 1))
+			return -EFAULT;
+		dst[i] = *(char *)(uintptr_t)(addr + i);
+		if (!dst[i])
+			return (ssize_t)i;
+	}
+	return -ENAMETOOLONG;
+}
+
+static int th_file(struct rd_host *host, int fd, struct rd_file **ret)
+{
+	RD_CLOSE int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	int r;
+
+	if (own < 0)
+		return -EBADF;
+	r = rd_file_new(ret, &from_host(host)->engine, own);
+	if (r == 0)
+		rd_steal_fd(&own);
+	return r;
+}
+
+static int th_dirfd(struct rd_host *host, int dirfd, struct rd_mem **owner)
+{
+	*owner = &from_host(host)->mem;
+	if (dirfd == AT_FDCWD)
+		return AT_FDCWD;
+	return fcntl(dirfd, F_GETFD) < 0 ? -EBADF : dirfd;
+}
+
+static int th_install(struct rd_host *host, int fd)
+{
+	if (!from_host(host)->can_install) {
+		rd_close(fd);
+		return -EOPNOTSUPP;
+	}
+	return fd < 0 ? -EBADF : fd;
+}
+
+static int th_close(struct rd_host *host, int fd)
+{
+	(void)host;
+	return close(fd) < 0 ? -errno : 0;
+}
+
+static void th_wake(struct rd_host *host, struct rd_ring *ring)
+{
+	(void)ring;
+	from_host(host)->wakes++;
+}
+
+static void th_ring_dead(struct rd_host *host, struct rd_ring *ring, uint32_t reason)
+{
+	struct rd_testhost *th = from_host(host);
+
+	(void)ring;
+	th->dead++;
+	th->reason = reason;
+}
+
+static void th_ring_gone(struct rd_host *host, struct rd_ring *ring)
+{
+	struct rd_testclient *c = ring->host_data;
+
+	from_host(host)->gone++;
+	munmap(c->mem.rings, c->layout.rings_size);
+	munmap(c->mem.sqes, c->layout.sqes_size);
+	c->ring = NULL;
+}
+
+static void th_mem_release(struct rd_mem *mem)
+{
+	(void)mem;
+	ck_abort_msg("one reference to client memory too many was put");
+}
+
+static const struct rd_host_ops th_ops = {
+	.map = th_map,
+	.copy_in = th_copy_in,
+	.copy_str = th_copy_str,
+	.file = th_file,
+	.dirfd = th_dirfd,
+	.install = th_install,
+	.close = th_close,
+	.wake = th_wake,
+	.ring_dead = th_ring_dead,
+	.ring_gone = th_ring_gone,
+};
+
+bool rd_th_backend_works(unsigned int backend)
+{
+	struct rd_engine_config cfg;
+	struct rd_engine engine;
+
+	rd_engine_config_default(&cfg);
+	cfg.backend = backend;
+	if (rd_engine_init(&engine, &cfg) < 0)
+		return false;
+	rd_engine_deinit(&engine, 1000);
+	return true;
+}
+
+static void *map_zero(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert_ptr_ne(p, MAP_FAILED);
+	return p;
+}
+
+void rd_th_init_config(struct rd_testhost *th, const struct rd_engine_config *cfg)
+{
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	memset(th, 0, sizeof(*th));
+	th->host.ops = &th_ops;
+	th->arena = map_zero(RD_TH_ARENA);
+	th->mem = (struct rd_mem){ .refs = 1, .release = th_mem_release };
+	th->can_install = true;
+	ck_assert_int_eq(rd_engine_init(&th->engine, cfg), 0);
+}
+
+void rd_th_init(struct rd_testhost *th, unsigned int backend)
+{
+	struct rd_engine_config cfg;
+
+	rd_engine_config_default(&cfg);
+	cfg.backend = backend;
+	rd_th_init_config(th, &cfg);
+}
+
+void rd_th_turn(struct rd_testhost *th)
+{
+	struct rd_reactor *r = th->engine.reactor;
+
+	event_base_loop(r->base, EVLOOP_NONBLOCK);
+	if (!rd_reactor_turn(r))
+		sched_yield();
+}
+
+void rd_th_settle(struct rd_testhost *th)
+{
+	const struct rd_user *user = &th->engine.user;
+	unsigned int busy;
+
+	do {
+		rd_th_turn(th);
+		busy = 0;
+		for (unsigned int i = 0; i < RINGD_LIMIT_MAX; i++)
+			busy += i != RINGD_LIMIT_WORKERS && user->used[i];
+	} while (busy);
+}
+
+void rd_th_deinit(struct rd_testhost *th)
+{
+	rd_th_settle(th);
+	ck_assert_uint_eq(th->engine.stats.submitted, th->engine.stats.completed);
+	ck_assert_uint_eq(th->mem.refs, 1);
+	rd_engine_deinit(&th->engine, 10000);
+	ck_assert_msg(rd_user_idle(&th->engine.user), "something is still charged");
+	munmap(th->arena, RD_TH_ARENA);
+}
+
+void *rd_th_alloc(struct rd_testhost *th, size_t size)
+{
+	void *p = th->arena + th->used;
+
+	ck_assert_uint_le(size, RD_TH_ARENA - th->used);
+	th->used += rd_align(size, 4096);
+	return p;
+}
+
+uint64_t rd_th_str(struct rd_testhost *th, const char *s)
+{
+	char *copy = rd_th_alloc(th, strlen(s) + 1);
+
+	strcpy(copy, s);
+	return (uintptr_t)copy;
+}
+
+void rd_tc_open(struct rd_testclient *c, struct rd_testhost *th, uint32_t entries, uint32_t setup_flags)
+{
+	memset(c, 0, sizeof(*c));
+	c->th = th;
+	c->params.sq_entries = entries;
+	c->params.flags = setup_flags | RINGD_SETUP_NO_SQARRAY;
+	c->params.sq_thread_idle = 1000;
+	ck_assert_int_eq(rd_layout_compute(&c->layout, &c->params), 0);
+	c->mem.rings = map_zero(c->layout.rings_size);
+	c->mem.sqes = map_zero(c->layout.sqes_size);
+	ck_assert_int_eq(rd_ring_new(&c->ring, &th->engine, &th->host, &c->params, &c->layout, &c->mem), 0);
+	c->ring->host_data = c;
+	c->hot = (struct ringd_hot *)(void *)((char *)c->mem.rings + c->layout.hot_off);
+	c->cqes = (struct ringd_cqe *)(void *)((char *)c->mem.rings + c->params.cq_off.cqes);
+	c->sqes = c->mem.sqes;
+}
+
+void rd_tc_close(struct rd_testclient *c)
+{
+	rd_ring_kill(c->ring, RINGD_REASON_FREED);
+	while (c->ring)
+		rd_th_turn(c->th);
+}
+
+struct ringd_sqe *rd_tc_sqe(struct rd_testclient *c, uint8_t opcode)
+{
+	struct ringd_sqe *sqe = &c->sqes[(c->sq_tail + c->unsubmitted) & (c->layout.sq_entries - 1)];
+
+	ck_assert_uint_lt(c->unsubmitted, c->layout.sq_entries);
+	c->unsubmitted++;
+	memset(sqe, 0, sizeof(*sqe));
+	sqe->opcode = opcode;
+	sqe->user_data = ++c->user_data;
+	return sqe;
+}
+
+int32_t rd_tc_submit(struct rd_testclient *c)
+{
+	uint32_t n = c->unsubmitted;
+
+	c->unsubmitted = 0;
+	c->sq_tail += n;
+	__atomic_store_n(&c->hot->sq_tail, c->sq_tail, __ATOMIC_RELEASE);
+	if (c->params.flags & RINGD_SETUP_SQPOLL) {
+		rd_ring_doorbell(c->ring);
+		while (__atomic_load_n(&c->hot->sq_head, __ATOMIC_ACQUIRE) != c->sq_tail)
+			rd_th_turn(c->th);
+		return (int32_t)n;
+	}
+	c->hot->enter_to_submit = n;
+	c->hot->enter_flags = RINGD_ENTER_GETEVENTS;
+	__atomic_store_n(&c->hot->enter_seq, ++c->enter_seq, __ATOMIC_SEQ_CST);
+	rd_ring_doorbell(c->ring);
+	while (__atomic_load_n(&c->hot->enter_done, __ATOMIC_ACQUIRE) != c->enter_seq)
+		rd_th_turn(c->th);
+	/* what was not taken is taken back */
+	c->sq_tail = c->hot->sq_head;
+	__atomic_store_n(&c->hot->sq_tail, c->sq_tail, __ATOMIC_RELEASE);
+	return c->hot->enter_res;
+}
+
+bool rd_tc_peek(struct rd_testclient *c, struct ringd_cqe *cqe)
+{
+	if (__atomic_load_n(&c->hot->cq_tail, __ATOMIC_ACQUIRE) == c->cq_head)
+		return false;
+	*cqe = c->cqes[c->cq_head & (c->layout.cq_entries - 1)];
+	__atomic_store_n(&c->hot->cq_head, ++c->cq_head, __ATOMIC_RELEASE);
+	return true;
+}
+
+struct ringd_cqe rd_tc_wait(struct rd_testclient *c)
+{
+	struct ringd_cqe cqe;
+
+	while (!rd_tc_peek(c, &cqe))
+		rd_th_turn(c->th);
+	return cqe;
+}
+
+int32_t rd_tc_run(struct rd_testclient *c)
+{
+	struct ringd_cqe cqe;
+
+	ck_assert_uint_eq(c->unsubmitted, 1);
+	ck_assert_int_eq(rd_tc_submit(c), 1);
+	cqe = rd_tc_wait(c);
+	ck_assert_uint_eq(cqe.user_data, c->user_data);
+	ck_assert_uint_eq(cqe.flags, 0);
+	return cqe.res;
+}
+
+void rd_tc_files(struct rd_testclient *c, uint32_t nr)
+{
+	ck_assert_int_eq(rd_filetable_init(&c->ring->ctx.files, &c->th->engine.user, nr), 0);
+}
+
+void rd_tc_file(struct rd_testclient *c, uint32_t slot, int fd, uint64_t tag)
+{
+	struct rd_file *file;
+
+	ck_assert_int_eq(rd_file_new(&file, &c->th->engine, fcntl(fd, F_DUPFD_CLOEXEC, 0)), 0);
+	rd_node_set_tag(&file->node, &c->ring->ctx.tags, tag);
+	ck_assert_int_eq(rd_filetable_install(&c->ring->ctx.files, slot + 1, file), 0);
+}
+
+void rd_tc_bufs(struct rd_testclient *c, uint32_t nr)
+{
+	ck_assert_int_eq(rd_buftable_init(&c->ring->ctx.bufs, &c->th->engine.user, nr), 0);
+}
+
+void rd_tc_buf(struct rd_testclient *c, uint32_t slot, void *addr, size_t len, uint64_t tag)
+{
+	struct rd_buf *buf, *old;
+
+	ck_assert_int_eq(rd_buf_new(&buf, &c->th->host, (uintptr_t)addr, len), 0);
+	rd_node_set_tag(&buf->node, &c->ring->ctx.tags, tag);
+	old = rd_buftable_swap(&c->ring->ctx.bufs, slot, buf);
+	if (old)
+		rd_buf_put(old);
+}
