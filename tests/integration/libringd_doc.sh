@@ -1,0 +1,22 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Header, symbol map and manual of libringd tell of the same functions, and the manual's example is the one that compiles.
+set -eu
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+cd "$abs_top_srcdir"
+man=man/libringd.3
+
+sed -n 's/^\t\(ringd_[a-z0-9_]*\);$/\1/p' client-lib/libringd.map | sort > "$tmp/map"
+grep -v '^static inline\|^#\|^ \*\|^/\*' client-lib/ringd.h | grep -o '\bringd_[a-z0-9_]*(' | tr -d '(' | sort -u |
+	grep -vx 'ringd_for_each_cqe' > "$tmp/header"
+diff "$tmp/map" "$tmp/header" || { echo "libringd.map and ringd.h differ"; exit 1; }
+[ -s "$tmp/map" ]
+
+grep -o '\bringd_[a-z0-9_]*(' client-lib/ringd.h | tr -d '(' | sort -u > "$tmp/all"
+while read -r name; do
+	grep -q "^\.BI \".*\b$name(" "$man" || { echo "$name is not in $man"; exit 1; }
+done < "$tmp/all"
+
+sed -n '/^\.EX$/,/^\.EE$/p' "$man" | sed -e '1d;$d' -e 's/^\\&//' -e 's/\\e/\\/g' > "$tmp/example.c"
+tail -n +3 examples/hello.c | diff - "$tmp/example.c" || { echo "the example is not examples/hello.c"; exit 1; }
