@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Open a file into a slot, read it, print it: hello FILE */
+/* hello FILE: open it into a slot, read it, print it. The README shows this program. */
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-
 #include <ringd.h>
 
-static int complain(const char *what, int err)
-{
-	fprintf(stderr, "hello: %s: %s\n", what, strerror(-err));
-	return 1;
-}
-
-/* Submit the one SQE there is and take its CQE. */
-static int run(struct ringd_ring *ring)
+static int result(struct ringd_ring *ring)	/* of the one request there is */
 {
 	struct ringd_cqe *cqe;
 	int r = ringd_submit_and_wait(ring, 1);
@@ -27,31 +18,26 @@ static int run(struct ringd_ring *ring)
 
 int main(int argc, char **argv)
 {
-	struct ringd_arena *arena;
+	struct ringd *rd = NULL;
 	struct ringd_ring *ring;
+	struct ringd_arena *arena;
 	struct ringd_sqe *sqe;
-	struct ringd *rd;
-	int r;
+	int n = -1;
 
-	if (argc != 2)
-		return complain("usage: hello FILE", -22);
-	if ((r = ringd_connect(&rd, NULL)) < 0)
-		return complain(ringd_strerror(NULL), r);
-	if ((r = ringd_ring_new(rd, &ring, 8, 0)) < 0 || (r = ringd_arena_new(rd, &arena, 65536, 0)) < 0 ||
-	    (r = ringd_register_files_sparse(ring, 1)) < 0)
-		return complain(ringd_strerror(rd), r);
-
-	sqe = ringd_get_sqe(ring);
-	ringd_prep_openat_direct(ring, sqe, AT_FDCWD, argv[1], O_RDONLY, 0, 0);
-	if ((r = run(ring)) < 0)
-		return complain(argv[1], r);
-
-	sqe = ringd_get_sqe(ring);
-	ringd_prep_read(sqe, 0, ringd_arena_base(arena), 65536, 0);
-	ringd_sqe_set_flags(sqe, RINGD_SQE_FIXED_FILE);
-	if ((r = run(ring)) < 0)
-		return complain("read", r);
-	fwrite(ringd_arena_base(arena), 1, (size_t)r, stdout);
+	if (argc == 2 && ringd_connect(&rd, NULL) == 0 && ringd_ring_new(rd, &ring, 8, 0) == 0 &&
+	    ringd_arena_new(rd, &arena, 65536, 0) == 0 && ringd_register_files_sparse(ring, 1) == 0) {
+		ringd_prep_openat_direct(ring, ringd_get_sqe(ring), AT_FDCWD, argv[1], O_RDONLY, 0, 0);
+		if ((n = result(ring)) == 0) {
+			sqe = ringd_get_sqe(ring);
+			ringd_prep_read(sqe, 0, ringd_arena_base(arena), 65536, 0);
+			ringd_sqe_set_flags(sqe, RINGD_SQE_FIXED_FILE);
+			n = result(ring);
+		}
+	}
+	if (n < 0)
+		fprintf(stderr, "hello: result %d, %s\n", n, ringd_strerror(rd));
+	else
+		fwrite(ringd_arena_base(arena), 1, (size_t)n, stdout);
 	ringd_close(rd);
-	return 0;
+	return n < 0;
 }
