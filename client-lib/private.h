@@ -97,8 +97,14 @@ static inline uint64_t rdl_ticks(void)
 #define rdl_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define rdl_store(p, v)		__atomic_store_n(p, v, __ATOMIC_RELAXED)
 #define rdl_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
-/* a read-modify-write is a full barrier on every machine and, on x86, the cheapest one */
+/* Release store and a full barrier. On x86 an exchange is both, and the cheapest way; elsewhere a later load may pass its
+ * store half. */
+#if defined(__x86_64__) || defined(__i386__)
 #define rdl_store_barrier(p, v)	((void)__atomic_exchange_n(p, v, __ATOMIC_SEQ_CST))
+#else
+#define rdl_store_barrier(p, v) \
+	(__atomic_store_n(p, v, __ATOMIC_RELEASE), __atomic_thread_fence(__ATOMIC_SEQ_CST))
+#endif
 
 /* --- connection --- */
 

@@ -90,8 +90,9 @@ void rd_reactor_return(struct rd_reactor *r, struct rd_work *work)
 		work->next = old;
 	while (!atomic_compare_exchange_weak_explicit(&r->returned, &old, work, memory_order_seq_cst,
 						      memory_order_relaxed));
-	/* the exchange is a full barrier; pairs with the one between sleeping = 1 and the look at returned */
-	if (atomic_load_explicit(&r->sleeping, memory_order_relaxed) && write(r->efd, &one, sizeof(one)) < 0)
+	/* exchange and load are both sequentially consistent, which orders them (a relaxed load could pass on arm64); pairs
+	 * with the full barrier between sleeping = 1 and the look at returned */
+	if (atomic_load_explicit(&r->sleeping, memory_order_seq_cst) && write(r->efd, &one, sizeof(one)) < 0)
 		return;		/* saturated: the reactor is certain to wake */
 }
 

@@ -82,10 +82,10 @@ void rd_cq_publish(struct rd_ring *ring)
 	uint64_t wait;
 	uint32_t seq;
 
-	/* Exchange = release of the CQEs, and the full barrier that pairs with the client's between arming its wait
-	 * word and looking at the tail again. */
+	/* Exchange = release of the CQEs, and with the load behind it, sequentially consistent too, the full barrier that
+	 * pairs with the client's between arming its wait word and looking at the tail again. */
 	__atomic_exchange_n(&ring->hot->cq_tail, ring->cq_tail, __ATOMIC_SEQ_CST);
-	wait = __atomic_load_n(&ring->hot->wait, __ATOMIC_RELAXED);
+	wait = __atomic_load_n(&ring->hot->wait, __ATOMIC_SEQ_CST);
 	seq = (uint32_t)(wait >> 32);
 	if (RD_LIKELY(!seq) || seq == ring->wait_signalled)
 		return;
