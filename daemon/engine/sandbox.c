@@ -11,6 +11,7 @@
 #include <linux/sched.h>
 #include <seccomp.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 
 #include "daemon/common/sanitizer.h"
@@ -29,7 +30,7 @@ static const int allowed[] = {
 	CALL(sync_file_range), CALL(fallocate), CALL(ftruncate), CALL(fadvise64), CALL(unlinkat), CALL(mkdirat), CALL(renameat),
 	CALL(renameat2), CALL(linkat), CALL(symlinkat), CALL(umask), CALL(chdir), CALL(fchdir), CALL(getcwd),
 	CALL(getxattr), CALL(fgetxattr), CALL(lgetxattr), CALL(setxattr), CALL(fsetxattr), CALL(lsetxattr),
-	CALL(listxattr), CALL(flistxattr), CALL(removexattr), CALL(fremovexattr), CALL(utimensat), CALL(fchmod), CALL(ioctl),
+	CALL(listxattr), CALL(flistxattr), CALL(removexattr), CALL(fremovexattr), CALL(utimensat), CALL(fchmod),
 	/* sockets and pipes */
 	CALL(socket), CALL(socketpair), CALL(bind), CALL(listen), CALL(accept), CALL(accept4), CALL(connect), CALL(shutdown),
 	CALL(sendto), CALL(recvfrom), CALL(sendmsg), CALL(recvmsg), CALL(sendmmsg), CALL(recvmmsg), CALL(getsockopt),
@@ -50,7 +51,7 @@ static const int allowed[] = {
 	CALL(getpriority), CALL(ioprio_set), CALL(ioprio_get), CALL(arch_prctl), CALL(getcpu),
 	/* the process and the time */
 	CALL(getpid), CALL(gettid), CALL(getppid), CALL(getuid), CALL(geteuid), CALL(getgid), CALL(getegid), CALL(getgroups),
-	CALL(getresuid), CALL(getresgid), CALL(getrlimit), CALL(getrusage), CALL(uname), CALL(sysinfo), CALL(getrandom),
+	CALL(getresuid), CALL(getresgid), CALL(capget), CALL(getrlimit), CALL(getrusage), CALL(uname), CALL(sysinfo), CALL(getrandom),
 	CALL(clock_gettime), CALL(clock_getres), CALL(gettimeofday), CALL(time), CALL(times),
 };
 
@@ -75,6 +76,9 @@ static int allow_partly(scmp_filter_ctx ctx)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_TIMERSLACK));
+	/* is standard error a terminal? */
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, TCGETS));
 #ifdef PR_SET_VMA	/* names of anonymous memory, by malloc */
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_VMA));
