@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Command line of ringbench. */
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "daemon/common/util.h"
+#include "options.h"
+
+#define KERNEL_COOP	(1u << 8)	/* IORING_SETUP_COOP_TASKRUN, SINGLE_ISSUER, DEFER_TASKRUN: also known */
+#define KERNEL_SINGLE	(1u << 12)	/* where liburing is older than the running kernel */
+#define KERNEL_DEFER	(1u << 13)
+
+enum {
+	OPT_TARGET = 256, OPT_OP, OPT_QD, OPT_BS, OPT_SQPOLL, OPT_DIRECT, OPT_FIXED, OPT_FILE, OPT_SECONDS, OPT_JSON,
+	OPT_TERSE, OPT_CLIENTS, OPT_IDLE, OPT_LATENCY, OPT_BATCH, OPT_PATTERN, OPT_WAIT, OPT_SIZE, OPT_HOLD,
+	OPT_OVERWRITE, OPT_SOCKET, OPT_KFLAGS, OPT_HUGE,
+};
+
+struct word {
+	const char *name;
+	unsigned int value;
+};
+
+static const struct word targets[] = { { "ringd", BENCH_RINGD }, { "kernel", BENCH_KERNEL }, { NULL, 0 } };
+static const struct word ops[] = { { "nop", BENCH_NOP }, { "read", BENCH_READ }, { "write", BENCH_WRITE }, { NULL, 0 } };
+static const struct word patterns[] = { { "rand", BENCH_RAND }, { "seq", BENCH_SEQ }, { NULL, 0 } };
+static const struct word waits[] = {
+	{ "auto", BENCH_WAIT_AUTO }, { "spin", BENCH_WAIT_SPIN }, { "block", BENCH_WAIT_BLOCK }, { NULL, 0 }
+};
+static const struct word kflags[] = {
+	{ "none", 0 }, { "coop", KERNEL_COOP }, { "single", KERNEL_SINGLE },
+	{ "defer", KERNEL_SINGLE | KERNEL_DEFER }, { NULL, 0 }
+};
+
+static const struct argp_option options[] = {
+	{ "target", OPT_TARGET, "ringd|kernel", 0, "Which rings to measure (ringd)", 0 },
+	{ "op", OPT_OP, "nop|read|write", 0, "Operation (nop)", 0 },
+	{ "qd", OPT_QD, "N", 0, "Requests in flight per client (1)", 0 },
+	{ "bs", OPT_BS, "BYTES", 0, "Bytes per request, K and M understood (4K)", 0 },
+	{ "seconds", OPT_SECONDS, "S", 0, "Measured time; a tenth more is warm-up (1)", 0 },
+	{ "sqpoll", OPT_SQPOLL, NULL, 0, "Rings with SQPOLL", 0 },
+	{ "fixed", OPT_FIXED, NULL, 0, "Registered buffers (and, for the kernel, files)", 0 },
+	{ "direct", OPT_DIRECT, NULL, 0, "Open the file with O_DIRECT", 0 },
+	{ "pattern", OPT_PATTERN, "rand|seq", 0, "Order of offsets (rand)", 0 },
+	{ "batch", OPT_BATCH, "N", 0, "Wait for N completions per turn (1)", 0 },
+	{ "wait", OPT_WAIT, "spin|block", 0, "SQPOLL rings: look at the CQ all the time, or call the library's wait (spin if CPUs are free)", 0 },
+	{ "clients", OPT_CLIENTS, "N", 0, "Client processes, each with its own ring (1)", 0 },
+	{ "idle-rings", OPT_IDLE, "N", 0, "Idle rings that a further process keeps open meanwhile (0)", 0 },
+	{ "latency", OPT_LATENCY, NULL, 0, "Take the time of every request", 0 },
+	{ "huge", OPT_HUGE, NULL, 0, "Buffers in huge pages", 0 },
+	{ "file", OPT_FILE, "F", 0, "File or block device (one is made in $TMPDIR or /var/tmp)", 1 },
+	{ "size", OPT_SIZE, "BYTES", 0, "Size of the file, or how much of it is used (64M)", 1 },
+	{ "overwrite", OPT_OVERWRITE, NULL, 0, "Allow --op=write to destroy the contents of --file", 1 },
+	{ "socket", OPT_SOCKET, "PATH", 0, "Socket of ringd", 1 },
+	{ "kernel-flags", OPT_KFLAGS, "none|coop|single|defer", 0, "Further setup flags of the kernel's ring (none)", 1 },
+	{ "hold", OPT_HOLD, NULL, 0, "Only open --idle-rings, print the pid, wait for end of file on standard input", 1 },
+	{ "json", OPT_JSON, NULL, 0, "Print JSON", 2 },
+	{ "terse", OPT_TERSE, NULL, 0, "Print key=value lines", 2 },
+	{ 0 }
+};
+
+int bench_parse_bytes(const char *s, uint64_t *ret)
+{
+	unsigned int shift = 0;
+	char *end;
+
+	errno = 0;
+	*ret = strtoull(s, &end, 10);
+	if (errno || end == s || *s == '-')
+		return -EINVAL;
+	switch (*end) {
+	case 'G': case 'g': shift += 10;	/* fall through */
+	case 'M': case 'm': shift += 10;	/* fall through */
+	case 'K': case 'k': shift += 10; end++;
+	}
+	if (*end || *ret > UINT64_MAX >> shift)
+		return -EINVAL;
+	*ret <<= shift;
+	return 0;
+}
+
+static unsigned int number(struct argp_state *state, const char *arg, uint64_t min, uint64_t max, const char *what)
+{
+	uint64_t v = 0;
+
+	if (bench_parse_bytes(arg, &v) < 0 || v < min || v > max)
+		argp_error(state, "%s: '%s' is not in %llu..%llu", what, arg, (unsigned long long)min, (unsigned long long)max);
+	return (unsigned int)v;
+}
+
+static unsigned int word(struct argp_state *state, const char *arg, const struct word *words, const char *what)
+{
+	for (const struct word *w = words; w->name; w++)
+		if (strcmp(arg, w->name) == 0)
+			return w->value;
+	argp_error(state, "%s: '%s' is not known", what, arg);
+	return 0;
+}
+
+/* What single options cannot see. */
+static void check(struct argp_state *state, struct bench_opts *o)
+{
+	if (o->op == BENCH_NOP && (o->direct || o->fixed || o->file))
+		argp_error(state, "--direct, --fixed and --file need --op=read or --op=write");
+	if (o->batch > o->qd)
+		argp_error(state, "--batch is larger than --qd");
+	if (o->op != BENCH_NOP && (uint64_t)o->qd * o->bs > BENCH_MEMORY_MAX)
+		argp_error(state, "--qd times --bs is more than 1 GiB");
+	if (o->direct && o->bs % 512)
+		argp_error(state, "--direct needs --bs in multiples of 512");
+	if (o->op != BENCH_NOP && o->file_size / o->bs > UINT32_MAX)
+		argp_error(state, "--size has more than 2^32 blocks");
+	if (o->hold && !o->idle_rings)
+		argp_error(state, "--hold needs --idle-rings");
+	/* a spinning client needs a CPU of its own, and the one that polls for it too */
+	if (o->wait == BENCH_WAIT_AUTO)
+		o->wait = 2 * (long)o->clients <= sysconf(_SC_NPROCESSORS_ONLN) ? BENCH_WAIT_SPIN : BENCH_WAIT_BLOCK;
+}
+
+static error_t parse_number(int key, char *arg, struct argp_state *state)
+{
+	struct bench_opts *o = state->input;
+	char *end;
+
+	switch (key) {
+	case OPT_QD: o->qd = number(state, arg, 1, BENCH_QD_MAX, "--qd"); return 0;
+	case OPT_BS: o->bs = number(state, arg, 1, 64u << 20, "--bs"); return 0;
+	case OPT_CLIENTS: o->clients = number(state, arg, 1, BENCH_CLIENTS_MAX, "--clients"); return 0;
+	case OPT_IDLE: o->idle_rings = number(state, arg, 0, 1000000, "--idle-rings"); return 0;
+	case OPT_BATCH: o->batch = number(state, arg, 1, BENCH_QD_MAX, "--batch"); return 0;
+	case OPT_SIZE:
+		if (bench_parse_bytes(arg, &o->file_size) < 0 || !o->file_size)
+			argp_error(state, "--size: '%s' is not a size", arg);
+		return 0;
+	case OPT_SECONDS:
+		o->seconds = strtod(arg, &end);
+		if (*end || end == arg || !(o->seconds > 0 && o->seconds <= 86400))
+			argp_error(state, "--seconds: '%s' is not in 0..86400", arg);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct bench_opts *o = state->input;
+
+	switch (key) {
+	case OPT_TARGET: o->target = word(state, arg, targets, "--target"); return 0;
+	case OPT_OP: o->op = word(state, arg, ops, "--op"); return 0;
+	case OPT_PATTERN: o->pattern = word(state, arg, patterns, "--pattern"); return 0;
+	case OPT_WAIT: o->wait = word(state, arg, waits, "--wait"); return 0;
+	case OPT_KFLAGS: o->setup_flags = word(state, arg, kflags, "--kernel-flags"); return 0;
+	case OPT_SQPOLL: o->sqpoll = true; return 0;
+	case OPT_DIRECT: o->direct = true; return 0;
+	case OPT_FIXED: o->fixed = true; return 0;
+	case OPT_LATENCY: o->latency = true; return 0;
+	case OPT_HUGE: o->huge = true; return 0;
+	case OPT_OVERWRITE: o->overwrite = true; return 0;
+	case OPT_HOLD: o->hold = true; return 0;
+	case OPT_FILE: o->file = arg; return 0;
+	case OPT_SOCKET: o->socket = arg; return 0;
+	case OPT_JSON: o->format = BENCH_JSON; return 0;
+	case OPT_TERSE: o->format = BENCH_TERSE; return 0;
+	case ARGP_KEY_ARG: argp_error(state, "unexpected '%s'", arg); return 0;
+	case ARGP_KEY_END: check(state, o); return 0;
+	}
+	return parse_number(key, arg, state);
+}
+
+void bench_parse(struct bench_opts *o, int argc, char **argv)
+{
+	static const struct argp argp = {
+		options, parse, NULL, "Measure rings: the same loop on ringd and on the kernel's io_uring.", NULL, NULL, NULL
+	};
+
+	*o = (struct bench_opts){
+		.qd = 1, .batch = 1, .bs = 4096, .clients = 1, .seconds = 1, .file_size = 64u << 20,
+	};
+	argp_program_version = "ringbench " PACKAGE_VERSION;
+	argp_err_exit_status = 2;
+	argp_parse(&argp, argc, argv, 0, NULL, o);
+}

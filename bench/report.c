@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Add up what the clients measured, and say it: for people, as JSON, or as key=value lines for scripts. */
+#include <errno.h>
+#include <json-c/json.h>
+#include <string.h>
+
+#include "bench.h"
+#include "daemon/common/util.h"
+
+static const double quantiles[] = { 0.50, 0.99, 0.999 };
+static const char *const quantile_names[] = { "p50_ns", "p99_ns", "p999_ns" };
+
+const char *bench_op_name(enum bench_op op)
+{
+	static const char *const names[] = { [BENCH_NOP] = "nop", [BENCH_READ] = "read", [BENCH_WRITE] = "write" };
+
+	return names[op];
+}
+
+const char *bench_target_name(enum bench_target target)
+{
+	return target == BENCH_RINGD ? "ringd" : "kernel";
+}
+
+void bench_totals_compute(struct bench_totals *t, const struct bench_opts *o, const struct bench_shared *sh,
+			  uint64_t service_ns)
+{
+	double thread = 0, process = 0, slowest = -1;
+
+	memset(t, 0, sizeof(*t));
+	for (unsigned int i = 0; i < o->clients; i++) {
+		const struct bench_result *res = &sh->result[i];
+		double rate = res->ns ? (double)res->ops * 1e9 / (double)res->ns : 0;
+
+		t->ops += res->ops;
+		t->ns = RD_MAX(t->ns, res->ns);
+		t->ops_per_s += rate;
+		thread += (double)res->thread_ns;
+		process += (double)res->process_ns;
+		if (slowest < 0 || rate < slowest)
+			slowest = rate;
+		bench_hist_merge(t->hist, res->hist);
+	}
+	if (!t->ops)
+		return;
+	t->ns_per_op = 1e9 / t->ops_per_s;
+	t->client_ns_per_op = thread / (double)t->ops;
+	/* the kernel's SQPOLL thread is a thread of the client's process, ringd's engine is another process */
+	t->service_ns_per_op = (o->target == BENCH_KERNEL ? process - thread : (double)service_ns) / (double)t->ops;
+	t->slowest_share = slowest / (t->ops_per_s / o->clients);
+}
+
+static int report_text(FILE *out, const struct bench_opts *o, const struct bench_totals *t)
+{
+	fprintf(out, "%s %s QD%u", bench_target_name(o->target), bench_op_name(o->op), o->qd);
+	if (o->op != BENCH_NOP)
+		fprintf(out, " %u bytes%s%s %s", o->bs, o->direct ? " direct" : "", o->fixed ? " fixed" : "",
+			o->pattern == BENCH_RAND ? "random" : "sequential");
+	fprintf(out, "%s, %u client%s", o->sqpoll ? " SQPOLL" : "", o->clients, o->clients == 1 ? "" : "s");
+	if (o->idle_rings)
+		fprintf(out, ", %u idle rings beside", o->idle_rings);
+	fprintf(out, "\n  %.0f ops/s, %.1f ns/op", t->ops_per_s, t->ns_per_op);
+	if (o->op != BENCH_NOP)
+		fprintf(out, ", %.1f MB/s", t->ops_per_s * o->bs / 1e6);
+	fprintf(out, "\n  CPU per op: client %.1f ns, service %.1f ns\n", t->client_ns_per_op, t->service_ns_per_op);
+	if (o->clients > 1)
+		fprintf(out, "  slowest client: %.2f of the mean\n", t->slowest_share);
+	if (o->latency) {
+		fprintf(out, "  latency:");
+		for (size_t i = 0; i < RD_ARRAY_SIZE(quantiles); i++)
+			fprintf(out, " %s %llu", quantile_names[i],
+				(unsigned long long)bench_hist_quantile(t->hist, quantiles[i]));
+		fputc('\n', out);
+	}
+	return 0;
+}
+
+static int report_terse(FILE *out, const struct bench_opts *o, const struct bench_totals *t)
+{
+	fprintf(out, "target=%s\nop=%s\nops=%llu\nops_per_s=%.0f\nns_per_op=%.2f\n", bench_target_name(o->target),
+		bench_op_name(o->op), (unsigned long long)t->ops, t->ops_per_s, t->ns_per_op);
+	fprintf(out, "client_cpu_ns_per_op=%.2f\nservice_cpu_ns_per_op=%.2f\nslowest_share=%.3f\n", t->client_ns_per_op,
+		t->service_ns_per_op, t->slowest_share);
+	for (size_t i = 0; o->latency && i < RD_ARRAY_SIZE(quantiles); i++)
+		fprintf(out, "%s=%llu\n", quantile_names[i],
+			(unsigned long long)bench_hist_quantile(t->hist, quantiles[i]));
+	return 0;
+}
+
+static struct json_object *config_json(const struct bench_opts *o)
+{
+	struct json_object *c = json_object_new_object();
+
+	json_object_object_add(c, "qd", json_object_new_int64(o->qd));
+	json_object_object_add(c, "batch", json_object_new_int64(o->batch));
+	json_object_object_add(c, "sqpoll", json_object_new_boolean(o->sqpoll));
+	json_object_object_add(c, "clients", json_object_new_int64(o->clients));
+	json_object_object_add(c, "idle_rings", json_object_new_int64(o->idle_rings));
+	if (o->op == BENCH_NOP)
+		return c;
+	json_object_object_add(c, "bs", json_object_new_int64(o->bs));
+	json_object_object_add(c, "direct", json_object_new_boolean(o->direct));
+	json_object_object_add(c, "fixed", json_object_new_boolean(o->fixed));
+	json_object_object_add(c, "pattern", json_object_new_string(o->pattern == BENCH_RAND ? "rand" : "seq"));
+	json_object_object_add(c, "file_size", json_object_new_int64((int64_t)o->file_size));
+	return c;
+}
+
+static int report_json(FILE *out, const struct bench_opts *o, const struct bench_totals *t)
+{
+	struct json_object *j = json_object_new_object(), *lat;
+	int r;
+
+	json_object_object_add(j, "target", json_object_new_string(bench_target_name(o->target)));
+	json_object_object_add(j, "op", json_object_new_string(bench_op_name(o->op)));
+	json_object_object_add(j, "config", config_json(o));
+	json_object_object_add(j, "ops", json_object_new_int64((int64_t)t->ops));
+	json_object_object_add(j, "seconds", json_object_new_double((double)t->ns / 1e9));
+	json_object_object_add(j, "ops_per_s", json_object_new_double(t->ops_per_s));
+	json_object_object_add(j, "ns_per_op", json_object_new_double(t->ns_per_op));
+	json_object_object_add(j, "client_cpu_ns_per_op", json_object_new_double(t->client_ns_per_op));
+	json_object_object_add(j, "service_cpu_ns_per_op", json_object_new_double(t->service_ns_per_op));
+	json_object_object_add(j, "slowest_share", json_object_new_double(t->slowest_share));
+	if (o->latency) {
+		lat = json_object_new_object();
+		for (size_t i = 0; i < RD_ARRAY_SIZE(quantiles); i++)
+			json_object_object_add(lat, quantile_names[i],
+					       json_object_new_int64((int64_t)bench_hist_quantile(t->hist, quantiles[i])));
+		json_object_object_add(j, "latency", lat);
+	}
+	r = fprintf(out, "%s\n", json_object_to_json_string_ext(j, JSON_C_TO_STRING_PRETTY));
+	json_object_put(j);
+	return r < 0 ? -EIO : 0;
+}
+
+int bench_report(FILE *out, const struct bench_opts *o, const struct bench_totals *t)
+{
+	static int (*const formats[])(FILE *, const struct bench_opts *, const struct bench_totals *) = {
+		[BENCH_TEXT] = report_text, [BENCH_JSON] = report_json, [BENCH_TERSE] = report_terse,
+	};
+
+	return formats[o->format](out, o, t);
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ringbench: the parent. It prepares the file, forks the clients (and one process for idle rings), waits until all
+ * have their rings, then only writes the phase word and sleeps, so that it takes nothing from the CPUs it measures.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "bench.h"
+#include "daemon/common/util.h"
+#include "options.h"
+
+#define WARMUP_SHARE 0.1
+
+struct children {
+	pid_t client[BENCH_CLIENTS_MAX];
+	pid_t idle;
+	unsigned int n;
+	int ready;		/* read end: one byte per process that is set up */
+};
+
+static int run_client(const struct bench_opts *o, struct bench_shared *sh, struct bench_result *res, int ready)
+{
+	if (o->target == BENCH_RINGD)
+		return bench_ringd_client(o, sh, res, ready);
+#ifdef HAVE_LIBURING
+	return bench_kernel_client(o, sh, res, ready);
+#else
+	fprintf(stderr, "ringbench: built without liburing: no --target=kernel\n");
+	return -EOPNOTSUPP;
+#endif
+}
+
+static int open_idle(const struct bench_opts *o)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) == 0) {	/* three descriptors per ring */
+		lim.rlim_cur = lim.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &lim);
+	}
+	if (o->target == BENCH_RINGD)
+		return bench_ringd_idle(o, o->idle_rings);
+#ifdef HAVE_LIBURING
+	return bench_kernel_idle(o, o->idle_rings);
+#else
+	return -EOPNOTSUPP;
+#endif
+}
+
+/* Fork; in the child 0 is returned and nothing outlives the parent. */
+static pid_t spawn(void)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+	}
+	return pid < 0 ? -errno : pid;
+}
+
+static void idle_process(const struct bench_opts *o, int ready)
+{
+	if (open_idle(o) < 0 || write(ready, "r", 1) != 1)
+		_exit(1);
+	close(ready);
+	for (;;)
+		pause();
+}
+
+/* Return: 0 or -errno; *c says what there is to reap in either case. */
+static int start(struct children *c, const struct bench_opts *o, struct bench_shared *sh)
+{
+	int fds[2];
+
+	if (pipe(fds) < 0)
+		return -errno;
+	c->ready = fds[0];
+	if (o->idle_rings) {
+		c->idle = spawn();
+		if (c->idle == 0)
+			idle_process(o, fds[1]);
+	}
+	for (unsigned int i = 0; i < o->clients; i++) {
+		pid_t pid = spawn();
+
+		if (pid == 0) {
+			sh->result[i].error = run_client(o, sh, &sh->result[i], fds[1]);
+			_exit(sh->result[i].error ? 1 : 0);
+		}
+		if (pid < 0)
+			break;
+		c->client[c->n++] = pid;
+	}
+	close(fds[1]);
+	return c->n == o->clients && c->idle >= 0 ? 0 : -EAGAIN;
+}
+
+/* Wait until n processes said that they are ready; the pipe ends early when all that are left have died. */
+static int await_ready(struct children *c, unsigned int n)
+{
+	char buf[64];
+
+	while (n) {
+		ssize_t got = read(c->ready, buf, RD_MIN(n, sizeof(buf)));
+
+		if (got < 0 && errno != EINTR)
+			return -errno;
+		if (got == 0)
+			return -ECHILD;
+		if (got > 0)
+			n -= (unsigned int)got;
+	}
+	return 0;
+}
+
+static void sleep_for(double seconds)
+{
+	struct timespec ts = { (time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9) };
+
+	while (nanosleep(&ts, &ts) < 0 && errno == EINTR)
+		;
+}
+
+/* CPU time of the service process in ns, 0 if it cannot be read; ticks of 10 ms. */
+static uint64_t service_cpu(int pid)
+{
+	unsigned long long utime, stime;
+	char path[64], line[1024];
+	uint64_t ns = 0;
+	FILE *f;
+
+	if (pid <= 0)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	if (fgets(line, sizeof(line), f)) {
+		char *p = strrchr(line, ')');	/* the name before it may hold anything */
+
+		if (p && sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &utime, &stime) == 2)
+			ns = (utime + stime) * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
+	}
+	fclose(f);
+	return ns;
+}
+
+static void set_phase(struct bench_shared *sh, enum bench_phase phase)
+{
+	__atomic_store_n(&sh->phase, phase, __ATOMIC_RELAXED);
+}
+
+/* Return: 0, or -ECHILD if a client failed (it said why). */
+static int finish(struct children *c)
+{
+	int r = 0, status = 0;
+
+	for (unsigned int i = 0; i < c->n; i++) {
+		if (waitpid(c->client[i], &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status))
+			r = -ECHILD;
+		if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+			fprintf(stderr, "ringbench: client %u: %s\n", i, strsignal(WTERMSIG(status)));
+	}
+	if (c->idle > 0) {
+		kill(c->idle, SIGKILL);
+		waitpid(c->idle, &status, 0);
+	}
+	return r;
+}
+
+static void kill_clients(struct children *c)
+{
+	for (unsigned int i = 0; i < c->n; i++)
+		kill(c->client[i], SIGKILL);
+}
+
+static int measure(const struct bench_opts *o, struct bench_totals *t)
+{
+	size_t size = sizeof(struct bench_shared) + o->clients * sizeof(struct bench_result);
+	struct bench_shared *sh = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct children c = { .ready = -1 };
+	uint64_t cpu = 0;
+	int r, r2;
+
+	if (sh == MAP_FAILED)
+		return -errno;
+	r = start(&c, o, sh);
+	if (r == 0)
+		r = await_ready(&c, o->clients + (o->idle_rings ? 1 : 0));
+	if (r == 0) {
+		sleep_for(o->seconds * WARMUP_SHARE);
+		cpu = service_cpu(sh->result[0].service_pid);
+		set_phase(sh, BENCH_RUN);
+		sleep_for(o->seconds);
+		set_phase(sh, BENCH_STOP);
+		cpu = service_cpu(sh->result[0].service_pid) - cpu;
+	} else {
+		kill_clients(&c);
+	}
+	r2 = finish(&c);
+	r = r < 0 ? r : r2;
+	if (r == 0)
+		bench_totals_compute(t, o, sh, cpu);
+	rd_close(c.ready);
+	munmap(sh, size);
+	return r;
+}
+
+static int hold(const struct bench_opts *o)
+{
+	char c;
+
+	if (open_idle(o) < 0)
+		return 1;
+	printf("pid=%d\n", (int)getpid());
+	fflush(stdout);
+	while (read(STDIN_FILENO, &c, 1) > 0)
+		;
+	return 0;
+}
+
+/* A signal must not leave the file behind. Children die with us. */
+static void on_signal(int sig)
+{
+	bench_file_cleanup();
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+int main(int argc, char **argv)
+{
+	struct bench_opts o;
+	RD_FREE struct bench_totals *t = calloc(1, sizeof(*t));
+	int r = 0;
+
+	bench_parse(&o, argc, argv);
+	if (!t)
+		return 1;
+	if (o.hold)
+		return hold(&o);
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+	signal(SIGHUP, on_signal);
+	if (o.op != BENCH_NOP) {
+		r = bench_file_prepare(&o);
+		if (r == -EEXIST)
+			fprintf(stderr, "ringbench: %s would lose its contents: --overwrite allows it\n", o.file);
+		else if (r < 0)
+			fprintf(stderr, "ringbench: %s: %s\n", o.file ? o.file : "test file",
+				r == -ENODATA ? "smaller than one block" : strerror(-r));
+	}
+	if (r == 0)
+		r = measure(&o, t);
+	bench_file_cleanup();
+	if (r == 0)
+		r = bench_report(stdout, &o, t);
+	if (r == 0 && fflush(stdout) != 0)
+		r = -EIO;
+	return r < 0 ? 1 : 0;
+}
