@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The manager's side of the control protocol that libringd does not offer: HELLO of kind STATUS and STATUS itself.
+ * Every packet is checked for its exact size before a field behind the header is looked at.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon/common/util.h"
+#include "ringctl.h"
+
+#define ANSWER_TIMEOUT_S 10
+#define ENGINES_MAX	65536u	/* more packets than this are a manager gone mad */
+
+static int fail(int r, const char *what, const char *detail)
+{
+	fprintf(stderr, "ringctl: %s: %s\n", what, detail ? detail : strerror(-r));
+	return r;
+}
+
+static bool exists(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0;
+}
+
+/* As libringd(3): $RINGD_SOCKET, then the user's runtime directory, then the system's; the first that exists. */
+static const char *default_socket(char *buf, size_t size)
+{
+	const char *env = secure_getenv("RINGD_SOCKET"), *dir = secure_getenv("XDG_RUNTIME_DIR");
+
+	if (env && *env)
+		return env;
+	if (dir && *dir && snprintf(buf, size, "%s/ringd/%s", dir, RINGD_SOCKET_NAME) < (int)size && exists(buf))
+		return buf;
+	return RINGD_SYSTEM_SOCKET;
+}
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct timeval limit = { .tv_sec = ANSWER_TIMEOUT_S };
+	RD_CLOSE int sock = -1;
+
+	if (strlen(path) >= sizeof(sun.sun_path))
+		return fail(-ENAMETOOLONG, path, NULL);
+	memcpy(sun.sun_path, path, strlen(path) + 1);
+	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (sock < 0)
+		return fail(-errno, "socket", NULL);
+	if (setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0 ||
+	    setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
+		return fail(-errno, "setsockopt", NULL);
+	if (connect(sock, (struct sockaddr *)&sun, sizeof(sun)) < 0)
+		return fail(-errno, path, errno == ENOENT ? "no such socket: is ringd running?" :
+					  errno == ECONNREFUSED ? "nobody listens: ringd is not running" : NULL);
+	return rd_steal_fd(&sock);
+}
+
+static int send_packet(int sock, const void *packet, size_t size)
+{
+	ssize_t n = send(sock, packet, size, MSG_NOSIGNAL);
+
+	if (n < 0)
+		return fail(-errno, "ringd", errno == EPIPE ? "closed the connection" : NULL);
+	return 0;
+}
+
+/* Words of a ringd_error. The text is the peer's: terminate it, let no control bytes reach the terminal. */
+static int refused(const void *packet, size_t len)
+{
+	struct ringd_error e = { 0 };
+
+	memcpy(&e, packet, RD_MIN(len, sizeof(e)));
+	e.text[sizeof(e.text) - 1] = 0;
+	for (char *p = e.text; *p; p++)
+		if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f)
+			*p = '?';
+	return fail(e.msg.res, "ringd", e.text[0] ? e.text : NULL);
+}
+
+/* Receive the answer to request seq of type: exactly size bytes into packet, or an error packet. */
+static int receive(int sock, void *packet, size_t size, uint16_t type, uint32_t seq)
+{
+	RD_FREE char *buf = malloc(RINGD_MSG_MAX);
+	struct ringd_msg msg;
+	ssize_t n;
+
+	if (!buf)
+		return fail(-ENOMEM, "ringd", NULL);
+	do
+		n = recv(sock, buf, RINGD_MSG_MAX, 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return fail(errno == EAGAIN ? -ETIMEDOUT : -errno, "ringd", errno == EAGAIN ? "no answer" : NULL);
+	if (n == 0)
+		return fail(-ECONNRESET, "ringd", "closed the connection");
+	if ((size_t)n < sizeof(msg))
+		return fail(-EPROTO, "ringd", "answer is cut short");
+	memcpy(&msg, buf, sizeof(msg));
+	if (msg.size != (size_t)n || msg.type != type || msg.seq != seq || msg.flags)
+		return fail(-EPROTO, "ringd", "answer does not belong to the question");
+	if (msg.res < 0)
+		return refused(buf, (size_t)n);
+	if ((size_t)n != size)
+		return fail(-EPROTO, "ringd", "answer has the wrong size: other version?");
+	memcpy(packet, buf, size);
+	return 0;
+}
+
+int rc_control_open(const char *path)
+{
+	struct ringd_hello hello = {
+		.msg = { .size = sizeof(hello), .type = RINGD_MSG_HELLO, .seq = 1 },
+		.magic = RINGD_WIRE_MAGIC,
+		.version_min = RINGD_WIRE_VERSION,
+		.version_max = RINGD_WIRE_VERSION,
+		.kind = RINGD_HELLO_STATUS,
+	};
+	struct ringd_welcome welcome;
+	RD_CLOSE int sock = -1;
+	char buf[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	int r;
+
+	sock = connect_to(path ? path : default_socket(buf, sizeof(buf)));
+	if (sock < 0)
+		return sock;
+	r = send_packet(sock, &hello, sizeof(hello));
+	if (r == 0)
+		r = receive(sock, &welcome, sizeof(welcome), RINGD_MSG_HELLO, 1);
+	if (r < 0)
+		return r;
+	if (welcome.version != RINGD_WIRE_VERSION)
+		return fail(-EPROTONOSUPPORT, "ringd", "speaks another version");
+	return rd_steal_fd(&sock);
+}
+
+int rc_control_status(int sock, struct ringd_status **ret, size_t *n)
+{
+	struct ringd_msg ask = { .size = sizeof(ask), .type = RINGD_MSG_STATUS, .seq = 2 };
+	RD_FREE struct ringd_status *all = NULL;
+	size_t used = 0, room = 0;
+	int r;
+
+	r = send_packet(sock, &ask, sizeof(ask));
+	if (r < 0)
+		return r;
+	while (used < ENGINES_MAX) {
+		if (used == room) {
+			struct ringd_status *more = reallocarray(all, room * 2 + 4, sizeof(*all));
+
+			if (!more)
+				return fail(-ENOMEM, "ringd", NULL);
+			all = more;
+			room = room * 2 + 4;
+		}
+		r = receive(sock, &all[used], sizeof(all[used]), RINGD_MSG_STATUS, 2);
+		if (r < 0)
+			return r;
+		if (all[used].engine_pid == 0) {
+			*n = used;
+			*ret = rd_steal_ptr(&all);
+			return 0;
+		}
+		all[used].backend[sizeof(all[used].backend) - 1] = 0;
+		used++;
+	}
+	return fail(-EPROTO, "ringd", "list of engines does not end");
+}
