@@ -64,6 +64,7 @@ struct bench_totals {
 	uint64_t ops, ns;
 	double client_ns_per_op, service_ns_per_op;	/* CPU time */
 	double slowest_share;				/* slowest client's rate over the mean rate */
+	int service_pid;
 	uint64_t hist[BENCH_HIST_SIZE];
 };
 
@@ -71,9 +72,9 @@ struct bench_totals {
  * Return: 0 or -errno, said on stderr. */
 int bench_ringd_client(const struct bench_opts *o, struct bench_shared *sh, struct bench_result *res, int ready_fd);
 int bench_kernel_client(const struct bench_opts *o, struct bench_shared *sh, struct bench_result *res, int ready_fd);
-/* Open n idle rings and keep them until the process ends. */
-int bench_ringd_idle(const struct bench_opts *o, unsigned int n);
-int bench_kernel_idle(const struct bench_opts *o, unsigned int n);
+/* Open n idle rings and keep them until the process ends. *service_pid: the engine's, 0 for the kernel. */
+int bench_ringd_idle(const struct bench_opts *o, unsigned int n, int *service_pid);
+int bench_kernel_idle(const struct bench_opts *o, unsigned int n, int *service_pid);
 
 /* --- file.c --- */
 

@@ -41,6 +41,7 @@ void bench_totals_compute(struct bench_totals *t, const struct bench_opts *o, co
 			slowest = rate;
 		bench_hist_merge(t->hist, res->hist);
 	}
+	t->service_pid = sh->result[0].service_pid;
 	if (!t->ops)
 		return;
 	t->ns_per_op = 1e9 / t->ops_per_s;
@@ -79,8 +80,8 @@ static int report_terse(FILE *out, const struct bench_opts *o, const struct benc
 {
 	fprintf(out, "target=%s\nop=%s\nops=%llu\nops_per_s=%.0f\nns_per_op=%.2f\n", bench_target_name(o->target),
 		bench_op_name(o->op), (unsigned long long)t->ops, t->ops_per_s, t->ns_per_op);
-	fprintf(out, "client_cpu_ns_per_op=%.2f\nservice_cpu_ns_per_op=%.2f\nslowest_share=%.3f\n", t->client_ns_per_op,
-		t->service_ns_per_op, t->slowest_share);
+	fprintf(out, "client_cpu_ns_per_op=%.2f\nservice_cpu_ns_per_op=%.2f\nslowest_share=%.3f\nservice_pid=%d\n",
+		t->client_ns_per_op, t->service_ns_per_op, t->slowest_share, t->service_pid);
 	for (size_t i = 0; o->latency && i < RD_ARRAY_SIZE(quantiles); i++)
 		fprintf(out, "%s=%llu\n", quantile_names[i],
 			(unsigned long long)bench_hist_quantile(t->hist, quantiles[i]));
@@ -120,6 +121,7 @@ static int report_json(FILE *out, const struct bench_opts *o, const struct bench
 	json_object_object_add(j, "ns_per_op", json_object_new_double(t->ns_per_op));
 	json_object_object_add(j, "client_cpu_ns_per_op", json_object_new_double(t->client_ns_per_op));
 	json_object_object_add(j, "service_cpu_ns_per_op", json_object_new_double(t->service_ns_per_op));
+	json_object_object_add(j, "service_pid", json_object_new_int(t->service_pid));
 	json_object_object_add(j, "slowest_share", json_object_new_double(t->slowest_share));
 	if (o->latency) {
 		lat = json_object_new_object();

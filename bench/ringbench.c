@@ -14,9 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifdef HAVE_CONFIG_H
-#include "config.h"
-#endif
 #include "bench.h"
 #include "daemon/common/util.h"
 #include "options.h"
@@ -32,17 +29,10 @@ struct children {
 
 static int run_client(const struct bench_opts *o, struct bench_shared *sh, struct bench_result *res, int ready)
 {
-	if (o->target == BENCH_RINGD)
-		return bench_ringd_client(o, sh, res, ready);
-#ifdef HAVE_LIBURING
-	return bench_kernel_client(o, sh, res, ready);
-#else
-	fprintf(stderr, "ringbench: built without liburing: no --target=kernel\n");
-	return -EOPNOTSUPP;
-#endif
+	return o->target == BENCH_RINGD ? bench_ringd_client(o, sh, res, ready) : bench_kernel_client(o, sh, res, ready);
 }
 
-static int open_idle(const struct bench_opts *o)
+static int open_idle(const struct bench_opts *o, int *service_pid)
 {
 	struct rlimit lim;
 
@@ -50,13 +40,8 @@ static int open_idle(const struct bench_opts *o)
 		lim.rlim_cur = lim.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &lim);
 	}
-	if (o->target == BENCH_RINGD)
-		return bench_ringd_idle(o, o->idle_rings);
-#ifdef HAVE_LIBURING
-	return bench_kernel_idle(o, o->idle_rings);
-#else
-	return -EOPNOTSUPP;
-#endif
+	return o->target == BENCH_RINGD ? bench_ringd_idle(o, o->idle_rings, service_pid) :
+					   bench_kernel_idle(o, o->idle_rings, service_pid);
 }
 
 /* Fork; in the child 0 is returned and nothing outlives the parent. */
@@ -74,7 +59,9 @@ static pid_t spawn(void)
 
 static void idle_process(const struct bench_opts *o, int ready)
 {
-	if (open_idle(o) < 0 || write(ready, "r", 1) != 1)
+	int service_pid;
+
+	if (open_idle(o, &service_pid) < 0 || write(ready, "r", 1) != 1)
 		_exit(1);
 	close(ready);
 	for (;;)
@@ -222,11 +209,12 @@ static int measure(const struct bench_opts *o, struct bench_totals *t)
 
 static int hold(const struct bench_opts *o)
 {
+	int service_pid;
 	char c;
 
-	if (open_idle(o) < 0)
+	if (open_idle(o, &service_pid) < 0)
 		return 1;
-	printf("pid=%d\n", (int)getpid());
+	printf("pid=%d service_pid=%d\n", (int)getpid(), service_pid);
 	fflush(stdout);
 	while (read(STDIN_FILENO, &c, 1) > 0)
 		;

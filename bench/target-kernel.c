@@ -171,7 +171,7 @@ int bench_kernel_client(const struct bench_opts *o, struct bench_shared *sh, str
 	return loop_client(o, sh, res, ready_fd);
 }
 
-int bench_kernel_idle(const struct bench_opts *o, unsigned int n)
+int bench_kernel_idle(const struct bench_opts *o, unsigned int n, int *service_pid)
 {
 	struct io_uring *rings = calloc(n, sizeof(*rings));
 	struct bench_opts plain = *o;
@@ -179,6 +179,7 @@ int bench_kernel_idle(const struct bench_opts *o, unsigned int n)
 
 	if (!rings)
 		return -ENOMEM;
+	*service_pid = 0;
 	plain.sqpoll = false;	/* an idle SQPOLL ring of the kernel is a thread */
 	for (unsigned int i = 0; i < n && r == 0; i++)
 		r = t_ring(&rings[i], &plain, 64);

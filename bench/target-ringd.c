@@ -151,7 +151,7 @@ int bench_ringd_client(const struct bench_opts *o, struct bench_shared *sh, stru
 	return loop_client(o, sh, res, ready_fd);
 }
 
-int bench_ringd_idle(const struct bench_opts *o, unsigned int n)
+int bench_ringd_idle(const struct bench_opts *o, unsigned int n, int *service_pid)
 {
 	struct ringd *rd = NULL;
 	int r = 0;
@@ -166,5 +166,6 @@ int bench_ringd_idle(const struct bench_opts *o, unsigned int n)
 		if (r < 0)
 			fprintf(stderr, "ringbench: ringd: idle ring %u: %s (%s)\n", i, ringd_strerror(rd), strerror(-r));
 	}
+	*service_pid = r < 0 ? 0 : ringd_engine_pid(rd);
 	return r;	/* connections and rings live as long as the process */
 }

@@ -16,7 +16,7 @@
 #include "ringctl.h"
 
 #define ANSWER_TIMEOUT_S 10
-#define ENGINES_MAX	65536u	/* more packets than this are a manager gone mad */
+#define ENGINES_MAX	4096u	/* more packets than this are a manager gone mad */
 
 static int fail(int r, const char *what, const char *detail)
 {

@@ -26,7 +26,12 @@ static const char *const ops[] = {
 	[RINGD_OP_WAITID] = "waitid", [RINGD_OP_FUTEX_WAIT] = "futex_wait", [RINGD_OP_FUTEX_WAKE] = "futex_wake",
 	[RINGD_OP_FUTEX_WAITV] = "futex_waitv", [RINGD_OP_FIXED_FD_INSTALL] = "fixed_fd_install",
 	[RINGD_OP_FTRUNCATE] = "ftruncate", [RINGD_OP_BIND] = "bind", [RINGD_OP_LISTEN] = "listen",
+	[RINGD_OP_RECV_ZC] = "recv_zc", [RINGD_OP_EPOLL_WAIT] = "epoll_wait", [RINGD_OP_READV_FIXED] = "readv_fixed",
+	[RINGD_OP_WRITEV_FIXED] = "writev_fixed", [RINGD_OP_PIPE] = "pipe", [RINGD_OP_NOP128] = "nop128",
+	[RINGD_OP_URING_CMD128] = "uring_cmd128",
 };
+
+_Static_assert(RD_ARRAY_SIZE(ops) == RINGD_STATUS_OPS, "every opcode has a name");
 
 static const char *const limits[] = {
 	[RINGD_LIMIT_RINGS] = "rings", [RINGD_LIMIT_ENTRIES] = "entries", [RINGD_LIMIT_BYTES] = "bytes",

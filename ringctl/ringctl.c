@@ -3,9 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef HAVE_CONFIG_H
-#include "config.h"
-#endif
 #include "daemon/common/util.h"
 #include "ringctl.h"
 

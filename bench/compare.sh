@@ -1,0 +1,250 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# ringd against the kernel's io_uring: runs ringbench on both in turns and prints the ratios with their goals.
+# A ratio is the median over pairs of runs next to each other; which of the two goes first changes from pair to pair.
+#
+#   bench/compare.sh [--quick] [--pairs N] [--seconds S] [--only WORD] [--dir DIR] [--markdown FILE] [--build DIR]
+#
+# Exit status: 0 every goal reached, 1 some missed, 2 could not measure.
+set -u -o pipefail
+
+pairs=7 seconds=1 only= dir=${TMPDIR:-/var/tmp} markdown= build= idle_seconds=10
+top=$(cd "$(dirname "$0")/.." && pwd)
+
+die()
+{
+	echo "compare.sh: $*" >&2
+	exit 2
+}
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	--quick) pairs=3 seconds=0.3 idle_seconds=3 ;;
+	--pairs) pairs=$2; shift ;;
+	--seconds) seconds=$2; shift ;;
+	--only) only=$2; shift ;;
+	--dir) dir=$2; shift ;;
+	--markdown) markdown=$2; shift ;;
+	--build) build=$2; shift ;;
+	-h|--help) sed -n '3,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	*) die "unknown option $1" ;;
+	esac
+	shift
+done
+
+# Programs: from the environment (make check sets it), the build directory, or next to the source.
+build=${build:-${abs_top_builddir:-$top}}
+RINGD=${RINGD:-$build/daemon/manager/ringd}
+RINGD_ENGINE=${RINGD_ENGINE:-$build/daemon/engine/ringd-engine}
+RINGBENCH=${RINGBENCH:-$build/bench/ringbench}
+for program in "$RINGD" "$RINGD_ENGINE" "$RINGBENCH"; do
+	[ -x "$program" ] || die "$program is not there: build first, or say --build DIR"
+done
+
+# --- a ringd of our own ---
+
+tmp=$(mktemp -d "$dir/ringd-compare.XXXXXX") || exit 2
+ringd_pid= holder=
+stop_holder()
+{
+	[ -n "$holder" ] || return 0
+	exec 7>&-
+	wait "$holder" 2>/dev/null
+	holder=
+}
+cleanup()
+{
+	stop_holder
+	[ -n "$ringd_pid" ] && kill "$ringd_pid" 2>/dev/null && wait "$ringd_pid" 2>/dev/null
+	rm -rf "$tmp"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+mkfifo "$tmp/ready" && mkdir -m 700 "$tmp/rt" || exit 2
+"$RINGD" --user --runtime-dir "$tmp/rt" --engine "$RINGD_ENGINE" --ready-fd 3 3>"$tmp/ready" &
+ringd_pid=$!
+read -r -t 30 _ <"$tmp/ready" || [ -S "$tmp/rt/ringd.sock" ] || die "ringd does not start"
+export RINGD_SOCKET=$tmp/rt/ringd.sock
+
+# --- measuring ---
+
+median()	# numbers on standard input, one a line
+{
+	sort -g | awk '{ v[NR] = $1 } END { if (NR) print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
+}
+
+rate()		# ringbench options -> ops per second
+{
+	"$RINGBENCH" --seconds="$seconds" --terse "$@" | sed -n 's/^ops_per_s=//p'
+}
+
+missed=0
+rows=()
+row()		# name, goal in words, "reached" / "missed" / "-", measured, against, ratio
+{
+	[ "$3" = missed ] && missed=1
+	rows+=("| $1 | $4 | $5 | $6 | $2 | $3 |")
+	printf '%-46s %14s %14s %9s  %-10s %s\n' "$1" "$4" "$5" "$6" "$2" "${3/-/}"
+}
+
+verdict()	# value, relation (>= or <=), limit
+{
+	awk -v v="$1" -v r="$2" -v l="$3" 'BEGIN { print (r == ">=" ? v + 0 >= l : v + 0 <= l) ? "reached" : "missed" }'
+}
+
+wanted()
+{
+	[ -z "$only" ] || [[ $1 == *"$only"* ]]
+}
+
+human()		# ops per second, as ns per op (time) or M/s, k/s
+{
+	awk -v v="$1" -v w="$2" 'BEGIN {
+		if (w == "time") printf "%.0f ns", 1e9 / v
+		else if (v >= 1e6) printf "%.2f M/s", v / 1e6
+		else printf "%.1f k/s", v / 1e3 }'
+}
+
+# pair NAME KIND RELATION GOAL "options of A" "options of B"
+# KIND time: ratio of times A/B, rate: ratio of rates A/B. GOAL "-": told, not judged.
+pair()
+{
+	local name=$1 kind=$2 relation=$3 goal=$4 a=$5 b=$6 i ra rb ratio
+	wanted "$name" || return 0
+	: >"$tmp/a"; : >"$tmp/b"; : >"$tmp/r"
+	for ((i = 0; i < pairs; i++)); do
+		# shellcheck disable=SC2086
+		if ((i % 2)); then rb=$(rate $b); ra=$(rate $a); else ra=$(rate $a); rb=$(rate $b); fi
+		if [ -z "$ra" ] || [ -z "$rb" ] || [ "$ra" = 0 ] || [ "$rb" = 0 ]; then
+			row "$name" "$relation $goal" missed "failed" "failed" "-"
+			return 0
+		fi
+		echo "$ra" >>"$tmp/a"; echo "$rb" >>"$tmp/b"
+		awk -v a="$ra" -v b="$rb" -v k="$kind" 'BEGIN { print k == "time" ? b / a : a / b }' >>"$tmp/r"
+	done
+	ra=$(median <"$tmp/a"); rb=$(median <"$tmp/b"); ratio=$(median <"$tmp/r")
+	if [ "$goal" = - ]; then
+		row "$name" "-" "-" "$(human "$ra" "$kind")" "$(human "$rb" "$kind")" "$(printf %.2f "$ratio")"
+	else
+		row "$name" "$relation $goal" "$(verdict "$ratio" "$relation" "$goal")" "$(human "$ra" "$kind")" \
+			"$(human "$rb" "$kind")" "$(printf %.2f "$ratio")"
+	fi
+}
+
+# --- what idles ---
+
+hold()		# number of rings; sets holder and engine
+{
+	local line
+	mkfifo "$tmp/in" "$tmp/out" || die "mkfifo"
+	"$RINGBENCH" --hold --idle-rings="$1" --sqpoll <"$tmp/in" >"$tmp/out" &
+	holder=$!
+	exec 7>"$tmp/in"
+	read -r -t 60 line <"$tmp/out"
+	rm -f "$tmp/in" "$tmp/out"
+	case $line in pid=*) ;; *) return 1 ;; esac
+	holder_pid=${line#pid=}; holder_pid=${holder_pid%% *}
+	engine=${line##*service_pid=}
+}
+
+ticks()		# process -> user and system time in clock ticks
+{
+	sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'
+}
+
+smaps()		# process, pattern of fields -> kB
+{
+	awk -v p="$2" '$1 ~ p { n += $2; seen = 1 } END { if (seen) print n }' "/proc/$1/smaps_rollup" 2>/dev/null
+}
+
+settle()	# until the engine slept for a whole tenth of a second: the spin time and what a closed client left are over
+{
+	local i before
+	for ((i = 0; i < 100; i++)); do
+		before=$(ticks "$1"); sleep 0.1
+		[ "$(ticks "$1")" = "$before" ] && return 0
+	done
+	return 1
+}
+
+idle_rows()
+{
+	local used private kb base full
+	wanted "idle engine" || wanted "memory" || return 0
+	hold 1 || { row "idle engine" "" missed "failed" "" "-"; return; }
+	settle "$engine"
+	used=$(ticks "$engine"); sleep "$idle_seconds"; used=$(($(ticks "$engine") - used))
+	row "idle engine: CPU in $idle_seconds s" "<= 0 ms" "$(verdict "$used" "<=" 0)" \
+		"$((used * 1000 / $(getconf CLK_TCK))) ms" "" ""
+	private=$(smaps "$engine" '^Private_(Clean|Dirty|Hugetlb):')
+	if [ -z "$private" ]; then
+		row "idle engine: private memory" "<= 2 MiB" "-" "needs root" "" ""
+		stop_holder
+		return
+	fi
+	row "idle engine: private memory" "<= 2 MiB" "$(verdict "$private" "<=" 2048)" "$private KiB" "" ""
+	base=$(($(smaps "$engine" '^Pss_(Anon|Shmem):') + $(smaps "$holder_pid" '^Pss_(Anon|Shmem):')))
+	stop_holder
+	hold 1001 || { row "memory per idle ring" "<= 16 KiB" missed "failed" "" "-"; return; }
+	settle "$engine"
+	full=$(($(smaps "$engine" '^Pss_(Anon|Shmem):') + $(smaps "$holder_pid" '^Pss_(Anon|Shmem):')))
+	kb=$(awk -v f="$full" -v b="$base" 'BEGIN { printf "%.1f", (f - b) / 1000 }')
+	row "memory per idle ring (engine and client)" "<= 16 KiB" "$(verdict "$kb" "<=" 16)" "$kb KiB" "" ""
+	stop_holder
+}
+
+# --- the table ---
+
+machine()
+{
+	printf '%s, %s x %s, %s memory, %s on %s, %s, %s pairs of %s s\n' "$(uname -srm)" "$(nproc)" \
+		"$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" \
+		"$(awk '/MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo)" \
+		"$(stat -f -c %T "$dir")" "$(df --output=source "$dir" | tail -n 1)" \
+		"load $(cut -d ' ' -f 1 /proc/loadavg) at the start" "$pairs" "$seconds"
+}
+
+case $(stat -f -c %T "$dir") in
+tmpfs|ramfs) direct=false; echo "compare.sh: $dir is in memory: no O_DIRECT rows, choose another with --dir" >&2 ;;
+*) direct=true ;;
+esac
+file=$tmp/file
+dd if=/dev/urandom of="$file" bs=1M count=64 conv=fsync 2>/dev/null || die "cannot write $file"
+
+where=$(machine)
+echo "$where"
+echo
+printf '%-46s %14s %14s %9s  %-10s %s\n' what ringd kernel ratio goal ""
+R=--target=ringd K=--target=kernel
+read4k="--op=read --bs=4K --fixed --qd=32 --file=$file"
+pair "NOP QD1, time, SQPOLL" time "<=" 0.5 "$R --sqpoll" "$K --sqpoll"
+pair "NOP QD1, time, plain" time "<=" 0.5 "$R" "$K"
+pair "NOP QD32, rate, SQPOLL" rate ">=" 3 "$R --sqpoll --qd=32" "$K --sqpoll --qd=32"
+pair "NOP QD32, rate, plain" rate - - "$R --qd=32" "$K --qd=32"
+pair "4 KiB cached READ_FIXED QD32, SQPOLL" rate ">=" 1.0 "$R --sqpoll $read4k" "$K --sqpoll $read4k"
+pair "4 KiB cached READ_FIXED QD32, kernel plain" rate - - "$R --sqpoll $read4k" "$K $read4k"
+pair "4 KiB cached READ_FIXED QD1, SQPOLL, time" time - - "$R --sqpoll ${read4k/qd=32/qd=1}" "$K --sqpoll ${read4k/qd=32/qd=1}"
+if $direct; then
+	pair "4 KiB O_DIRECT QD32, SQPOLL" rate ">=" 0.95 "$R --sqpoll --direct $read4k" "$K --sqpoll --direct $read4k"
+	pair "4 KiB O_DIRECT QD32, plain" rate ">=" 0.95 "$R --direct $read4k" "$K --direct $read4k"
+fi
+for n in 8 64; do
+	pair "$n clients, NOP QD32, SQPOLL" rate - - "$R --sqpoll --qd=32 --clients=$n" "$K --sqpoll --qd=32 --clients=$n"
+	pair "$n clients, NOP QD32, kernel plain" rate - - "$R --sqpoll --qd=32 --clients=$n" "$K --qd=32 --clients=$n"
+	pair "$n clients, cached READ_FIXED, SQPOLL" rate - - "$R --sqpoll $read4k --clients=$n" "$K --sqpoll $read4k --clients=$n"
+	pair "$n clients, cached READ_FIXED, kernel plain" rate - - "$R --sqpoll $read4k --clients=$n" "$K $read4k --clients=$n"
+done
+# both columns ringd: with and without the idle rings
+pair "1,000 idle rings beside / alone, NOP QD32" rate ">=" 0.95 "$R --sqpoll --qd=32 --idle-rings=1000" "$R --sqpoll --qd=32"
+pair "1,000 idle rings beside / alone, read QD32" rate ">=" 0.95 "$R --sqpoll $read4k --idle-rings=1000" "$R --sqpoll $read4k"
+idle_rows
+
+if [ -n "$markdown" ]; then
+	{
+		printf '%s.\n\n| what | ringd | kernel | ratio | goal | |\n|---|---|---|---|---|---|\n' "$where"
+		printf '%s\n' "${rows[@]}"
+	} >"$markdown.new" && mv "$markdown.new" "$markdown" || die "cannot write $markdown"
+fi
+exit "$missed"

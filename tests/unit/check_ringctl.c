@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ringctl: quantiles and words, and what it makes of a manager that answers well, badly or not at all. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon/common/util.h"
+#include "ringctl/ringctl.h"
+#include "tests/unit/suite.h"
+
+START_TEST(quantile_of_nothing_is_zero)
+{
+	uint32_t none[RINGD_LATENCY_BUCKETS] = { 0 };
+
+	ck_assert_uint_eq(rc_latency_quantile(none, RINGD_LATENCY_BUCKETS, 0.5), 0);
+	ck_assert_uint_eq(rc_latency_samples(none, RINGD_LATENCY_BUCKETS), 0);
+}
+END_TEST
+
+START_TEST(quantile_lies_in_its_bucket)
+{
+	uint32_t b[RINGD_LATENCY_BUCKETS] = { [10] = 98, [20] = 2 };
+
+	ck_assert_uint_eq(rc_latency_samples(b, RINGD_LATENCY_BUCKETS), 100);
+	ck_assert_uint_eq(rc_latency_quantile(b, RINGD_LATENCY_BUCKETS, 0.49), 1024 + 512);
+	ck_assert_uint_ge(rc_latency_quantile(b, RINGD_LATENCY_BUCKETS, 0.99), 1u << 20);
+	ck_assert_uint_lt(rc_latency_quantile(b, RINGD_LATENCY_BUCKETS, 0.99), 1u << 21);
+	ck_assert_uint_eq(rc_latency_quantile(b, RINGD_LATENCY_BUCKETS, 1.0), 1u << 21);
+}
+END_TEST
+
+START_TEST(counters_near_their_limit_do_not_wrap)
+{
+	uint32_t b[RINGD_LATENCY_BUCKETS];
+
+	for (unsigned int i = 0; i < RINGD_LATENCY_BUCKETS; i++)
+		b[i] = UINT32_MAX;
+	ck_assert_uint_eq(rc_latency_samples(b, RINGD_LATENCY_BUCKETS), (uint64_t)UINT32_MAX * RINGD_LATENCY_BUCKETS);
+	ck_assert_uint_ge(rc_latency_quantile(b, RINGD_LATENCY_BUCKETS, 0.999), 1ull << 39);
+}
+END_TEST
+
+START_TEST(durations_have_units)
+{
+	char s[32];
+
+	rc_format_ns(s, sizeof(s), 850);
+	ck_assert_str_eq(s, "850 ns");
+	rc_format_ns(s, sizeof(s), 1234);
+	ck_assert_str_eq(s, "1.23 us");
+	rc_format_ns(s, sizeof(s), 45600000);
+	ck_assert_str_eq(s, "45.6 ms");
+	rc_format_ns(s, sizeof(s), 12000000000ull);
+	ck_assert_str_eq(s, "12 s");
+	rc_format_uptime(s, sizeof(s), 59999);
+	ck_assert_str_eq(s, "59s");
+	rc_format_uptime(s, sizeof(s), 3600000ull * 26);
+	ck_assert_str_eq(s, "1d 2h");
+}
+END_TEST
+
+START_TEST(every_opcode_has_its_own_name)
+{
+	for (unsigned int i = 0; i < RINGD_STATUS_OPS; i++)
+		for (unsigned int j = 0; j < i; j++) {
+			char *name = strdup(rc_op_name(i));
+
+			ck_assert_str_ne(name, rc_op_name(j));
+			free(name);
+		}
+	ck_assert_str_eq(rc_op_name(RINGD_OP_READ), "read");
+	ck_assert_str_eq(rc_op_name(200), "op_200");
+}
+END_TEST
+
+/* --- a manager of a few lines, in a child --- */
+
+enum lie {
+	HONEST, NO_ENGINES, REFUSES, SHORT_WELCOME, CUT_HEADER, WRONG_SEQ, WRONG_TYPE, WRONG_SIZE_FIELD, SHORT_STATUS,
+	HANGS_UP, WRONG_VERSION, ENDLESS,
+};
+
+static char dir[] = "/tmp/check_ringctl.XXXXXX";
+static char path[64];
+static pid_t manager;
+
+static void answer_hello(int fd, enum lie lie)
+{
+	struct ringd_welcome w = { .msg = { .size = sizeof(w), .type = RINGD_MSG_HELLO, .seq = 1 },
+				   .version = RINGD_WIRE_VERSION };
+	struct ringd_error e = { .msg = { .size = sizeof(e), .type = RINGD_MSG_HELLO, .seq = 1, .res = -EPERM },
+				 .text = "not for \033you" };
+	size_t len = sizeof(w);
+
+	switch (lie) {
+	case REFUSES: send(fd, &e, sizeof(e), 0); return;
+	case SHORT_WELCOME: len = w.msg.size = sizeof(w) - 8; break;
+	case CUT_HEADER: len = 7; break;
+	case WRONG_SEQ: w.msg.seq = 9; break;
+	case WRONG_TYPE: w.msg.type = RINGD_MSG_REGISTER; break;
+	case WRONG_SIZE_FIELD: w.msg.size = 12345; break;
+	case HANGS_UP: return;
+	case WRONG_VERSION: w.version = 77; break;
+	default: break;
+	}
+	send(fd, &w, len, 0);
+}
+
+static void answer_status(int fd, enum lie lie)
+{
+	static struct ringd_status s;
+
+	s.msg = (struct ringd_msg){ .size = sizeof(s), .type = RINGD_MSG_STATUS, .seq = 2 };
+	s.engine_pid = 4711;
+	s.submitted = 10;
+	s.completed = 7;
+	memset(s.backend, 'x', sizeof(s.backend));	/* not terminated */
+	if (lie == SHORT_STATUS)
+		s.msg.size = 64;
+	if (lie == ENDLESS)
+		for (;;)
+			if (send(fd, &s, s.msg.size, MSG_NOSIGNAL) < 0)
+				return;
+	if (lie != NO_ENGINES)
+		send(fd, &s, s.msg.size, 0);
+	s.engine_pid = 0;
+	send(fd, &s, s.msg.size, MSG_NOSIGNAL);
+}
+
+static void serve(int sock, enum lie lie)
+{
+	char buf[256];
+	int fd = accept(sock, NULL, NULL);
+
+	if (fd < 0 || recv(fd, buf, sizeof(buf), 0) != sizeof(struct ringd_hello))
+		_exit(1);
+	answer_hello(fd, lie);
+	if (lie != HANGS_UP && recv(fd, buf, sizeof(buf), 0) > 0)
+		answer_status(fd, lie);
+	_exit(0);
+}
+
+static void start(enum lie lie)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int sock = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+
+	strcpy(dir + strlen(dir) - 6, "XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/s", dir);
+	memcpy(sun.sun_path, path, strlen(path) + 1);
+	ck_assert_int_eq(bind(sock, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	ck_assert_int_eq(listen(sock, 1), 0);
+	manager = fork();
+	if (manager == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		serve(sock, lie);
+	}
+	close(sock);
+}
+
+static void stop(void)
+{
+	kill(manager, SIGKILL);
+	waitpid(manager, NULL, 0);
+	unlink(path);
+	rmdir(dir);
+}
+
+static void quiet(void)
+{
+	int fd = open("/dev/null", O_WRONLY);
+
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+}
+
+START_TEST(engines_of_an_honest_manager_arrive)
+{
+	struct ringd_status *s = NULL;
+	size_t n = 0;
+	int sock;
+
+	start(HONEST);
+	sock = rc_control_open(path);
+	ck_assert_int_ge(sock, 0);
+	ck_assert_int_eq(rc_control_status(sock, &s, &n), 0);
+	ck_assert_uint_eq(n, 1);
+	ck_assert_uint_eq(s[0].engine_pid, 4711);
+	ck_assert_uint_eq(rc_in_flight(&s[0]), 3);
+	ck_assert_uint_eq(strlen(s[0].backend), sizeof(s[0].backend) - 1);
+	free(s);
+	close(sock);
+	stop();
+}
+END_TEST
+
+START_TEST(no_engine_is_an_empty_list)
+{
+	struct ringd_status *s = NULL;
+	size_t n = 99;
+	int sock;
+
+	start(NO_ENGINES);
+	sock = rc_control_open(path);
+	ck_assert_int_eq(rc_control_status(sock, &s, &n), 0);
+	ck_assert_uint_eq(n, 0);
+	free(s);
+	close(sock);
+	stop();
+}
+END_TEST
+
+static const struct {
+	enum lie lie;
+	int r;
+} hello_lies[] = {
+	{ REFUSES, -EPERM }, { SHORT_WELCOME, -EPROTO }, { CUT_HEADER, -EPROTO }, { WRONG_SEQ, -EPROTO },
+	{ WRONG_TYPE, -EPROTO }, { WRONG_SIZE_FIELD, -EPROTO }, { HANGS_UP, -ECONNRESET },
+	{ WRONG_VERSION, -EPROTONOSUPPORT },
+};
+
+START_TEST(a_lying_welcome_is_an_error)
+{
+	quiet();
+	start(hello_lies[_i].lie);
+	ck_assert_int_eq(rc_control_open(path), hello_lies[_i].r);
+	stop();
+}
+END_TEST
+
+static const enum lie status_lies[] = { SHORT_STATUS, ENDLESS };
+
+START_TEST(a_lying_status_is_an_error)
+{
+	struct ringd_status *s = NULL;
+	size_t n;
+	int sock;
+
+	quiet();
+	start(status_lies[_i]);
+	sock = rc_control_open(path);
+	ck_assert_int_ge(sock, 0);
+	ck_assert_int_eq(rc_control_status(sock, &s, &n), -EPROTO);
+	ck_assert_ptr_null(s);
+	close(sock);
+	stop();
+}
+END_TEST
+
+START_TEST(no_socket_and_no_listener_differ)
+{
+	quiet();
+	start(HONEST);
+	ck_assert_int_eq(rc_control_open("/nonexistent/ringd.sock"), -ENOENT);
+	kill(manager, SIGKILL);
+	waitpid(manager, NULL, 0);
+	ck_assert_int_eq(rc_control_open(path), -ECONNREFUSED);
+	unlink(path);
+	rmdir(dir);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("ringctl");
+	TCase *tc = tcase_create("words"), *wire = tcase_create("wire");
+
+	tcase_add_test(tc, quantile_of_nothing_is_zero);
+	tcase_add_test(tc, quantile_lies_in_its_bucket);
+	tcase_add_test(tc, counters_near_their_limit_do_not_wrap);
+	tcase_add_test(tc, durations_have_units);
+	tcase_add_test(tc, every_opcode_has_its_own_name);
+	suite_add_tcase(s, tc);
+	tcase_set_timeout(wire, 60);
+	tcase_add_test(wire, engines_of_an_honest_manager_arrive);
+	tcase_add_test(wire, no_engine_is_an_empty_list);
+	tcase_add_loop_test(wire, a_lying_welcome_is_an_error, 0, RD_ARRAY_SIZE(hello_lies));
+	tcase_add_loop_test(wire, a_lying_status_is_an_error, 0, RD_ARRAY_SIZE(status_lies));
+	tcase_add_test(wire, no_socket_and_no_listener_differ);
+	suite_add_tcase(s, wire);
+	return rd_suite_main(s);
+}
