@@ -9,7 +9,7 @@
 # Exit status: 0 every goal reached, 1 some missed, 2 could not measure.
 set -u -o pipefail
 
-pairs=7 seconds=1 only= dir=${TMPDIR:-/var/tmp} markdown= build= idle_seconds=10
+pairs=7 seconds=1 only="" dir=${TMPDIR:-/var/tmp} markdown="" build="" idle_seconds=10
 top=$(cd "$(dirname "$0")/.." && pwd)
 
 die()
@@ -45,7 +45,7 @@ done
 # --- a ringd of our own ---
 
 tmp=$(mktemp -d "$dir/ringd-compare.XXXXXX") || exit 2
-ringd_pid= holder=
+ringd_pid="" holder=""
 stop_holder()
 {
 	[ -n "$holder" ] || return 0

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The manager's side of the control protocol that libringd does not offer: HELLO of kind STATUS and STATUS itself.
- * Every packet is checked for its exact size before a field behind the header is looked at.
+ * The one request of the control protocol that libringd does not offer: HELLO of kind STATUS, which the manager
+ * answers with a packet per engine and one without an engine. Every packet is checked for its exact size before a
+ * field behind the header is looked at.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "ringctl.h"
 
 #define ANSWER_TIMEOUT_S 10
+#define HELLO_SEQ	1u
 #define ENGINES_MAX	4096u	/* more packets than this are a manager gone mad */
 
 static int fail(int r, const char *what, const char *detail)
@@ -64,15 +66,6 @@ static int connect_to(const char *path)
 	return rd_steal_fd(&sock);
 }
 
-static int send_packet(int sock, const void *packet, size_t size)
-{
-	ssize_t n = send(sock, packet, size, MSG_NOSIGNAL);
-
-	if (n < 0)
-		return fail(-errno, "ringd", errno == EPIPE ? "closed the connection" : NULL);
-	return 0;
-}
-
 /* Words of a ringd_error. The text is the peer's: terminate it, let no control bytes reach the terminal. */
 static int refused(const void *packet, size_t len)
 {
@@ -86,17 +79,14 @@ static int refused(const void *packet, size_t len)
 	return fail(e.msg.res, "ringd", e.text[0] ? e.text : NULL);
 }
 
-/* Receive the answer to request seq of type: exactly size bytes into packet, or an error packet. */
-static int receive(int sock, void *packet, size_t size, uint16_t type, uint32_t seq)
+/* One packet of the answer: the state of one engine (its msg.res may tell that it did not answer), or a refusal. */
+static int receive(int sock, struct ringd_status *s)
 {
-	RD_FREE char *buf = malloc(RINGD_MSG_MAX);
 	struct ringd_msg msg;
 	ssize_t n;
 
-	if (!buf)
-		return fail(-ENOMEM, "ringd", NULL);
 	do
-		n = recv(sock, buf, RINGD_MSG_MAX, 0);
+		n = recv(sock, s, sizeof(*s), MSG_TRUNC);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return fail(errno == EAGAIN ? -ETIMEDOUT : -errno, "ringd", errno == EAGAIN ? "no answer" : NULL);
@@ -104,55 +94,43 @@ static int receive(int sock, void *packet, size_t size, uint16_t type, uint32_t 
 		return fail(-ECONNRESET, "ringd", "closed the connection");
 	if ((size_t)n < sizeof(msg))
 		return fail(-EPROTO, "ringd", "answer is cut short");
-	memcpy(&msg, buf, sizeof(msg));
-	if (msg.size != (size_t)n || msg.type != type || msg.seq != seq || msg.flags)
+	memcpy(&msg, s, sizeof(msg));
+	if (msg.size != (size_t)n || msg.seq != HELLO_SEQ || msg.flags)
 		return fail(-EPROTO, "ringd", "answer does not belong to the question");
-	if (msg.res < 0)
-		return refused(buf, (size_t)n);
-	if ((size_t)n != size)
-		return fail(-EPROTO, "ringd", "answer has the wrong size: other version?");
-	memcpy(packet, buf, size);
+	if (msg.type == RINGD_MSG_HELLO && msg.res < 0)
+		return refused(s, RD_MIN((size_t)n, sizeof(*s)));
+	if (msg.type != RINGD_MSG_STATUS || (size_t)n != sizeof(*s))
+		return fail(-EPROTO, "ringd", "answer has the wrong type or size: other version?");
+	s->backend[sizeof(s->backend) - 1] = 0;
 	return 0;
 }
 
-int rc_control_open(const char *path)
+static int ask(int sock)
 {
-	struct ringd_hello hello = {
-		.msg = { .size = sizeof(hello), .type = RINGD_MSG_HELLO, .seq = 1 },
+	const struct ringd_hello hello = {
+		.msg = { .size = sizeof(hello), .type = RINGD_MSG_HELLO, .seq = HELLO_SEQ },
 		.magic = RINGD_WIRE_MAGIC,
 		.version_min = RINGD_WIRE_VERSION,
 		.version_max = RINGD_WIRE_VERSION,
 		.kind = RINGD_HELLO_STATUS,
 	};
-	struct ringd_welcome welcome;
-	RD_CLOSE int sock = -1;
-	char buf[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	int r;
 
-	sock = connect_to(path ? path : default_socket(buf, sizeof(buf)));
-	if (sock < 0)
-		return sock;
-	r = send_packet(sock, &hello, sizeof(hello));
-	if (r == 0)
-		r = receive(sock, &welcome, sizeof(welcome), RINGD_MSG_HELLO, 1);
-	if (r < 0)
-		return r;
-	if (welcome.version != RINGD_WIRE_VERSION)
-		return fail(-EPROTONOSUPPORT, "ringd", "speaks another version");
-	return rd_steal_fd(&sock);
+	if (send(sock, &hello, sizeof(hello), MSG_NOSIGNAL) < 0)
+		return fail(-errno, "ringd", errno == EPIPE ? "closed the connection" : NULL);
+	return 0;
 }
 
-int rc_control_status(int sock, struct ringd_status **ret, size_t *n)
+int rc_control_status(const char *path, struct ringd_status **ret, size_t *n)
 {
-	struct ringd_msg ask = { .size = sizeof(ask), .type = RINGD_MSG_STATUS, .seq = 2 };
+	char buf[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	RD_FREE struct ringd_status *all = NULL;
+	RD_CLOSE int sock = connect_to(path ? path : default_socket(buf, sizeof(buf)));
 	size_t used = 0, room = 0;
-	int r;
+	int r = sock < 0 ? sock : ask(sock);
 
-	r = send_packet(sock, &ask, sizeof(ask));
 	if (r < 0)
 		return r;
-	while (used < ENGINES_MAX) {
+	for (; used < ENGINES_MAX; used++) {
 		if (used == room) {
 			struct ringd_status *more = reallocarray(all, room * 2 + 4, sizeof(*all));
 
@@ -161,16 +139,14 @@ int rc_control_status(int sock, struct ringd_status **ret, size_t *n)
 			all = more;
 			room = room * 2 + 4;
 		}
-		r = receive(sock, &all[used], sizeof(all[used]), RINGD_MSG_STATUS, 2);
+		r = receive(sock, &all[used]);
 		if (r < 0)
 			return r;
-		if (all[used].engine_pid == 0) {
+		if (all[used].engine_pid == 0) {	/* the end of the list */
 			*n = used;
 			*ret = rd_steal_ptr(&all);
 			return 0;
 		}
-		all[used].backend[sizeof(all[used].backend) - 1] = 0;
-		used++;
 	}
 	return fail(-EPROTO, "ringd", "list of engines does not end");
 }

@@ -21,15 +21,11 @@ int rc_status_main(int argc, char **argv);
 /* --- control.c: the wire --- */
 
 /*
- * Connect to the manager at path, or where libringd looks if it is NULL, and say HELLO of kind STATUS.
- * Return: the socket, or -errno with the reason on stderr.
- */
-int rc_control_open(const char *path);
-/*
- * Ask for the engines' state. *ret: heap array of *n, the caller's.
+ * Ask the manager at path, or where libringd looks if it is NULL, for the engines that the caller may see. An engine
+ * with msg.res < 0 did not answer the manager. *ret: heap array of *n, the caller's; untouched on failure.
  * Return: 0 or -errno, the reason on stderr; -EPROTO: a packet of the wrong size or type.
  */
-int rc_control_status(int sock, struct ringd_status **ret, size_t *n);
+int rc_control_status(const char *path, struct ringd_status **ret, size_t *n);
 
 /* --- latency.c --- */
 

@@ -71,6 +71,7 @@ static struct json_object *engine(const struct ringd_status *s)
 	add_u64(j, "gid", s->gid);
 	if (pw)
 		json_object_object_add(j, "user", json_object_new_string(pw->pw_name));
+	json_object_object_add(j, "answers", json_object_new_boolean(s->msg.res >= 0));
 	add_u64(j, "uptime_ms", s->uptime_ms);
 	add_u64(j, "restarts", s->restarts);
 	json_object_object_add(j, "backend", json_object_new_string(s->backend));

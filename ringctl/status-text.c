@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Status as tables. */
 #include <pwd.h>
+#include <string.h>
 
 #include "daemon/common/util.h"
 #include "ringctl.h"
@@ -10,6 +11,11 @@ static void print_head(FILE *out, const struct ringd_status *s)
 	const struct passwd *pw = getpwuid(s->uid);
 	char up[32];
 
+	if (s->msg.res < 0) {
+		fprintf(out, "engine %u  user %s%s%u%s  does not answer: %s\n", s->engine_pid, pw ? pw->pw_name : "",
+			pw ? " (" : "", s->uid, pw ? ")" : "", strerror(-s->msg.res));
+		return;
+	}
 	rc_format_uptime(up, sizeof(up), s->uptime_ms);
 	fprintf(out, "engine %u  user %s%s%u%s  up %s  backend %s  clients %llu  rings %llu", s->engine_pid,
 		pw ? pw->pw_name : "", pw ? " (" : "", s->uid, pw ? ")" : "", up, s->backend,
@@ -59,6 +65,8 @@ int rc_status_print_text(FILE *out, const struct ringd_status *s, size_t n)
 		if (i)
 			fputc('\n', out);
 		print_head(out, &s[i]);
+		if (s[i].msg.res < 0)
+			continue;
 		print_budgets(out, &s[i]);
 		if (s[i].completed)
 			print_ops(out, &s[i]);

@@ -34,15 +34,13 @@ int rc_status_main(int argc, char **argv)
 	RD_FREE struct ringd_status *engines = NULL;
 	static char name[] = "ringctl status";
 	struct options o = { 0 };
-	RD_CLOSE int sock = -1;
 	size_t n = 0;
 	int r;
 
 	argv[0] = name;
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	sock = rc_control_open(o.socket);
-	if (sock < 0 || rc_control_status(sock, &engines, &n) < 0)
+	if (rc_control_status(o.socket, &engines, &n) < 0)
 		return EXIT_FAILURE;
 	r = o.json ? rc_status_print_json(stdout, engines, n) : rc_status_print_text(stdout, engines, n);
 	return r < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;

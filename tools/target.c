@@ -148,9 +148,12 @@ static int resolve_destination(struct cp *cp, struct cp_target *t, const struct 
 		cp_error(cp, dst, "is not a directory", 0);
 		return -ENOTDIR;
 	}
-	into = is_dir && !cp->o.no_target_dir && !dots;
-	if (into && cp->mode == CP_VERIFY && cp->o.verify_only && S_ISDIR(src->st_mode) && !stands_in(t, dst))
-		into = false;
+	into = is_dir && !cp->o.no_target_dir;
+	if (into && cp->mode == CP_VERIFY)
+		into = cp->o.verify_only ? !S_ISDIR(src->st_mode) || stands_in(t, dst) : cp->into_dst;
+	else if (cp->mode == CP_COPY)
+		cp->into_dst = into;
+	into = into && !dots;
 	return into ? into_directory(t, dst) : to_name(t, dst, exists);
 }
 

@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Every way of ringbench runs and counts something. Speeds are not judged here: bench/compare.sh does that.
+dir=$(cd "$(dirname "$0")" && pwd)
+. "$dir/lib.sh"
+: "${RINGBENCH:?}"
+export TMPDIR=$tmp
+
+counts()	# options: runs, and the number of operations is not zero
+{
+	local out
+	out=$("$RINGBENCH" --seconds=0.05 --terse --size=4M "$@") || return 1
+	echo "$out"
+	[ "$(sed -n 's/^ops=//p' <<<"$out")" -gt 0 ]
+}
+
+parses()	# options: JSON with a positive rate
+{
+	local out
+	out=$("$RINGBENCH" --seconds=0.05 --json --size=4M "$@") || return 1
+	if command -v python3 >/dev/null; then
+		python3 -c 'import json, sys; j = json.load(sys.stdin); assert j["ops_per_s"] > 0 and j["config"]["qd"] > 0' <<<"$out"
+	else
+		grep -q '"ops_per_s": *[1-9]' <<<"$out"
+	fi
+}
+
+start_ringd
+targets=ringd
+if "$RINGBENCH" --target=kernel --seconds=0.01 >/dev/null 2>&1; then
+	targets="ringd kernel"
+else
+	echo "# the kernel's io_uring is not to be had here: only ringd is tried"
+fi
+
+for target in $targets; do
+	for poll in "" --sqpoll; do
+		for op in nop read write; do
+			for more in "" --fixed --direct; do
+				[ $op = nop ] && [ -n "$more" ] && continue
+				# shellcheck disable=SC2086
+				check "$target $op $poll $more" counts --target=$target --op=$op --qd=4 $poll $more
+			done
+		done
+		# shellcheck disable=SC2086
+		check "$target QD1 $poll --latency" counts --target=$target --latency $poll
+		# shellcheck disable=SC2086
+		check "$target three clients, blocking $poll" counts --target=$target --qd=8 --clients=3 --wait=block $poll
+	done
+	check "$target sequential, batch, idle rings" counts --target=$target --op=read --qd=8 --batch=4 --pattern=seq --idle-rings=20
+	check "$target JSON" parses --target=$target --op=read --fixed --qd=2 --latency
+done
+
+echo precious >"$tmp/file"
+check_status 1 "a file is not overwritten unless asked for" "$RINGBENCH" --op=write --bs=4 --file="$tmp/file"
+check "it is as before" test "$(cat "$tmp/file")" = precious
+check_status 1 "a file smaller than a block" "$RINGBENCH" --op=read --bs=4K --file="$tmp/file"
+check_status 1 "no ringd" "$RINGBENCH" --socket=/nonexistent --seconds=0.01
+for wrong in --qd=0 --qd=5000 --bs=x --op=frob --target=other --seconds=0 --batch=2 --direct "--direct --op=read --bs=100" extra; do
+	# shellcheck disable=SC2086
+	check_status 2 "wrong: $wrong" "$RINGBENCH" $wrong
+done
+check "no file is left behind" test -z "$(find "$tmp" -name 'ringbench.*')"
