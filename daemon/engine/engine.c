@@ -2,7 +2,10 @@
 #include "engine.h"
 
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "daemon/common/clock.h"
 #include "daemon/common/log.h"
 #include "daemon/common/util.h"
 #include "exec/reactor.h"
@@ -28,6 +31,27 @@ void rd_engine_config_default(struct rd_engine_config *cfg)
 	};
 }
 
+/*
+ * The kernel ring saves a system call per read, and costs about 200 ns more than one preadv2() in bookkeeping, the
+ * kernel's and ours. Measured on a machine where a system call costs 117 ns: cached 4 KiB reads, 32 in a batch, 8 % slower
+ * through the ring. So it pays where entering the kernel is made dear by page table switches or a hypervisor.
+ */
+#define RD_DEAR_SYSCALL_NS	200
+
+static bool syscalls_are_dear(void)
+{
+	uint64_t best = UINT64_MAX, start;
+
+	/* the best of many: the others were interrupted */
+	for (int round = 0; round < 50; round++) {
+		start = rd_now_ns();
+		for (int i = 0; i < 16; i++)
+			(void)syscall(SYS_getppid);
+		best = RD_MIN(best, (rd_now_ns() - start) / 16);
+	}
+	return best > RD_DEAR_SYSCALL_NS;
+}
+
 static int engine_open_uring(struct rd_engine *engine)
 {
 	int r;
@@ -40,6 +64,8 @@ static int engine_open_uring(struct rd_engine *engine)
 		r = 0;
 	}
 	engine->reactor->uring = engine->uring;
+	/* asked for by name it is used wherever it can be */
+	engine->ring_batches = engine->uring && (engine->cfg.backend == RD_BACKEND_URING || syscalls_are_dear());
 	return r;
 }
 

@@ -31,15 +31,18 @@ static uint64_t rw_position(const struct rd_rw *rw)
 	return rw->off + rw->done;
 }
 
-/* One system call for what is left. Any thread that owns the request. */
-static ssize_t transfer(const struct rd_req *req, uint32_t rwf)
+/*
+ * One system call for what is left. Any thread that owns the request. Not by the C library's preadv2(): that is a
+ * cancellation point, which costs two atomic operations as soon as the process has a second thread.
+ */
+static inline ssize_t transfer(const struct rd_req *req, uint32_t rwf)
 {
 	const struct rd_rw *rw = &req->rw;
-	off_t off = (off_t)rw_position(rw);
-	ssize_t n;
+	long n;
 
-	n = rw->write ? pwritev2(req->file->fd, rw->vec, (int)rw->nr, off, (int)rwf)
-		      : preadv2(req->file->fd, rw->vec, (int)rw->nr, off, (int)rwf);
+	/* where a long has 64 bits the second half of the offset is not looked at */
+	n = syscall(rw->write ? SYS_pwritev2 : SYS_preadv2, req->file->fd, rw->vec, (long)rw->nr, (long)rw_position(rw), 0L,
+		    (long)rwf);
 	return n < 0 ? -errno : n;
 }
 
@@ -130,10 +133,10 @@ static inline int rw_start(struct rd_req *req)
 	return rw->fixed ? map_fixed(req) : map_segments(req);
 }
 
-/* A large batch of reads is cheaper in the kernel ring than one by one. */
+/* Where system calls are dear a large batch of reads is cheaper in the kernel ring than one by one. */
 static inline bool rd_rw_prefers_uring(const struct rd_req *req)
 {
-	return req->ctx->busy && !req->rw.write && req->ctx->engine->uring;
+	return req->ctx->busy && !req->rw.write && req->ctx->engine->ring_batches;
 }
 
 static int go_async(struct rd_req *req)
