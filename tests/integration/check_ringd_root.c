@@ -151,6 +151,11 @@ static void client_end(struct client *c)
 	waitpid(c->pid, NULL, 0);
 }
 
+static void welcomed(const struct client *c)
+{
+	ck_assert_msg(c->a.res == 0, "%d: %s", c->a.res, c->a.text);
+}
+
 /* The value of a line of /proc/PID/status. */
 static const char *status_of(uint32_t pid, const char *name)
 {
@@ -213,7 +218,7 @@ START_TEST(an_engine_has_the_ids_of_its_tenant_and_no_capability)
 
 	start(NULL);
 	c = client_as(&user_a);
-	ck_assert_int_eq(c.a.res, 0);
+	welcomed(&c);
 	ck_assert_uint_eq(c.a.flags, 0);
 	ck_assert_str_eq(status_of(c.a.engine, "Uid"), "61001\t61001\t61001\t61001");
 	ck_assert_str_eq(status_of(c.a.engine, "Gid"), "61001\t61001\t61001\t61001");
@@ -236,7 +241,7 @@ START_TEST(the_engine_of_root_has_no_capability_either)
 
 	start(NULL);
 	c = client_as(&root);
-	ck_assert_int_eq(c.a.res, 0);
+	welcomed(&c);
 	ck_assert_str_eq(status_of(c.a.engine, "CapPrm"), "0000000000000000");
 	ck_assert_str_eq(status_of(c.a.engine, "CapBnd"), "0000000000000000");
 	client_end(&c);
@@ -254,7 +259,7 @@ START_TEST(an_engine_inherits_nothing_but_its_link)
 	setenv("RINGD_TEST_MARK", "x", 1);
 	start(NULL);
 	c = client_as(&user_a);
-	ck_assert_int_eq(c.a.res, 0);
+	welcomed(&c);
 	ck_assert_int_eq(count_fds((pid_t)c.a.engine), 5);	/* three standard ones, the link, the client */
 	for (int fd = 0; fd < 2; fd++) {
 		snprintf(path, sizeof(path), "/proc/%u/fd/%d", c.a.engine, fd);
@@ -300,7 +305,7 @@ START_TEST(processes_of_the_same_uid_cannot_look_into_an_engine)
 
 	start(NULL);
 	c = client_as(&user_a);
-	ck_assert_int_eq(c.a.res, 0);
+	welcomed(&c);
 	pid = sanitized() ? -1 : fork();	/* the leak checker needs a process that can be traced */
 	if (pid == 0)
 		_exit(try_to_look(c.a.engine));
@@ -322,7 +327,7 @@ START_TEST(processes_of_a_tenant_share_an_engine)
 	start(NULL);
 	x = client_as(&user_a);
 	y = client_as(&user_a);
-	ck_assert_int_eq(x.a.res, 0);
+	welcomed(&x);
 	ck_assert_uint_eq(x.a.engine, y.a.engine);
 	client_end(&x);
 	client_end(&y);
@@ -348,8 +353,8 @@ START_TEST(whoever_differs_has_another_engine)
 	start(NULL);
 	x = client_as(&user_a);
 	y = client_as(&others[_i]);
-	ck_assert_int_eq(x.a.res, 0);
-	ck_assert_int_eq(y.a.res, 0);
+	welcomed(&x);
+	welcomed(&y);
 	ck_assert_uint_ne(x.a.engine, y.a.engine);
 	client_end(&x);
 	client_end(&y);
@@ -365,7 +370,7 @@ START_TEST(the_order_of_groups_makes_no_difference)
 	start(NULL);
 	x = client_as(&user_a);
 	y = client_as(&swapped);
-	ck_assert_int_eq(y.a.res, 0);
+	welcomed(&y);
 	ck_assert_uint_eq(x.a.engine, y.a.engine);
 	client_end(&x);
 	client_end(&y);
@@ -382,7 +387,7 @@ START_TEST(an_engine_joins_the_mount_namespace_of_its_clients)
 
 	start(NULL);
 	c = client_as(&w);
-	ck_assert_int_eq(c.a.res, 0);
+	welcomed(&c);
 	ck_assert_uint_eq(c.a.flags, 0);
 	ck_assert(same_ns(c.pid, (pid_t)c.a.engine, "mnt"));
 	ck_assert(!same_ns(getpid(), (pid_t)c.a.engine, "mnt"));
@@ -402,7 +407,7 @@ START_TEST(an_engine_has_the_root_of_its_clients)
 
 	start(NULL);
 	c = client_as(&w);
-	ck_assert_int_eq(c.a.res, 0);
+	welcomed(&c);
 	ck_assert(sees(c.a.engine, "/rt/" RINGD_SOCKET_NAME));
 	ck_assert(!sees(c.a.engine, "/proc"));
 	client_end(&c);
@@ -417,7 +422,7 @@ START_TEST(a_root_inside_another_mount_namespace_is_found)
 
 	start(NULL);
 	c = client_as(&w);
-	ck_assert_int_eq(c.a.res, 0);
+	welcomed(&c);
 	ck_assert(same_ns(c.pid, (pid_t)c.a.engine, "mnt"));
 	ck_assert(same_ns(c.pid, (pid_t)c.a.engine, "net"));
 	ck_assert(sees(c.a.engine, "/rt/" RINGD_SOCKET_NAME));
@@ -434,7 +439,7 @@ START_TEST(an_engine_joins_a_user_namespace_without_power_in_it)
 
 	start(NULL);
 	c = client_as(&w);
-	ck_assert_int_eq(c.a.res, 0);
+	welcomed(&c);
 	ck_assert(same_ns(c.pid, (pid_t)c.a.engine, "user"));
 	ck_assert(same_ns(c.pid, (pid_t)c.a.engine, "mnt"));
 	ck_assert_str_eq(status_of(c.a.engine, "Uid"), "61001\t61001\t61001\t61001");
@@ -452,7 +457,7 @@ START_TEST(the_socket_of_a_dead_process_opens_no_paths)
 
 	start(NULL);
 	c = client_as(&w);
-	ck_assert_int_eq(c.a.res, 0);
+	welcomed(&c);
 	ck_assert_uint_eq(c.a.flags, 1);
 	ck_assert(same_ns(getpid(), (pid_t)c.a.engine, "mnt"));
 	client_end(&c);
@@ -467,7 +472,7 @@ START_TEST(who_changed_its_uid_after_connecting_is_not_looked_at)
 
 	start(NULL);
 	c = client_as(&w);
-	ck_assert_int_eq(c.a.res, 0);
+	welcomed(&c);
 	ck_assert_uint_eq(c.a.flags, 1);
 	ck_assert_str_eq(status_of(c.a.engine, "Uid"), "0\t0\t0\t0");	/* what the socket recorded */
 	client_end(&c);
@@ -507,7 +512,7 @@ START_TEST(status_shows_a_user_its_own_engines_and_root_all)
 	start(NULL);
 	x = client_as(&user_a);
 	y = client_as(&user_b);
-	ck_assert_int_eq(y.a.res, 0);
+	welcomed(&y);
 	ck_assert_int_eq(status_as(&user_a, s, 4), 1);
 	ck_assert_uint_eq(s[0].uid, A);
 	ck_assert_uint_eq(s[0].engine_pid, x.a.engine);
@@ -527,7 +532,7 @@ START_TEST(more_tenants_than_allowed_are_refused_with_the_reason)
 
 	start(args);
 	x = client_as(&user_a);
-	ck_assert_int_eq(x.a.res, 0);
+	welcomed(&x);
 	y = client_as(&user_b);
 	ck_assert_int_eq(y.a.res, -EDQUOT);
 	ck_assert_msg(strstr(y.a.text, "--max-tenants"), "%s", y.a.text);
@@ -547,9 +552,9 @@ START_TEST(one_uid_gets_a_quarter_of_all_engines)
 	x = client_as(&user_a);
 	y = client_as(&other_groups);
 	z = client_as(&user_b);
-	ck_assert_int_eq(x.a.res, 0);
+	welcomed(&x);
 	ck_assert_int_eq(y.a.res, -EDQUOT);
-	ck_assert_int_eq(z.a.res, 0);
+	welcomed(&z);
 	client_end(&x);
 	client_end(&y);
 	client_end(&z);
@@ -586,12 +591,12 @@ START_TEST(user_mode_opens_no_paths_for_who_sees_others)
 	setgroups(0, NULL);
 	start(args);
 	c = client_as(&same);
-	ck_assert_int_eq(c.a.res, 0);
+	welcomed(&c);
 	ck_assert_uint_eq(c.a.flags, 0);
 	client_end(&c);
 	for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++) {
 		c = client_as(&strangers[i]);
-		ck_assert_int_eq(c.a.res, 0);
+		welcomed(&c);
 		ck_assert_uint_eq(c.a.flags, 1);
 		client_end(&c);
 	}
@@ -607,7 +612,7 @@ START_TEST(engine_directories_belong_to_the_tenant)
 
 	start(NULL);
 	c = client_as(&user_a);
-	ck_assert_int_eq(c.a.res, 0);
+	welcomed(&c);
 	snprintf(path, sizeof(path), "%s/rt/engines/%u-%d-0", d.dir, A, d.pid);
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_uint_eq(st.st_uid, A);

@@ -63,13 +63,18 @@ static void exec_ringd(const struct daemon *d, int ready, int err, char *const *
 	_exit(127);
 }
 
-static void wait_ready(int fd)
+static void wait_ready(struct daemon *d, int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	char c = 0;
+	char c = 0, why[1024] = "";
 
 	ck_assert_int_eq(poll(&p, 1, DEADLINE_MS), 1);
-	ck_assert_int_eq(read(fd, &c, 1), 1);
+	if (read(fd, &c, 1) != 1) {
+		int status = daemon_wait(d);
+
+		(void)!read(d->err, why, sizeof(why) - 1);
+		ck_abort_msg("ringd did not start, status %d: %s", status, why);
+	}
 	ck_assert_int_eq(c, '\n');
 	ck_assert_int_eq(read(fd, &c, 1), 0);	/* and it closes it */
 }
@@ -92,7 +97,7 @@ void daemon_restart(struct daemon *d, const char *mode, char *const *args)
 	d->err = err[0];
 	d->pidfd = pidfd_open(d->pid, 0);
 	ck_assert_int_ge(d->pidfd, 0);
-	wait_ready(ready[0]);
+	wait_ready(d, ready[0]);
 	close(ready[0]);
 }
 
