@@ -94,6 +94,7 @@ START_TEST(an_empty_pipe_is_waited_for)
 		ck_assert_int_eq(fcntl(p[0], F_SETFL, i & 1 ? O_NONBLOCK : 0), 0);
 		rw(RINGD_OP_READ, p[0], 100, 0)->flags = i & 2 ? RINGD_SQE_ASYNC : 0;
 		submit_waiting();
+		ck_assert_uint_eq(th.mem.refs, 2);
 		ck_assert_int_eq(write(p[1], "abc", 3), 3);
 		assert_next(3);
 		ck_assert_mem_eq(buf, "abc", 3);

@@ -364,6 +364,24 @@ START_TEST(allocation_follows_the_hint)
 	ck_assert_int_eq(install(RINGD_FILE_INDEX_ALLOC), 4);
 	ck_assert_int_eq(install(63 + 1), 0);
 	ck_assert_int_eq(install(RINGD_FILE_INDEX_ALLOC), 64);	/* over the edge of a word */
+	remove_slot(1);
+	remove_slot(2);
+	ck_assert_int_eq(install(RINGD_FILE_INDEX_ALLOC), 2);	/* the one freed last */
+	ck_assert_int_eq(install(RINGD_FILE_INDEX_ALLOC), 5);
+	rd_filetable_deinit(&table);
+}
+END_TEST
+
+START_TEST(allocation_comes_round)
+{
+	ck_assert_int_eq(rd_filetable_init(&table, &th.engine.user, 4), 0);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(install(RINGD_FILE_INDEX_ALLOC), i);
+	remove_slot(0);
+	remove_slot(1);
+	ck_assert_int_eq(install(1 + 1), 0);		/* all that is behind the hint is in use */
+	ck_assert_int_eq(install(RINGD_FILE_INDEX_ALLOC), 0);
+	ck_assert_int_eq(install(RINGD_FILE_INDEX_ALLOC), -ENFILE);
 	rd_filetable_deinit(&table);
 }
 END_TEST
@@ -527,7 +545,7 @@ int main(void)
 		a_tag_is_posted_when_the_file_is_closed_and_kept_until_released, tag_zero_and_a_forgotten_tag_post_nothing,
 	};
 	const TTest *const tables[] = {
-		table_sizes_have_their_errnos, installing_has_its_errnos, allocation_follows_the_hint,
+		table_sizes_have_their_errnos, installing_has_its_errnos, allocation_follows_the_hint, allocation_comes_round,
 		allocation_stays_inside_its_range, a_table_can_be_filled_and_goes_as_a_whole,
 		a_removed_file_lives_until_its_last_user,
 	};
