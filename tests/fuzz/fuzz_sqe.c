@@ -333,11 +333,22 @@ static void write_iovecs(struct rd_fuzz_input *in)
 	}
 }
 
+/* Let workers finish: what is cancelled when the ring ends never ran. */
+static void settle(void)
+{
+	hot->sq_tail = tail;
+	turn();
+	for (int i = 0; i < 100 && ring && !ring->dead && ring->ctx.inflight; i++) {
+		sched_yield();
+		turn();
+	}
+}
+
 static void play(struct rd_fuzz_input *in)
 {
 	/* rings may be killed at any step */
 	while (in->left && ring && !ring->dead) {
-		switch (rd_fuzz_u8(in) % 9) {
+		switch (rd_fuzz_u8(in) % 10) {
 		case 0:
 			put_raw_sqe(in);
 			break;
@@ -364,6 +375,9 @@ static void play(struct rd_fuzz_input *in)
 		case 8:
 			arm_wait(in);
 			write_iovecs(in);
+			break;
+		case 9:
+			settle();
 			break;
 		}
 	}
