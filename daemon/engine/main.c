@@ -5,6 +5,7 @@
  */
 #include <argp.h>
 #include <dlfcn.h>
+#include <event2/event.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -143,6 +144,12 @@ static int become_tenant(struct args *a)
 	return r;
 }
 
+/* It warns of every descriptor that epoll refuses, and clients choose those. */
+static void on_libevent(int severity, const char *msg)
+{
+	rd_log(severity == EVENT_LOG_ERR ? LOG_ERR : LOG_DEBUG, "libevent: %s", msg);
+}
+
 int main(int argc, char **argv)
 {
 	struct rd_engine_config cfg;
@@ -151,6 +158,7 @@ int main(int argc, char **argv)
 
 	_Static_assert(RD_BACKEND_AUTO == 0 && RD_BACKEND_SYNC == 1 && RD_BACKEND_URING == 2, "order of rd_options.backend");
 	signal(SIGPIPE, SIG_IGN);
+	event_set_log_callback(on_libevent);
 	rd_log_set_name("ringd-engine");
 	rd_options_init(&args.options);
 	rd_identity_init(&args.identity);
