@@ -247,10 +247,18 @@ static bool open_ring(struct rd_fuzz_input *in)
 
 /* --- the script --- */
 
-static void put_sqe(const struct ringd_sqe *sqe)
+/* No limit of the process counts for what FALLOC_FL_KEEP_SIZE allocates: a fuzzer could fill disk and memory with it. */
+static void tame(struct ringd_sqe *sqe)
+{
+	if (sqe->opcode == RINGD_OP_FALLOCATE && (int64_t)sqe->addr > 0)
+		sqe->addr %= 1u << 20;
+}
+
+static void put_sqe(struct ringd_sqe *sqe)
 {
 	uint32_t slot = tail & (layout.sq_entries - 1);
 
+	tame(sqe);
 	if (layout.array_off)
 		((uint32_t *)(void *)((char *)memory.rings + layout.array_off))[slot] = slot;
 	((struct ringd_sqe *)memory.sqes)[slot] = *sqe;
