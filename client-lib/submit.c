@@ -2,6 +2,9 @@
 /* The submission side: SQEs, the tail, the doorbell, and the enter of a plain ring. */
 #include "private.h"
 
+/* How many SQEs ahead: filling one takes some 5 ns, the line of one 40 to 250. More than this gained nothing. */
+#define PREFETCH	8u
+
 static inline void prefetch_write(void *p)
 {
 #if defined(__x86_64__)
@@ -24,8 +27,8 @@ struct ringd_sqe *ringd_get_sqe(struct ringd_ring *ring)
 			return NULL;
 	}
 	ring->sq_tail = tail + 1;
-	/* The engine has read the lines of this lap's SQEs: each must come back exclusive, better before it is needed. */
-	prefetch_write(&ring->sqes[(tail + 1) & ring->sq_mask]);
+	/* The engine has read the lines of the last lap's SQEs: each must come back exclusive, better before it is needed. */
+	prefetch_write(&ring->sqes[(tail + PREFETCH) & ring->sq_mask]);
 	sqe = &ring->sqes[tail & ring->sq_mask];
 	*sqe = (struct ringd_sqe){ 0 };
 	return sqe;

@@ -12,7 +12,7 @@
 
 #include "private.h"
 
-#define SPIN_LOOKS	40u		/* about 1 us of pauses */
+#define SPIN_LOOKS	100u		/* 2 to 4 us of pauses */
 #define SPIN_NS		50000u		/* then yield for at most this long, where waits are usually shorter */
 #define SPIN_CAP	400000u		/* longer waits count as this long */
 #define SPIN_PROBE	16u		/* where they are not, try it again once in so many waits */
