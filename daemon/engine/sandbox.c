@@ -26,7 +26,7 @@ static const int allowed[] = {
 	/* files and names */
 	CALL(open), CALL(openat), CALL(openat2), CALL(close), CALL(close_range), CALL(dup), CALL(dup2), CALL(dup3), CALL(fcntl),
 	CALL(fstat), CALL(newfstatat), CALL(stat), CALL(lstat), CALL(statx), CALL(statfs), CALL(fstatfs), CALL(access),
-	CALL(faccessat), CALL(faccessat2), CALL(readlink), CALL(readlinkat), CALL(getdents64), CALL(fsync), CALL(fdatasync),
+	CALL(faccessat), CALL(faccessat2), CALL(name_to_handle_at), CALL(readlink), CALL(readlinkat), CALL(getdents64), CALL(fsync), CALL(fdatasync),
 	CALL(sync_file_range), CALL(fallocate), CALL(ftruncate), CALL(fadvise64), CALL(unlinkat), CALL(mkdirat), CALL(renameat),
 	CALL(renameat2), CALL(linkat), CALL(symlinkat), CALL(umask), CALL(chdir), CALL(fchdir), CALL(getcwd),
 	CALL(getxattr), CALL(fgetxattr), CALL(lgetxattr), CALL(setxattr), CALL(fsetxattr), CALL(lsetxattr),

@@ -178,6 +178,8 @@ static int issue_regular(struct rd_req *req)
 	uint32_t file_flags = req->file->flags;
 	ssize_t n;
 
+	if (RD_UNLIKELY(file_flags & RD_FILE_SLOW))
+		return RD_PUNT;
 	if (rw->rwf & RD_RWF_NOWAIT) {
 		/* direct I/O sleeps in spite of it */
 		return file_flags & RD_FILE_DIRECT ? go_async(req) : rw_done(req, transfer(req, rw->rwf));

@@ -15,6 +15,10 @@
 #include "../engine.h"
 #include "../exec/workers.h"
 
+#define RD_AT_HANDLE_FID	0x200	/* AT_HANDLE_FID of newer headers */
+#define RD_FILEID_INO64		0x81	/* handle types: 64-bit inode and generation, alone or with the directory's */
+#define RD_FILEID_INO64_PARENT	0x82
+
 /*
  * Some objects act on whoever calls read() on them: a signalfd takes our signals, a kernel io_uring is ours to submit
  * to, and a ring of our own would be memory that we believe only the ring layer writes. The kernel tells them by name;
@@ -36,6 +40,29 @@ static bool means_engine(int fd)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Does a user's process serve this regular file (FUSE)? Its kernel part claims to do without waiting and then waits for the
+ * process, for ever if that likes. Every call that could tell the file system's type would ask the process, too, but the
+ * form of its file handles is decided in the kernel. XFS has the same one, on real devices, where only root mounts FUSE.
+ * What has no handles of its own (procfs, sysfs) looks the same and loses nothing by going to workers.
+ */
+static bool served_by_process(int fd, const struct statx *st)
+{
+	_Alignas(struct file_handle) char buf[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+	struct file_handle *fh = (void *)buf;
+	int mount_id, r;
+
+	if (st->stx_dev_major)
+		return false;
+	fh->handle_bytes = MAX_HANDLE_SZ;
+	r = name_to_handle_at(fd, "", fh, &mount_id, AT_EMPTY_PATH | RD_AT_HANDLE_FID);
+	if (r < 0 && errno == EINVAL) {		/* before Linux 6.6 */
+		fh->handle_bytes = MAX_HANDLE_SZ;
+		r = name_to_handle_at(fd, "", fh, &mount_id, AT_EMPTY_PATH);
+	}
+	return r < 0 || fh->handle_type == RD_FILEID_INO64 || fh->handle_type == RD_FILEID_INO64_PARENT;
 }
 
 static uint64_t inode_hash(const struct statx *st)
@@ -83,6 +110,8 @@ static int file_probe(struct rd_file *file, int fd)
 	file->flags = kind_flags(&st, fd);
 	if (flags & O_DIRECT && !(flags & O_PATH))
 		file->flags |= RD_FILE_DIRECT;
+	if (type == S_IFREG && served_by_process(fd, &st))
+		file->flags |= RD_FILE_SLOW;
 	file->hash = type == S_IFREG ? inode_hash(&st) : 0;
 	return 0;
 }

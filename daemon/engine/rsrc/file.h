@@ -24,6 +24,7 @@ struct rd_engine;
 #define RD_FILE_NO_NOWAIT_R 0x20u	/* RWF_NOWAIT reads were answered EOPNOTSUPP: do not try again */
 #define RD_FILE_NO_NOWAIT_W 0x40u
 #define RD_FILE_NO_POLL	0x80u	/* epoll refuses it */
+#define RD_FILE_SLOW	0x100u	/* says it knows RWF_NOWAIT and waits all the same (with REG): workers only */
 
 struct rd_file {
 	struct rd_node node;

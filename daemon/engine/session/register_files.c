@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Registered files: checks and errnos of io_uring_register(2), in its order. */
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "register.h"
 
@@ -28,11 +30,27 @@ static int count_fds(struct rd_reg *reg, const struct rd_reg_arrays *a)
 	return 0;
 }
 
+/*
+ * The client's end of a connection to ringd: in a slot it would keep alive the very session that holds the slot, and we would
+ * never see that the client is gone. io_uring refuses its own descriptors for the same reason.
+ */
+static bool is_connection(const struct rd_session *session, int fd)
+{
+	struct sockaddr_un peer, own;
+	socklen_t peer_len = sizeof(peer), own_len = sizeof(own);
+
+	if (getpeername(fd, (struct sockaddr *)&peer, &peer_len) < 0 || peer_len > sizeof(peer))
+		return false;
+	if (getsockname(session->sock, (struct sockaddr *)&own, &own_len) < 0 || own_len > sizeof(own))
+		return false;
+	return peer.sun_family == AF_UNIX && peer_len == own_len && memcmp(&peer, &own, own_len) == 0;
+}
+
 /* The next descriptor of the request as a file. -EBADF, -EDQUOT, -ENOMEM. */
 static int next_file(struct rd_reg *reg, uint32_t i, struct rd_file **ret)
 {
 	int *fd = &reg->fds[reg->next_fd++];
-	int r = rd_file_new(ret, reg->ctx->engine, *fd);
+	int r = is_connection(reg->session, *fd) ? -EBADF : rd_file_new(ret, reg->ctx->engine, *fd);
 
 	if (r == 0)
 		*fd = -1;
