@@ -93,6 +93,28 @@ static int hello(struct ringd *rd)
 	return 0;
 }
 
+/*
+ * A manager that refuses says so. One that hangs up has given us to an engine that had died without its knowledge; a
+ * moment later it knows, and starts another.
+ */
+#define HANGUP_TRIES	5u
+
+static int connect_and_hello(struct ringd *rd, const char *socket_path)
+{
+	for (unsigned int tries = 1;; tries++) {
+		int r = socket_path ? connect_to(rd, socket_path) : connect_any(rd);
+
+		rd->sock = r;
+		if (r >= 0)
+			r = hello(rd);
+		if (r != -ECONNRESET || tries == HANGUP_TRIES)
+			return r;
+		rdl_close(rd->sock);
+		rd->sock = -1;
+		poll(NULL, 0, 1 << tries);
+	}
+}
+
 int ringd_connect(struct ringd **ret, const char *socket_path)
 {
 	struct ringd *rd;
@@ -104,10 +126,7 @@ int ringd_connect(struct ringd **ret, const char *socket_path)
 		rdl_connect_text("no memory for a connection");
 		return -ENOMEM;
 	}
-	r = socket_path ? connect_to(rd, socket_path) : connect_any(rd);
-	rd->sock = r;
-	if (r >= 0)
-		r = hello(rd);
+	r = connect_and_hello(rd, socket_path);
 	if (r < 0) {
 		rdl_connect_text(rd->text);
 		ringd_close(rd);

@@ -44,9 +44,9 @@ struct timespec;
  * Connect to ringd. socket_path NULL: $RINGD_SOCKET, then $XDG_RUNTIME_DIR/ringd/ringd.sock, then
  * /run/ringd/ringd.sock; the first that exists is used. In set-id programs the environment is not looked at.
  * *ret is the caller's; release with ringd_close(). -ENOENT: no socket; -ECONNREFUSED: nobody listens;
- * -EACCES: the socket may not be used; -EPERM: refused by policy; -EDQUOT: too many clients of this tenant; -EPROTO:
- * not a ringd; -EPROTONOSUPPORT: no common version; -ETIMEDOUT: no answer within 5 seconds; -ENAMETOOLONG, -ENOMEM,
- * -EMFILE. *ret is NULL on failure.
+ * -EACCES: the socket may not be used; -EPERM: refused by policy; -EDQUOT: too many clients of this tenant; -EAGAIN: not
+ * now (the words say why), later perhaps; -EPROTO: not a ringd; -EPROTONOSUPPORT: no common version; -ETIMEDOUT: no
+ * answer within 5 seconds; -ECONNRESET: hung up; -ENAMETOOLONG, -ENOMEM, -EMFILE. *ret is NULL on failure.
  */
 int ringd_connect(struct ringd **ret, const char *socket_path);
 /* Free the connection, and with it all its rings and arenas (which must not be freed after it); NULL is fine. Requests
