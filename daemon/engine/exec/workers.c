@@ -14,7 +14,11 @@
 #include "pool.h"
 #include "reactor.h"
 
-#define RD_WORKER_IDLE_MS	5000
+/*
+ * A process with several threads pays for each system call on a descriptor (the table is shared, so files are counted):
+ * 36 ns of the 850 of a cached read on the reactor. Starting a thread again costs some 20 us: not missed after 0.1 s.
+ */
+#define RD_WORKER_IDLE_MS	100
 #define RD_WORKER_RETRY_MS	10	/* after the system refused a thread; doubled up to ... */
 #define RD_WORKER_RETRY_MAX_MS	1000
 

@@ -2,7 +2,7 @@
 /*
  * The worker pool (io-wq): threads for whatever may sleep. Two classes: bounded (regular files, block devices, file
  * system calls) and unbounded (everything else); work with the same hash runs one at a time in the order it was queued.
- * Threads are started on demand, go after some idle seconds, and are charged (WORKERS) to the tenant.
+ * Threads are started on demand, go when they are idle, and are charged (WORKERS) to the tenant.
  */
 #ifndef RD_WORKERS_H
 #define RD_WORKERS_H
@@ -32,7 +32,7 @@ bool rd_workers_free(struct rd_workers *w, unsigned int grace_ms);
 void rd_workers_queue(struct rd_workers *w, struct rd_work *work);
 /* Reactor thread. True: it had not started, done() will not be called. False: it runs or has run, done() will come. */
 bool rd_workers_cancel(struct rd_workers *w, struct rd_work *work);
-/* How long a thread without work stays; 5000 at start. Reactor thread, before the first work. */
+/* How long a thread without work stays; 100 at start. Reactor thread, before the first work. */
 void rd_workers_set_idle(struct rd_workers *w, unsigned int idle_ms);
 unsigned int rd_workers_running(const struct rd_workers *w);	/* threads alive now */
 
