@@ -113,8 +113,8 @@ static int odd_fd(uint8_t kind)
 	case 7:
 		return epoll_create1(EPOLL_CLOEXEC);
 	case 8:
-		/* not the connection itself: who holds it, holds it open */
-		return fcntl(ring.memfd >= 0 ? ring.memfd : manager, F_DUPFD_CLOEXEC, 0);
+		/* who holds the connection itself would hold it open */
+		return fcntl(ring.memfd >= 0 ? ring.memfd : client, F_DUPFD_CLOEXEC, 0);
 	default:
 		rd_fuzz_check(pipe2(pair, O_CLOEXEC) == 0);
 		close(pair[1]);

@@ -211,6 +211,11 @@ static int stage_fds(struct rd_session *session, struct rd_packet *p)
 
 	if (!p->n_fds)
 		return 0;
+	/* refused in the end anyway, but a client that dies before its last packet must not leave itself behind here */
+	for (size_t i = 0; i < p->n_fds; i++) {
+		if (rd_reg_is_connection(session, p->fds[i]))
+			return rd_refuse(session, -EBADF, "a connection to ringd cannot be registered");
+	}
 	r = stage_pay_fds(session, p->n_fds);
 	if (r < 0)
 		return r;

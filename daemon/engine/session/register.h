@@ -46,6 +46,8 @@ static inline uint64_t rd_reg_tag(const struct rd_reg_arrays *a, uint32_t i)
 
 /* One handler per opcode: what io_uring_register returns, or a negative errno and words in the session. */
 /* register_files.c */
+/* Is it a client's end of a connection to ringd? */
+bool rd_reg_is_connection(const struct rd_session *session, int fd);
 int rd_reg_files(struct rd_reg *reg);
 int rd_reg_files2(struct rd_reg *reg);
 int rd_reg_files_update(struct rd_reg *reg);

@@ -34,7 +34,7 @@ static int count_fds(struct rd_reg *reg, const struct rd_reg_arrays *a)
  * The client's end of a connection to ringd: in a slot it would keep alive the very session that holds the slot, and we would
  * never see that the client is gone. io_uring refuses its own descriptors for the same reason.
  */
-static bool is_connection(const struct rd_session *session, int fd)
+bool rd_reg_is_connection(const struct rd_session *session, int fd)
 {
 	struct sockaddr_un peer, own;
 	socklen_t peer_len = sizeof(peer), own_len = sizeof(own);
@@ -50,7 +50,7 @@ static bool is_connection(const struct rd_session *session, int fd)
 static int next_file(struct rd_reg *reg, uint32_t i, struct rd_file **ret)
 {
 	int *fd = &reg->fds[reg->next_fd++];
-	int r = is_connection(reg->session, *fd) ? -EBADF : rd_file_new(ret, reg->ctx->engine, *fd);
+	int r = rd_reg_is_connection(reg->session, *fd) ? -EBADF : rd_file_new(ret, reg->ctx->engine, *fd);
 
 	if (r == 0)
 		*fd = -1;
