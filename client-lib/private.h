@@ -184,10 +184,10 @@ void rdl_arena_unlink(struct ringd_arena *arena);
 
 /* --- rings --- */
 
-/* How long waits of one kind usually take, so that spinning is tried only where it pays. wait.c */
+/* Does spinning pay for waits of one kind? wait.c */
 struct rdl_spin {
-	uint32_t avg_ns;		/* decaying mean of the last waits, each at most RDL_SPIN_CAP */
-	uint32_t skipped;		/* waits that did not spin since one did */
+	uint32_t skip;			/* so many waits from now on sleep at once */
+	uint32_t penalty;		/* skip after the next time that it was in vain */
 };
 
 /*
