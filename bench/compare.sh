@@ -5,11 +5,15 @@
 # A ratio is the median over pairs of runs next to each other; which of the two goes first changes from pair to pair.
 #
 #   bench/compare.sh [--quick] [--pairs N] [--seconds S] [--only WORD] [--dir DIR] [--markdown FILE] [--build DIR]
+#                    [--patience S]
+#
+# --patience: on a machine that others use, wait up to S seconds per pair until it is quiet before and after the pair;
+# a pair that was disturbed is run again. What could not be had quiet is told and used all the same.
 #
 # Exit status: 0 every goal reached, 1 some missed, 2 could not measure.
 set -u -o pipefail
 
-pairs=7 seconds=1 only="" dir=${TMPDIR:-/var/tmp} markdown="" build="" idle_seconds=10
+pairs=7 seconds=1 only="" dir=${TMPDIR:-/var/tmp} markdown="" build="" idle_seconds=10 patience=0
 top=$(cd "$(dirname "$0")/.." && pwd)
 
 die()
@@ -27,7 +31,8 @@ while [ $# -gt 0 ]; do
 	--dir) dir=$2; shift ;;
 	--markdown) markdown=$2; shift ;;
 	--build) build=$2; shift ;;
-	-h|--help) sed -n '3,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	--patience) patience=$2; shift ;;
+	-h|--help) sed -n '3,14s/^# \{0,1\}//p' "$0"; exit 0 ;;
 	*) die "unknown option $1" ;;
 	esac
 	shift
@@ -75,12 +80,33 @@ median()	# numbers on standard input, one a line
 	sort -g | awk '{ v[NR] = $1 } END { if (NR) print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
 }
 
+quiet()		# is the machine idle, but for a seventh, during a fifth of a second?
+{
+	local a b
+	a=$(head -n 1 /proc/stat); sleep 0.2; b=$(head -n 1 /proc/stat)
+	awk -v a="$a" -v b="$b" 'BEGIN {
+		split(a, x); split(b, y)
+		for (i = 2; i <= 9; i++) all += y[i] - x[i]
+		idle = y[5] + y[6] - x[5] - x[6]
+		exit !(all > 0 && idle >= all * 6 / 7)
+	}'
+}
+
+await_quiet()	# until it is, or the deadline (in $SECONDS)
+{
+	while ((SECONDS < $1)); do
+		quiet && return 0
+	done
+	return 1
+}
+
 rate()		# ringbench options -> ops per second
 {
 	"$RINGBENCH" --seconds="$seconds" --terse "$@" | sed -n 's/^ops_per_s=//p'
 }
 
 missed=0
+disturbed=0
 rows=()
 row()		# name, goal in words, "reached" / "missed" / "-", measured, against, ratio
 {
@@ -111,12 +137,17 @@ human()		# ops per second, as ns per op (time) or M/s, k/s
 # KIND time: ratio of times A/B, rate: ratio of rates A/B. GOAL "-": told, not judged.
 pair()
 {
-	local name=$1 kind=$2 relation=$3 goal=$4 a=$5 b=$6 i ra rb ratio
+	local name=$1 kind=$2 relation=$3 goal=$4 a=$5 b=$6 i ra rb ratio deadline
 	wanted "$name" || return 0
 	: >"$tmp/a"; : >"$tmp/b"; : >"$tmp/r"
 	for ((i = 0; i < pairs; i++)); do
-		# shellcheck disable=SC2086
-		if ((i % 2)); then rb=$(rate $b); ra=$(rate $a); else ra=$(rate $a); rb=$(rate $b); fi
+		deadline=$((SECONDS + patience))
+		while :; do
+			((patience == 0)) || await_quiet "$deadline" || disturbed=$((disturbed + 1))
+			# shellcheck disable=SC2086
+			if ((i % 2)); then rb=$(rate $b); ra=$(rate $a); else ra=$(rate $a); rb=$(rate $b); fi
+			((SECONDS >= deadline)) || quiet && break
+		done
 		if [ -z "$ra" ] || [ -z "$rb" ] || [ "$ra" = 0 ] || [ "$rb" = 0 ]; then
 			row "$name" "$relation $goal" missed "failed" "failed" "-"
 			return 0
@@ -241,10 +272,13 @@ pair "1,000 idle rings beside / alone, NOP QD32" rate ">=" 0.95 "$R --sqpoll --q
 pair "1,000 idle rings beside / alone, read QD32" rate ">=" 0.95 "$R --sqpoll $read4k --idle-rings=1000" "$R --sqpoll $read4k"
 idle_rows
 
+((disturbed == 0)) || where+="; $disturbed pairs were measured while others used the machine"
+
 if [ -n "$markdown" ]; then
 	{
 		printf '%s.\n\n| what | ringd | kernel | ratio | goal | |\n|---|---|---|---|---|---|\n' "$where"
 		printf '%s\n' "${rows[@]}"
 	} >"$markdown.new" && mv "$markdown.new" "$markdown" || die "cannot write $markdown"
 fi
+((disturbed == 0)) || echo "($disturbed pairs were measured while others used the machine)"
 exit "$missed"
