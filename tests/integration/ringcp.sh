@@ -264,7 +264,7 @@ xattrs()
 		return
 	fi
 	check "-X copies extended attributes" "$RINGCP" -X --verify "$s/src" "$s/dst"
-	check "with their values" test "$(getfattr --only-values -n user.colour "$s/dst/a")" = blue
+	check "with their values" test "$(getfattr --absolute-names --only-values -n user.colour "$s/dst/a")" = blue
 	setfattr -n user.colour -v red "$s/dst/a"
 	check_status 1 "and compares them" "$RINGCP" -X --verify-only "$s/src" "$s/dst"
 	said "extended attributes"

@@ -45,7 +45,7 @@ check "nothing is in flight" json_status 'j["engines"][0]["requests"]["in_flight
 mkfifo "$tmp/in"
 "$RINGBENCH" --hold --idle-rings=3 <"$tmp/in" >"$tmp/held" &
 exec 5>"$tmp/in"
-timeout 60 bash -c "until grep -q pid= '$tmp/held'; do :; done"
+timeout 60 bash -c "until grep -qs pid= '$tmp/held'; do :; done"
 check "rings that are open are counted" json_status 'j["engines"][0]["rings"] == 3 and j["engines"][0]["clients"] == 1'
 exec 5>&-
 wait %2 2>/dev/null
