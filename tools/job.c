@@ -17,8 +17,10 @@
 
 #include "ringcp.h"
 
-#define SRC_FLAGS (O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
-#define DST_FLAGS (O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
+/* A slot is no descriptor: O_CLOEXEC would be refused. O_HERE is what opening in this process adds. */
+#define SRC_FLAGS (O_RDONLY | O_NOFOLLOW)
+#define DST_FLAGS (O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW)
+#define O_HERE	  (O_CLOEXEC | O_NONBLOCK)
 #define NO_LINKS  (RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
 #define JOB_OF(op, member) RD_CONTAINER_OF(op, struct cp_job, member)
@@ -140,6 +142,7 @@ static int send_fd(struct cp_job *job, int fd, int slot, int *keep)
 {
 	int r = ringd_register_files_update(job->cp->pump.ring, (unsigned int)slot, &fd, 1);
 
+	job->cp->opened_here++;
 	if (r == 1 && keep)
 		*keep = fd;
 	else
@@ -151,7 +154,7 @@ static int send_fd(struct cp_job *job, int fd, int slot, int *keep)
 
 static void open_src_here(struct cp_job *job)
 {
-	int fd = openat(job->e.dir->src_fd, job->e.src_name, SRC_FLAGS | O_NONBLOCK), r;
+	int fd = openat(job->e.dir->src_fd, job->e.src_name, SRC_FLAGS | O_HERE), r;
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
@@ -229,7 +232,7 @@ static bool make_way(struct cp_job *job)
 /* Return: 0, or -EAGAIN: the same again under the temporary name. */
 static int open_dst_here(struct cp_job *job)
 {
-	int flags = dst_flags(job) | O_NONBLOCK, r, fd;
+	int flags = dst_flags(job) | O_HERE, r, fd;
 
 	if (job->cp->mode == CP_COPY)
 		flags = (flags & ~O_ACCMODE) | O_RDWR;
@@ -356,7 +359,7 @@ static int finish_meta(struct cp_job *job, const char **what)
 	if (!S_ISREG(st.st_mode))
 		return -ESTALE;
 	if (cp->o.xattrs) {
-		src_fd = openat(job->e.dir->src_fd, job->e.src_name, SRC_FLAGS | O_NONBLOCK);
+		src_fd = openat(job->e.dir->src_fd, job->e.src_name, SRC_FLAGS | O_HERE);
 		if (src_fd < 0)
 			return -errno;
 	}

@@ -67,6 +67,7 @@ static int pass(struct cp *cp, enum cp_mode mode)
 	int r;
 
 	cp->mode = mode;
+	cp->opened_here = 0;
 	cp_progress_start(&cp->progress, cp->o.progress, verb);
 	r = cp_run(cp);
 	seconds = (double)(rd_now_ns() - cp->progress.started_ns) / 1e9;
@@ -75,6 +76,8 @@ static int pass(struct cp *cp, enum cp_mode mode)
 		cp_format_bytes(rate, sizeof(rate), (double)cp->progress.bytes / seconds);
 		printf("%s %llu files, %s in %.2f s (%s/s)\n", verb, (unsigned long long)cp->progress.files, bytes,
 		       seconds, rate);
+		if (cp->opened_here)
+			printf("%llu files were opened by ringcp itself\n", (unsigned long long)cp->opened_here);
 	}
 	return r;
 }

@@ -313,6 +313,7 @@ struct cp {
 	struct cp_job *jobs;
 	struct rd_link free_jobs, active;
 	uint64_t errors;
+	uint64_t opened_here;	/* files that the ring could not open, or should not */
 	bool into_dst;		/* sources were copied into DST, which was a directory then: the comparison looks there */
 	mode_t umask;
 	bool no_direct;		/* the destination's file system refuses O_DIRECT */

@@ -75,6 +75,7 @@ copies()
 	check "links of symlinks too" same_inode "$tmp/dst/dir/link" "$tmp/dst/dir/link-again"
 	check "a sparse file stays sparse" test "$(blocks "$tmp/dst/sparse")" -le $(($(blocks "$t/sparse") + 16))
 	check "a hole at the end stays one" test "$(blocks "$tmp/dst/hole-at-end")" -le $(($(blocks "$t/hole-at-end") + 16))
+	check "all files are opened over the ring" bash -c "! '$RINGCP' -v --verify -T '$t' '$tmp/ring' | grep itself"
 	check "into a directory that exists" "$RINGCP" "$t" "$tmp/dst/dir/sub"
 	check "is below it" same_tree "$t" "$tmp/dst/dir/sub/src"
 	chmod u+w "$tmp/dst/dir/sub/src/many"
