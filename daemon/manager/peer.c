@@ -8,9 +8,11 @@
 #include "peer.h"
 
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 
@@ -184,6 +186,33 @@ static int peer_pidfd(int sock, int early)
 		return fd;
 	fd = early < 0 ? -1 : fcntl(early, F_DUPFD_CLOEXEC, 0);
 	return fd < 0 ? -ESRCH : fd;
+}
+
+/*
+ * An ordinary user can have thousands of uids in user namespaces of its own: all of them count as the user that made
+ * the outermost one, which our own user namespace is the parent of. Leaves *payer alone where that cannot be told.
+ */
+static void find_payer(int user_ns, const struct rd_tenant_key *own, uid_t *payer)
+{
+	RD_CLOSE int ns = fcntl(user_ns, F_DUPFD_CLOEXEC, 0);
+	uid_t owner = *payer;
+
+	for (int depth = 0; depth < 64 && ns >= 0; depth++) {	/* the kernel nests them 32 deep */
+		struct rd_file_id id;
+		int parent;
+
+		if (file_id(ns, &id, false) < 0)
+			return;
+		if (same_file(&id, &own->user_ns)) {
+			*payer = owner;
+			return;
+		}
+		if (ioctl(ns, NS_GET_OWNER_UID, &owner) < 0)
+			return;
+		parent = ioctl(ns, NS_GET_PARENT);
+		rd_close(ns);
+		ns = parent;
+	}
 }
 
 static int look_at_peer(struct rd_peer *peer, int sock, int early_pidfd)
@@ -380,7 +409,9 @@ int rd_peer_identify(struct rd_peer *peer, int sock, int early_pidfd, const stru
 	peer->pid = cred.pid;
 	peer->key.uid = cred.uid;
 	peer->key.gid = cred.gid;
+	peer->payer = cred.uid;
 	if (look_at_peer(peer, sock, early_pidfd) == 0) {
+		find_payer(peer->user_ns, &self->key, &peer->payer);
 		decide_joins(peer, self);
 		return 0;
 	}

@@ -35,6 +35,7 @@ struct rd_self {
 struct rd_peer {
 	struct rd_tenant_key key;
 	pid_t pid;
+	uid_t payer;		/* whose quota its engine counts on: the maker of its user namespace, else its uid */
 	/* what its engine has to join, -1: nothing */
 	int user_ns, mnt_ns, net_ns, root;
 	bool no_paths;		/* the engine will not see the files this peer sees */

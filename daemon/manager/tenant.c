@@ -51,9 +51,9 @@ static struct rd_tenant *find(struct rd_manager *m, const struct rd_tenant_key *
  * Is there a place for one more? One uid gets a quarter of them (it may make any number of namespaces); root, which
  * containers share, as many as there are. Makes room by forgetting tenants without an engine.
  */
-static int find_place(struct rd_manager *m, uid_t uid, const char **text)
+static int find_place(struct rd_manager *m, uid_t payer, const char **text)
 {
-	unsigned int per_uid = uid == 0 ? m->cfg->max_tenants : RD_MAX(m->cfg->max_tenants / 4, 1u), n = 0;
+	unsigned int per_uid = payer == 0 ? m->cfg->max_tenants : RD_MAX(m->cfg->max_tenants / 4, 1u), n = 0;
 	uint64_t now = rd_now_ns();
 	struct rd_link *l, *tmp;
 
@@ -61,7 +61,7 @@ static int find_place(struct rd_manager *m, uid_t uid, const char **text)
 		struct rd_tenant *t = rd_list_entry(l, struct rd_tenant, link);
 
 		if (rd_tenant_in_use(t, now))
-			n += t->key.uid == uid;
+			n += t->payer == payer;
 		else if (m->n_tenants >= m->cfg->max_tenants)
 			rd_tenant_free(t);
 	}
@@ -76,17 +76,18 @@ static int find_place(struct rd_manager *m, uid_t uid, const char **text)
 	return 0;
 }
 
-static int tenant_new(struct rd_tenant **ret, struct rd_manager *m, const struct rd_tenant_key *key)
+static int tenant_new(struct rd_tenant **ret, struct rd_manager *m, const struct rd_peer *peer)
 {
 	struct rd_tenant *t = calloc(1, sizeof(*t));
 
 	if (!t)
 		return -ENOMEM;
-	if (rd_tenant_key_copy(&t->key, key) < 0) {
+	if (rd_tenant_key_copy(&t->key, &peer->key) < 0) {
 		free(t);
 		return -ENOMEM;
 	}
 	t->manager = m;
+	t->payer = peer->payer;
 	t->pidfd = t->fd = -1;
 	rd_list_init(&t->waiting);
 	rd_list_append(&m->tenants, &t->link);
@@ -95,9 +96,9 @@ static int tenant_new(struct rd_tenant **ret, struct rd_manager *m, const struct
 	return 0;
 }
 
-static int get(struct rd_tenant **ret, struct rd_manager *m, const struct rd_tenant_key *key, const char **text)
+static int get(struct rd_tenant **ret, struct rd_manager *m, const struct rd_peer *peer, const char **text)
 {
-	struct rd_tenant *t = find(m, key);
+	struct rd_tenant *t = find(m, &peer->key);
 	int r;
 
 	if (t) {
@@ -106,11 +107,11 @@ static int get(struct rd_tenant **ret, struct rd_manager *m, const struct rd_ten
 		*ret = t;
 		return 0;
 	}
-	r = find_place(m, key->uid, text);
+	r = find_place(m, peer->payer, text);
 	if (r < 0)
 		return r;
 	*text = "out of memory";
-	return tenant_new(ret, m, key);
+	return tenant_new(ret, m, peer);
 }
 
 /* An engine for the waiting ones. On failure they are refused. */
@@ -146,7 +147,7 @@ void rd_tenant_route(struct rd_manager *m, struct rd_conn *conn)
 
 	if (m->stopping)
 		return rd_conn_refuse(conn, -EAGAIN, "ringd is stopping");
-	r = get(&t, m, &conn->peer.key, &text);
+	r = get(&t, m, &conn->peer, &text);
 	if (r < 0) {
 		rd_warn("uid %u: %s", conn->uid, text);
 		return rd_conn_refuse(conn, r, text);

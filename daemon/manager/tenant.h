@@ -32,6 +32,7 @@ struct rd_tenant {
 	struct rd_link link;		/* manager->tenants */
 	struct rd_manager *manager;
 	struct rd_tenant_key key;
+	uid_t payer;			/* as in struct rd_peer */
 	enum rd_tenant_state state;
 	struct rd_backoff backoff;
 	uint32_t restarts;		/* starts after a death */

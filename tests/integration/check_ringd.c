@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -239,6 +240,32 @@ START_TEST(many_clients_wait_together_for_their_engine)
 }
 END_TEST
 
+static void few_descriptors(const struct daemon *unused)
+{
+	const struct rlimit rl = { 40, 40 };
+
+	setrlimit(RLIMIT_NOFILE, &rl);
+}
+
+START_TEST(running_out_of_descriptors_passes)
+{
+	struct ringd_error e;
+	int fds[60];
+
+	daemon_before_exec = few_descriptors;
+	start("serve");
+	for (int i = 0; i < 60; i++)
+		fds[i] = client_connect(&d);
+	for (int i = 0; i < 60; i++) {	/* room is made of the silent, oldest first */
+		ck_assert_int_eq(client_recv(fds[i], &e, sizeof(e)), sizeof(e));
+		ck_assert(e.msg.res == -EAGAIN || e.msg.res == -ETIMEDOUT);
+		expect_end(fds[i]);
+	}
+	expect_welcome();
+	ck_assert_int_eq(daemon_stop(&d), 0);
+}
+END_TEST
+
 /* ---- engines ---- */
 
 /* It may be seen for the moment until it is reaped. */
@@ -302,6 +329,19 @@ START_TEST(an_engine_that_dies_with_its_client_does_not_take_the_manager_along)
 	start("die-late");
 	ck_assert_int_ne(client_open(&d, &fd, &w, NULL), 0);
 	expect_engine_gone(s);
+	ck_assert_int_eq(daemon_stop(&d), 0);
+}
+END_TEST
+
+START_TEST(an_engine_that_never_becomes_ready_is_killed)
+{
+	struct ringd_welcome w;
+	struct ringd_error e;
+	int fd;
+
+	start("mute");
+	ck_assert_int_eq(client_open(&d, &fd, &w, &e), -EAGAIN);
+	ck_assert_msg(strstr(e.text, "not ready in time"), "%s", e.text);
 	ck_assert_int_eq(daemon_stop(&d), 0);
 }
 END_TEST
@@ -586,6 +626,41 @@ START_TEST(systemd_is_told_about_begin_and_end)
 }
 END_TEST
 
+static void pass_socket(const struct daemon *dm)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	char pid[16];
+
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/given", dm->dir);
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 16) < 0 || dup2(fd, 100) < 0)
+		_exit(1);
+	/* systemd's first descriptor is 3; the ready descriptor is higher here */
+	if (dup2(100, 3) < 0)
+		_exit(1);
+	close(100);
+	setenv("LISTEN_FDS", "1", 1);
+	setenv("LISTEN_PID", pid, 1);
+}
+
+START_TEST(a_socket_of_systemd_is_used_and_left_alone)
+{
+	struct stat st;
+
+	(void)!dup2(STDIN_FILENO, 3);	/* so that the test's own descriptors do not take its place */
+	daemon_before_exec = pass_socket;
+	start("serve");
+	ck_assert_int_eq(stat(d.socket, &st), -1);
+	snprintf(d.socket, sizeof(d.socket), "%s/given", d.dir);
+	expect_welcome();
+	kill(d.pid, SIGTERM);
+	ck_assert_int_eq(daemon_wait(&d), 0);
+	ck_assert_int_eq(stat(d.socket, &st), 0);
+	ck_assert_int_eq(daemon_stop(&d), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("ringd");
@@ -602,10 +677,12 @@ int main(void)
 	tcase_add_loop_test(hello, descriptors_with_a_hello_are_refused_and_closed, 0, 2);
 	tcase_add_test(hello, descriptors_after_the_welcome_get_through);
 	tcase_add_test(hello, many_clients_wait_together_for_their_engine);
+	tcase_add_test(hello, running_out_of_descriptors_passes);
 	suite_add_tcase(s, hello);
 	tcase_add_test(engine, a_killed_engine_is_replaced);
 	tcase_add_test(engine, an_engine_that_dies_at_start_is_backed_off);
 	tcase_add_test(engine, an_engine_that_dies_with_its_client_does_not_take_the_manager_along);
+	tcase_add_test(engine, an_engine_that_never_becomes_ready_is_killed);
 	tcase_add_test(engine, an_engine_that_breaks_the_protocol_is_killed);
 	tcase_add_test(engine, an_engine_that_floods_its_link_does_not_stop_the_manager);
 	tcase_add_test(engine, an_idle_engine_ends_and_comes_again_without_back_off);
@@ -623,6 +700,7 @@ int main(void)
 	tcase_add_test(life, without_any_directory_it_says_what_to_do);
 	tcase_add_loop_test(life, a_bad_option_is_an_error_at_start, 0, (int)(sizeof(bad_options) / sizeof(bad_options[0])));
 	tcase_add_test(life, systemd_is_told_about_begin_and_end);
+	tcase_add_test(life, a_socket_of_systemd_is_used_and_left_alone);
 	suite_add_tcase(s, life);
 	return rd_suite_main(s);
 }

@@ -37,6 +37,7 @@ struct who {
 	int unshare;		/* CLONE_NEW* */
 	bool chroot;		/* to d.dir, in which the socket is /rt/ringd.sock */
 	bool orphan;		/* the process that connected is gone when the HELLO is sent */
+	bool mapped;		/* be uid 200000, mapped into a user namespace that uid made */
 	bool late_uid;		/* become uid between connect and HELLO, root before */
 };
 
@@ -58,8 +59,39 @@ static bool change_ids(const struct who *w)
 	       setresuid(w->uid, w->uid, w->uid) == 0;
 }
 
+/* Root's part of a mapped one: what newuidmap does. */
+static void write_map(pid_t pid)
+{
+	static const char map[] = "0 61001 1\n1 200000 1\n";
+	char path[40];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	_exit(fd < 0 || write(fd, map, sizeof(map) - 1) < 0);
+}
+
+static bool become_mapped(const struct who *w)
+{
+	int p[2], status;
+	pid_t me = getpid(), helper;
+	char c = 0;
+
+	if (pipe(p) < 0 || (helper = fork()) < 0)
+		return false;
+	if (helper == 0) {
+		if (read(p[0], &c, 1) == 1)
+			write_map(me);
+		_exit(1);
+	}
+	return change_ids(w) && unshare(CLONE_NEWUSER) == 0 && write(p[1], &c, 1) == 1 &&
+	       waitpid(helper, &status, 0) == helper && status == 0 && setresuid(1, 1, 1) == 0;
+}
+
 static bool become(const struct who *w)
 {
+	if (w->mapped)
+		return become_mapped(w);
 	if (w->unshare & CLONE_NEWUSER)		/* an unprivileged process makes its own */
 		return change_ids(w) && unshare(w->unshare) == 0;
 	if (w->unshare && unshare(w->unshare) < 0)
@@ -562,6 +594,27 @@ START_TEST(one_uid_gets_a_quarter_of_all_engines)
 }
 END_TEST
 
+START_TEST(uids_of_a_user_namespace_count_as_its_maker)
+{
+	char *const args[] = { (char *)"--max-tenants=4", NULL };
+	const struct who mapped = { .uid = A, .gid = A, .mapped = true };
+	struct client x, y, z;
+
+	start(args);
+	x = client_as(&mapped);
+	welcomed(&x);
+	ck_assert_str_eq(status_of(x.a.engine, "Uid"), "200000\t200000\t200000\t200000");
+	y = client_as(&user_a);
+	ck_assert_int_eq(y.a.res, -EDQUOT);
+	z = client_as(&user_b);
+	welcomed(&z);
+	client_end(&x);
+	client_end(&y);
+	client_end(&z);
+	ck_assert_int_eq(daemon_stop(&d), 0);
+}
+END_TEST
+
 START_TEST(user_mode_refuses_other_uids)
 {
 	char *const args[] = { (char *)"--user", (char *)"--socket-mode=0666", NULL };
@@ -673,6 +726,7 @@ int main(void)
 	tcase_add_test(limits, status_shows_a_user_its_own_engines_and_root_all);
 	tcase_add_test(limits, more_tenants_than_allowed_are_refused_with_the_reason);
 	tcase_add_test(limits, one_uid_gets_a_quarter_of_all_engines);
+	tcase_add_test(limits, uids_of_a_user_namespace_count_as_its_maker);
 	tcase_add_test(limits, user_mode_refuses_other_uids);
 	tcase_add_test(limits, user_mode_opens_no_paths_for_who_sees_others);
 	tcase_add_test(limits, engine_directories_belong_to_the_tenant);

@@ -21,6 +21,8 @@
 
 #define MAX_ARGS 32
 
+void (*daemon_before_exec)(const struct daemon *d);
+
 static const char *need_env(const char *name)
 {
 	const char *v = getenv(name);
@@ -59,6 +61,8 @@ static void exec_ringd(const struct daemon *d, int ready, int err, char *const *
 	while (args && *args && n < MAX_ARGS - 1)
 		argv[n++] = *args++;
 	dup2(err, STDERR_FILENO);
+	if (daemon_before_exec)
+		daemon_before_exec(d);
 	execv(need_env("RINGD"), argv);
 	_exit(127);
 }

@@ -17,6 +17,9 @@ struct daemon {
 	int err;		/* what it writes to stderr */
 };
 
+/* When not NULL: called in the child before it becomes ringd. */
+extern void (*daemon_before_exec)(const struct daemon *d);
+
 #define DEADLINE_MS	20000	/* for things that must happen; not a measure of speed */
 
 /*
