@@ -44,7 +44,7 @@ struct rd_engine {
 	struct rd_reactor *reactor;
 	struct rd_workers *workers;
 	struct rd_uring *uring;		/* NULL: back end sync */
-	bool ring_batches;		/* large batches of reads go there even when they would not wait */
+	bool ring_batches;		/* batches of short reads go there even when they would not wait */
 	struct rd_link starved;		/* rings that wait for room in the in-flight budget */
 	uint32_t rings;			/* that are not freed yet */
 };

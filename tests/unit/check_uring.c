@@ -304,6 +304,73 @@ START_TEST(quiet_when_nothing_is_there)
 }
 END_TEST
 
+/* --- files in the kernel ring's table --- */
+
+START_TEST(a_slot_stands_for_the_file)
+{
+	struct op op = { 0 };
+	int slot = rd_uring_file_add(uring, file);
+	char buf[4] = "";
+
+	if (slot == -ENFILE)
+		return;			/* a kernel without such tables */
+	ck_assert_int_gt(slot, 0);
+	for (unsigned int i = 1; i <= 3; i++) {
+		queue(&op, -1, false, buf, 4, 256);
+		flush_until(2 * i - 1);
+		ck_assert_int_eq(op.res, -EBADF);
+		op.io.slot = (uint16_t)slot;
+		rd_uring_queue(uring, &op.io);
+		flush_until(2 * i);
+		ck_assert_int_eq(op.res, 4);
+		ck_assert_mem_eq(buf, "\1\2\3\4", 4);
+	}
+	rd_uring_file_remove(uring, slot);
+	op.io.slot = (uint16_t)slot;
+	rd_uring_queue(uring, &op.io);
+	flush_until(7);
+	ck_assert_int_eq(op.res, -EBADF);
+}
+END_TEST
+
+START_TEST(the_table_is_finite_and_slots_come_back)
+{
+	int first = rd_uring_file_add(uring, file), last = first, n = 0;
+
+	if (first == -ENFILE)
+		return;
+	for (; last > 0; n++)
+		last = rd_uring_file_add(uring, file);
+	ck_assert_int_eq(last, -ENFILE);
+	ck_assert_int_ge(n, 16);
+	rd_uring_file_remove(uring, first);
+	ck_assert_int_eq(rd_uring_file_add(uring, -1), -EBADF);
+	ck_assert_int_eq(rd_uring_file_add(uring, fds[0]), first);
+	ck_assert_int_eq(rd_uring_file_add(uring, file), -ENFILE);
+}
+END_TEST
+
+START_TEST(a_removed_file_is_not_kept_open)
+{
+	struct op op = { 0 };
+	int slot = rd_uring_file_add(uring, fds[1]);
+	char c = 'x';
+
+	if (slot == -ENFILE)
+		return;
+	queue(&op, fds[1], true, &c, 1, UINT64_MAX);
+	flush_until(1);
+	op.io.slot = (uint16_t)slot;
+	rd_uring_queue(uring, &op.io);
+	flush_until(2);
+	rd_uring_file_remove(uring, slot);
+	close(fds[1]);
+	ck_assert_int_eq(read(fds[0], &c, 1) + read(fds[0], &c, 1), 2);
+	ck_assert_int_eq(read(fds[0], &c, 1), 0);	/* the end: nobody has the writing end any more */
+	fds[1] = -1;
+}
+END_TEST
+
 /* --- the sleeping reactor --- */
 
 static void done_stops(struct rd_uring_io *io, int32_t res)
@@ -439,6 +506,9 @@ int main(void)
 	tcase_add_test(tc, cancel_all_of_many);
 	tcase_add_test(tc, done_may_queue_again);
 	tcase_add_test(tc, quiet_when_nothing_is_there);
+	tcase_add_test(tc, a_slot_stands_for_the_file);
+	tcase_add_test(tc, the_table_is_finite_and_slots_come_back);
+	tcase_add_test(tc, a_removed_file_is_not_kept_open);
 	tcase_add_test(tc, a_completion_wakes_the_sleeping_reactor);
 	tcase_add_test(tc, another_thread_gets_errors_not_silence);
 	tcase_add_test(tc, nothing_can_be_registered);

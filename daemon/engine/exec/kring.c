@@ -144,12 +144,13 @@ int rd_kring_enable(struct rd_kring *k)
 	return rd_kring_register(k, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 }
 
-int rd_kring_enter(struct rd_kring *k)
+int rd_kring_enter(struct rd_kring *k, uint32_t max)
 {
+	uint32_t n = RD_MIN(rd_kring_unsubmitted(k), max);
 	int r;
 
 	/* release: the SQEs before it are complete; the system call would order them, too */
 	atomic_store_explicit(k->sq_tail, k->sq_next, memory_order_release);
-	r = (int)syscall(SYS_io_uring_enter, k->enter_fd, rd_kring_unsubmitted(k), 0, k->enter_flags, NULL, 0);
+	r = (int)syscall(SYS_io_uring_enter, k->enter_fd, n, 0, k->enter_flags, NULL, 0);
 	return r < 0 ? -errno : r;
 }

@@ -37,8 +37,8 @@ void rd_kring_deinit(struct rd_kring *k);
 int rd_kring_register(struct rd_kring *k, unsigned int opcode, const void *arg, unsigned int nr);
 /* The calling thread becomes the only one that may use it. */
 int rd_kring_enable(struct rd_kring *k);
-/* Submit what was filled in and run deferred completions, without waiting. Number of SQEs consumed or -errno. */
-int rd_kring_enter(struct rd_kring *k);
+/* Submit up to max of what was filled in and run deferred completions, without waiting. Number of SQEs consumed or -errno. */
+int rd_kring_enter(struct rd_kring *k, uint32_t max);
 
 /* SQEs the kernel has not consumed. */
 static inline uint32_t rd_kring_unsubmitted(const struct rd_kring *k)

@@ -5,7 +5,7 @@
  * SQ_TASKRUN is clear. What is in flight is kept below the size of the CQ, so that the kernel never has to
  * allocate for an overflow; the rest waits in the backlog.
  *
- * The ring starts disabled, is restricted to the opcodes we use and to no registration at all, and is enabled by the
+ * The ring starts disabled, is restricted to the opcodes we use and to changes of its file table, and is enabled by the
  * thread that drives the reactor, which becomes its single issuer.
  */
 #include "uring.h"
@@ -23,6 +23,8 @@
 
 #define RD_URING_SQ		256
 #define RD_URING_CQ		2048
+#define RD_URING_CHUNK		16		/* submitted at once: what is through is published before the next ones run */
+#define RD_URING_FILES		256
 #define RD_URING_MAX_RW		0x7ffff000u	/* what the kernel transfers at most; keeps sqe->len from wrapping */
 #define RD_URING_IGNORE		1		/* user_data of a cancel; no io has this address */
 
@@ -34,6 +36,8 @@ struct rd_uring {
 	bool dozing;			/* completions signal the eventfd */
 	struct rd_link backlog;
 	struct rd_link cancels;		/* given to the kernel, to be cancelled */
+	uint16_t free_slot[RD_URING_FILES];	/* stack of unused slots */
+	unsigned int free_slots;
 	struct rd_reactor *reactor;
 	int efd;
 	struct event event;
@@ -41,12 +45,25 @@ struct rd_uring {
 
 /* --- setting up --- */
 
+/* An empty table. A kernel that has none (before 5.13): then descriptors are looked up for each I/O. */
+static void uring_files(struct rd_uring *u)
+{
+	struct io_uring_rsrc_register table = { .nr = RD_URING_FILES, .flags = IORING_RSRC_REGISTER_SPARSE };
+
+	if (rd_kring_register(&u->ring, IORING_REGISTER_FILES2, &table, sizeof(table)) < 0)
+		return;
+	while (u->free_slots < RD_URING_FILES) {
+		u->free_slot[u->free_slots] = (uint16_t)(RD_URING_FILES - u->free_slots);
+		u->free_slots++;
+	}
+}
+
 static int uring_restrict(struct rd_uring *u)
 {
 	static const uint8_t ops[] = {
 		IORING_OP_READV, IORING_OP_WRITEV, IORING_OP_READ, IORING_OP_WRITE, IORING_OP_ASYNC_CANCEL,
 	};
-	struct io_uring_restriction res[RD_ARRAY_SIZE(ops) + 2] = { 0 };
+	struct io_uring_restriction res[RD_ARRAY_SIZE(ops) + 3] = { 0 };
 	unsigned int n = 0;
 
 	for (; n < RD_ARRAY_SIZE(ops); n++) {
@@ -56,8 +73,10 @@ static int uring_restrict(struct rd_uring *u)
 	/* done just before the ring is enabled, and needed once more when it is freed */
 	res[n].opcode = IORING_RESTRICTION_REGISTER_OP;
 	res[n++].register_op = IORING_UNREGISTER_RING_FDS;
+	res[n].opcode = IORING_RESTRICTION_REGISTER_OP;
+	res[n++].register_op = IORING_REGISTER_FILES_UPDATE2;
 	res[n].opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
-	res[n++].sqe_flags = IOSQE_CQE_SKIP_SUCCESS;
+	res[n++].sqe_flags = IOSQE_CQE_SKIP_SUCCESS | IOSQE_FIXED_FILE;
 	return rd_kring_register(&u->ring, IORING_REGISTER_RESTRICTIONS, res, n);
 }
 
@@ -102,6 +121,7 @@ int rd_uring_new(struct rd_uring **ret, struct rd_reactor *reactor)
 		free(u);
 		return r;
 	}
+	uring_files(u);
 	r = uring_restrict(u);
 	if (r == 0)
 		r = uring_event(u);
@@ -129,7 +149,8 @@ void rd_uring_free(struct rd_uring *u)
 static void sqe_fill(struct io_uring_sqe *sqe, struct rd_uring_io *io)
 {
 	*sqe = (struct io_uring_sqe){
-		.fd = io->fd,
+		.fd = io->slot ? io->slot - 1 : io->fd,
+		.flags = io->slot ? IOSQE_FIXED_FILE : 0,
 		.ioprio = io->ioprio,
 		.off = io->off,
 		.rw_flags = (int)io->rwf,
@@ -286,7 +307,7 @@ static unsigned int uring_enter(struct rd_uring *u)
 		u->enabled = r == 0;
 	}
 	if (r == 0)
-		r = rd_kring_enter(&u->ring);
+		r = rd_kring_enter(&u->ring, RD_URING_CHUNK);
 	/* these pass: no memory, CQEs to be reaped first, a signal. The SQEs go with the next call. */
 	if (RD_LIKELY(r >= 0 || r == -EAGAIN || r == -EBUSY || r == -EINTR))
 		return 0;
@@ -327,6 +348,37 @@ bool rd_uring_doze(struct rd_uring *u)
 	atomic_thread_fence(memory_order_seq_cst);
 	return rd_kring_wants_entry(k) || rd_kring_unsubmitted(k) ||
 	       atomic_load_explicit(k->cq_tail, memory_order_relaxed) != atomic_load_explicit(k->cq_head, memory_order_relaxed);
+}
+
+static int uring_file_update(struct rd_uring *u, int slot, int32_t fd)
+{
+	struct io_uring_rsrc_update2 up = { .offset = (uint32_t)slot - 1, .data = (uintptr_t)&fd, .nr = 1 };
+	int r = rd_kring_register(&u->ring, IORING_REGISTER_FILES_UPDATE2, &up, sizeof(up));
+
+	return r < 0 ? r : 0;
+}
+
+int rd_uring_file_add(struct rd_uring *u, int fd)
+{
+	int slot, r;
+
+	if (!u->free_slots)
+		return -ENFILE;
+	if (fd < 0)
+		return -EBADF;	/* would empty the slot */
+	slot = u->free_slot[u->free_slots - 1];
+	r = uring_file_update(u, slot, fd);
+	if (r < 0)
+		return r;
+	u->free_slots--;
+	return slot;
+}
+
+void rd_uring_file_remove(struct rd_uring *u, int slot)
+{
+	/* cannot fail for a slot that is in use; a slot that could not be emptied would keep the file open: not used again */
+	if (uring_file_update(u, slot, -1) == 0)
+		u->free_slot[u->free_slots++] = (uint16_t)slot;
 }
 
 unsigned int rd_uring_inflight(const struct rd_uring *u)

@@ -22,6 +22,7 @@ struct rd_uring_io {
 	bool write;
 	bool held;			/* uring.c: in the backlog, the kernel does not know of it */
 	uint16_t ioprio;
+	uint16_t slot;			/* of rd_uring_file_add(), 0: fd counts */
 	uint32_t rwf;			/* RWF_* */
 	uint64_t off;			/* -1: file position */
 	const struct iovec *iov;	/* stays valid until done() */
@@ -43,6 +44,14 @@ unsigned int rd_uring_flush(struct rd_uring *u);
 void rd_uring_cancel(struct rd_uring *u, struct rd_uring_io *io);
 /* The reactor is about to sleep: let the next completion wake it. True: there is one already. The next flush undoes it. */
 bool rd_uring_doze(struct rd_uring *u);
+/*
+ * Keep fd in the kernel ring's own table: some 60 ns less per I/O. Returns its slot, from 1 up, or -errno: -ENFILE when
+ * the table is full or this kernel has none. The file stays open until the slot is removed, which must come before
+ * close(): it does not sleep then.
+ */
+int rd_uring_file_add(struct rd_uring *u, int fd);
+/* No I/O by this slot is in flight. */
+void rd_uring_file_remove(struct rd_uring *u, int slot);
 /* Queued and not done. */
 unsigned int rd_uring_inflight(const struct rd_uring *u);
 

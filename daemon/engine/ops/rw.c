@@ -133,10 +133,11 @@ static inline int rw_start(struct rd_req *req)
 	return rw->fixed ? map_fixed(req) : map_segments(req);
 }
 
-/* Where system calls are dear a large batch of reads is cheaper in the kernel ring than one by one. */
+/* Where system calls are dear a batch of short reads is cheaper in the kernel ring, of a file that it knows. */
 static inline bool rd_rw_prefers_uring(const struct rd_req *req)
 {
-	return req->ctx->busy && !req->rw.write && req->ctx->engine->ring_batches;
+	return req->file->ring_slot && req->ctx->busy && req->rw.want <= RD_RW_RING_MAX && !req->rw.write &&
+	       req->ctx->engine->ring_batches;
 }
 
 /* The flag that remembers that RWF_NOWAIT is not for this file in this direction. */
@@ -155,7 +156,9 @@ static int go_async(struct rd_req *req)
 	 * 2.1 us of CPU for a buffered 4 KiB write on ext4) */
 	if ((req->file->flags & no_nowait_flag(rw)) && !(req->file->flags & RD_FILE_DIRECT))
 		return RD_PUNT;
+	rd_file_heat(req->file);
 	req->io.fd = req->file->fd;
+	req->io.slot = req->file->ring_slot;
 	req->io.write = rw->write;
 	req->io.ioprio = rw->ioprio;
 	req->io.rwf = rw->rwf;
@@ -196,8 +199,11 @@ static int issue_regular(struct rd_req *req)
 			break;
 		if (n < 0)
 			return rw_failed(req, n);
-		if (RD_LIKELY((uint64_t)n == rw->want))
+		if (RD_LIKELY((uint64_t)n == rw->want)) {
+			if (RD_UNLIKELY(req->file->heat < RD_FILE_HOT && req->ctx->engine->ring_batches))
+				rd_file_heat(req->file);
 			return rw_done(req, n);
+		}
 		advance(rw, (uint64_t)n);
 		if (n == 0 || rw->done == rw->want)
 			return rw_done(req, (int64_t)rw->done);

@@ -16,6 +16,7 @@
 
 #define RD_RW_MAX		((uint64_t)0x7ffff000)	/* bytes in one transfer: the kernel's own limit */
 #define RD_RW_INLINE_MAX	(1u << 20)	/* longer copies would keep other rings waiting: a worker's */
+#define RD_RW_RING_MAX		(16u << 10)	/* beyond, what a batch in the kernel ring saves does not count */
 #define RD_RW_ROUNDS		128	/* readiness without data before a worker takes over */
 
 #endif

@@ -130,7 +130,8 @@ static void run(struct rd_ring *ring, uint32_t n, struct rd_visit *v)
 
 	v->starved = n > room || !req;
 	n = RD_MIN(n, room);
-	ctx->busy = n >= RD_BUSY_BATCH;
+	/* not for a plain ring: what can complete at once has its CQE when the enter returns */
+	ctx->busy = ring->sqpoll && n >= RD_BUSY_BATCH;
 	while (req && v->taken < n && !v->stop) {
 		bool prep_failed = false;
 

@@ -13,6 +13,7 @@
 
 #include "daemon/common/util.h"
 #include "../engine.h"
+#include "../exec/uring.h"
 #include "../exec/workers.h"
 
 #define RD_AT_HANDLE_FID	0x200	/* AT_HANDLE_FID of newer headers */
@@ -142,6 +143,10 @@ static void close_done(struct rd_work *work)
 
 static void file_close(struct rd_file *file)
 {
+	/* while the descriptor is open: so this is not what closes the file */
+	if (file->ring_slot && file->engine->uring)
+		rd_uring_file_remove(file->engine->uring, file->ring_slot);
+	file->ring_slot = 0;
 	file->work.run = close_run;
 	file->work.done = close_done;
 	file->work.unbounded = !(file->flags & (RD_FILE_REG | RD_FILE_DIR));
@@ -176,6 +181,17 @@ int rd_file_new(struct rd_file **ret, struct rd_engine *engine, int fd)
 	file->charge = charge;
 	*ret = rd_steal_ptr(&file);
 	return 0;
+}
+
+void rd_file_heat(struct rd_file *file)
+{
+	int slot;
+
+	if (file->heat == RD_FILE_HOT || ++file->heat < RD_FILE_HOT || !file->engine->uring)
+		return;
+	slot = rd_uring_file_add(file->engine->uring, file->fd);
+	if (slot > 0)
+		file->ring_slot = (uint16_t)slot;
 }
 
 void rd_file_put(struct rd_file *file)

@@ -26,10 +26,14 @@ struct rd_engine;
 #define RD_FILE_NO_POLL	0x80u	/* epoll refuses it */
 #define RD_FILE_SLOW	0x100u	/* says it knows RWF_NOWAIT and waits all the same (with REG): workers only */
 
+#define RD_FILE_HOT	32	/* a place in the kernel ring's table pays after so many operations */
+
 struct rd_file {
 	struct rd_node node;
 	int fd;
 	uint32_t flags;		/* RD_FILE_* */
+	uint16_t heat;		/* reads and writes so far that the kernel ring could have done, up to RD_FILE_HOT */
+	uint16_t ring_slot;	/* in the kernel ring's table, 0: not there */
 	uint64_t hash;		/* of (dev, ino) for regular files: writes on it are serialised; never 0 there, else 0 */
 	struct rd_engine *engine;
 	struct rd_charge charge;
@@ -49,6 +53,8 @@ static inline struct rd_file *rd_file_get(struct rd_file *file)
 	file->node.refs++;
 	return file;
 }
+/* The file is busy: let the kernel ring know it. */
+void rd_file_heat(struct rd_file *file);
 void rd_file_put(struct rd_file *file);
 /* As rd_file_put(); if it was the last reference closed(arg, result of close) is called on this thread when the descriptor
  * is closed and true is returned, else false and nothing will be called. */
