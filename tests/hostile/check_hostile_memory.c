@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -382,7 +383,7 @@ END_TEST
 
 static void *punch(void *arg)
 {
-	volatile bool *stop = arg;
+	atomic_bool *stop = arg;
 	uint32_t x = 3;
 
 	while (!*stop) {
@@ -395,12 +396,12 @@ static void *punch(void *arg)
 START_TEST(holes_punched_into_an_arena_are_its_owners_problem)
 {
 	const uint64_t iov[2] = { A, SIZE };
-	volatile bool stop = false;
+	atomic_bool stop = false;
 	struct ringd_cqe cqe;
 	pthread_t thread;
 
 	ck_assert_int_eq(raw_register(&ring, RINGD_REGISTER_BUFFERS, 1, 0, iov, sizeof(iov), NULL, 0), 0);
-	ck_assert_int_eq(pthread_create(&thread, NULL, punch, (void *)&stop), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, punch, &stop), 0);
 	for (int i = 0; i < 200; i++) {
 		for (unsigned int k = 0; k < 32; k++) {
 			struct ringd_sqe *sqe = raw_sqe(&ring);
