@@ -307,6 +307,6 @@ int rd_engine_start(struct rd_tenant *t, const struct rd_peer *peer)
 	watch(t);
 	rd_info("engine %d started for uid %u gid %u%s", t->pid, t->key.uid, t->key.gid,
 		t->key.foreign ? ", which opens no paths" :
-		peer->mnt_ns >= 0 || peer->root >= 0 ? ", in its own namespaces" : "");
+		peer->mnt_ns >= 0 || peer->root >= 0 ? ", in the namespaces of its clients" : "");
 	return 0;
 }

@@ -83,6 +83,26 @@ static int open_engines(struct rd_runtime *rt, bool user)
 	return check_owner(rt->engines_fd, "engines");
 }
 
+/*
+ * Empty directories of engines that an earlier manager did not see end. One that is still alive and has put something
+ * into its own keeps it.
+ */
+static void sweep(struct rd_runtime *rt)
+{
+	int fd = openat(rt->engines_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (!d) {
+		rd_close(fd);
+		return;
+	}
+	for (int n = 0; n < REMOVE_AT_MOST && (e = readdir(d)); n++)
+		if (e->d_name[0] != '.')
+			(void)unlinkat(rt->engines_fd, e->d_name, AT_REMOVEDIR);
+	closedir(d);
+}
+
 int rd_runtime_init(struct rd_runtime *rt, const char *dir, bool user)
 {
 	int r;
@@ -98,9 +118,12 @@ int rd_runtime_init(struct rd_runtime *rt, const char *dir, bool user)
 	if (r < 0)
 		return r;
 	r = open_engines(rt, user);
-	if (r < 0)
+	if (r < 0) {
 		rd_error("cannot use %s/engines: %s", dir, strerror(-r));
-	return r;
+		return r;
+	}
+	sweep(rt);
+	return 0;
 }
 
 void rd_runtime_deinit(struct rd_runtime *rt)

@@ -553,12 +553,18 @@ END_TEST
 
 START_TEST(a_killed_ringd_leaves_nothing_in_the_way)
 {
+	char path[128];
+	struct stat st;
+
 	start("serve");
 	expect_welcome();
+	snprintf(path, sizeof(path), "%s/rt/engines/%u-%d-0", d.dir, geteuid(), d.pid);
+	ck_assert_int_eq(stat(path, &st), 0);
 	kill(d.pid, SIGKILL);
 	ck_assert_int_eq(daemon_wait(&d), 128 + SIGKILL);
 	close(d.err);
 	daemon_restart(&d, "serve", user_mode);
+	ck_assert_int_eq(stat(path, &st), -1);
 	expect_welcome();
 	ck_assert_int_eq(daemon_stop(&d), 0);
 }
