@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "daemon/common/util.h"
+#include "daemon/engine/exec/workers.h"
 #include "suite.h"
 #include "testhost.h"
 
@@ -565,6 +566,25 @@ START_TEST(many_opens_and_closes_at_once)
 }
 END_TEST
 
+/* --- calls that would sleep for ever --- */
+
+START_TEST(a_fifo_without_a_writer_does_not_keep_a_dead_ring)
+{
+	struct rd_req *req;
+
+	ck_assert_int_eq(mkfifoat(dirfd, "fifo", 0600), 0);
+	openat_sqe(dirfd, "fifo", O_RDONLY, 0, 0);
+	ck_assert_int_eq(rd_tc_submit(&c), 1);
+	/* until a worker has it */
+	req = rd_list_first(&c.ring->ctx.pending, struct rd_req, link);
+	while (rd_workers_cancel(th.engine.workers, &req->work)) {
+		rd_workers_queue(th.engine.workers, &req->work);
+		rd_th_turn(&th);
+	}
+	rd_tc_close(&c);	/* returns when it has come back */
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -576,6 +596,7 @@ int main(void)
 		closing_a_slot_waits_for_the_close_and_its_tag_follows, the_error_of_close_is_returned,
 		a_slot_in_use_is_closed_by_its_last_user, a_fifo_is_opened_when_the_other_end_is,
 		a_ring_that_dies_during_an_open_leaks_nothing, many_opens_and_closes_at_once,
+		a_fifo_without_a_writer_does_not_keep_a_dead_ring,
 	};
 	Suite *s = suite_create("ops_open");
 	TCase *tc = tcase_create("open and close");

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/common/clock.h"
 #include "daemon/common/util.h"
 #include "daemon/engine/exec/reactor.h"
 #include "daemon/engine/exec/workers.h"
@@ -384,6 +385,81 @@ START_TEST(workers_have_a_name_and_take_no_signals)
 }
 END_TEST
 
+/* --- interrupting --- */
+
+static _Atomic bool go;
+
+/* waits for go without sleeping, then for a byte at the gate until a signal comes; seq: what it ended with */
+static void run_sleeping(struct rd_work *work)
+{
+	struct job *job = RD_CONTAINER_OF(work, struct job, work);
+	char c;
+
+	job->ran++;
+	ran++;
+	while (!go)
+		sched_yield();
+	job->seq = read(gate[0], &c, 1) < 0 ? (unsigned int)errno : 0;
+}
+
+START_TEST(interrupted_work_comes_back)
+{
+	struct job jobs[3], other;
+
+	go = true;
+	for (unsigned int i = 0; i < 3; i++)
+		queue(&jobs[i], run_sleeping, 0, i & 1);
+	queue(&other, run_gated, 0, true);
+	TURN_UNTIL(ran == 4);
+	for (unsigned int i = 0; i < 3; i++)
+		rd_workers_interrupt(pool, &jobs[i].work);
+	TURN_UNTIL(finished == 3);
+	for (unsigned int i = 0; i < 3; i++)
+		ck_assert_uint_eq(jobs[i].seq, EINTR);
+	ck_assert_int_eq(other.done, 0);
+	open_gate(1);
+	TURN_UNTIL(finished == 4);
+}
+END_TEST
+
+START_TEST(a_signal_before_the_system_call_is_followed_by_another)
+{
+	struct job job;
+	uint64_t end;
+
+	go = false;
+	queue(&job, run_sleeping, 0, false);
+	TURN_UNTIL(ran == 1);
+	rd_workers_interrupt(pool, &job.work);
+	/* the first ones come while it does not sleep; should none come in this time, the test is only easier */
+	for (end = rd_now_ns() + 5000000; rd_now_ns() < end;)
+		turn();
+	go = true;
+	TURN_UNTIL(finished == 1);
+	ck_assert_uint_eq(job.seq, EINTR);
+}
+END_TEST
+
+START_TEST(work_after_interrupted_work_is_not_interrupted)
+{
+	struct job job, next;
+
+	go = true;
+	for (unsigned int i = 1; i <= 200; i++) {
+		queue(&job, run_sleeping, 1, false);
+		TURN_UNTIL(job.ran == 1);
+		queue(&next, run_sleeping, 1, false);
+		rd_workers_interrupt(pool, &next.work);		/* does not run: nothing */
+		rd_workers_interrupt(pool, &job.work);
+		TURN_UNTIL(job.done);
+		ck_assert_uint_eq(job.seq, EINTR);
+		open_gate(1);
+		TURN_UNTIL(next.done);
+		ck_assert_uint_eq(next.seq, 0);
+	}
+}
+END_TEST
+
 /* --- the end of a pool: tests that free it themselves --- */
 
 
@@ -533,6 +609,9 @@ int main(void)
 	tcase_add_test(tc, work_may_be_queued_again_from_done);
 	tcase_add_test(tc, idle_threads_go_and_new_ones_come);
 	tcase_add_test(tc, workers_have_a_name_and_take_no_signals);
+	tcase_add_test(tc, interrupted_work_comes_back);
+	tcase_add_test(tc, a_signal_before_the_system_call_is_followed_by_another);
+	tcase_add_test(tc, work_after_interrupted_work_is_not_interrupted);
 	tcase_add_test(tc, work_waits_until_a_thread_can_be_had);
 	suite_add_tcase(s, tc);
 	tcase_set_timeout(end, 120);

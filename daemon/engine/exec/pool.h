@@ -16,6 +16,7 @@
 
 #include <event2/event_struct.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 #include "../rsrc/charge.h"
@@ -40,6 +41,8 @@ struct rd_worker {
 	pthread_cond_t wake;
 	_Atomic bool called;		/* written under the lock, an idle worker looks without it */
 	bool asleep;			/* called is not enough, it needs a signal */
+	struct rd_work *running;	/* under the lock */
+	bool interrupted;		/* a signal was sent since running was taken; under the lock */
 	_Atomic bool returning;		/* between the lock and the end of rd_reactor_return() */
 	bool alive;			/* has a thread that was not joined; reactor thread only */
 	struct rd_charge charge;	/* reactor thread only */
@@ -62,9 +65,12 @@ struct rd_workers {
 	struct rd_link all, spare;
 	unsigned int alive;
 	unsigned int retry_ms;
-	struct event notice, retry;
+	unsigned int again_ms;
+	struct event notice, retry, again;
 	pthread_attr_t attr;
 };
+
+#define RD_WORKER_SIGNAL SIGURG	/* interrupts; nobody's business unless asked for, and ignored by default */
 
 /* What is to be done once the lock is released. */
 struct rd_call {
@@ -91,5 +97,8 @@ void rd_class_call(struct rd_class *c, struct rd_call *call);
 /* After the lock. */
 void rd_call_out(struct rd_workers *w, const struct rd_call *call);
 void *rd_worker_main(void *worker);
+
+/* --- interrupt.c --- */
+int rd_interrupt_init(struct rd_workers *w);
 
 #endif

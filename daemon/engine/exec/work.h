@@ -3,6 +3,7 @@
 #ifndef RD_WORK_H
 #define RD_WORK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/common/list.h"
@@ -20,6 +21,7 @@ struct rd_work {
 	uint64_t hash;			/* not 0: at most one work of this hash runs at a time, in queue order */
 	uint8_t unbounded;		/* counts against the unbounded workers */
 	uint8_t state;			/* RD_WORK_*, under the pool's lock */
+	bool unwanted;			/* runs, but is to be interrupted; under the pool's lock */
 };
 
 #endif

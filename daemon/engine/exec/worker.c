@@ -121,9 +121,11 @@ static struct rd_work *worker_take(struct rd_worker *t, struct rd_call *call)
 	struct rd_class *c = t->class;
 	struct rd_work *work;
 
+	t->running = NULL;
+	t->interrupted = false;
 	if (t->pool->stop || rd_list_empty(&c->runnable))
 		return NULL;
-	work = rd_list_first(&c->runnable, struct rd_work, link);
+	work = t->running = rd_list_first(&c->runnable, struct rd_work, link);
 	rd_list_remove(&work->link);
 	work->state = RD_WORK_RUNNING;
 	rd_class_call(c, call);
@@ -160,16 +162,20 @@ static bool worker_run(struct rd_worker *t, struct rd_work *work)
 
 	while (work) {
 		struct rd_call call = { 0 };
+		bool interrupted;
 
 		work->run(work);
 		pthread_mutex_lock(&w->lock);
 		if (w->abandoned)
 			return false;
 		done = work;
+		interrupted = t->interrupted;
 		worker_settle(t, done, &call);
 		atomic_store_explicit(&t->returning, true, memory_order_relaxed);
 		work = worker_take(t, &call);
 		pthread_mutex_unlock(&w->lock);
+		if (interrupted)
+			sched_yield();	/* any system call: a signal that is pending still must not meet the next work */
 		rd_call_out(w, &call);
 		worker_return(t, done);
 	}

@@ -45,6 +45,7 @@ static int start_thread(struct rd_workers *w, struct rd_worker *t)
 	int r;
 
 	sigfillset(&all);
+	sigdelset(&all, RD_WORKER_SIGNAL);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	r = pthread_create(&t->thread, &w->attr, rd_worker_main, t);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -191,6 +192,7 @@ void rd_workers_queue(struct rd_workers *w, struct rd_work *work)
 
 	pthread_mutex_lock(&w->lock);
 	work->state = RD_WORK_QUEUED;
+	work->unwanted = false;
 	if (!work->hash || rd_lane_join(&w->lanes, work)) {
 		rd_class_add(w, work);
 		rd_class_call(c, &call);
@@ -261,7 +263,8 @@ static int pool_events(struct rd_workers *w)
 	if (w->efd < 0)
 		return -errno;
 	if (event_assign(&w->notice, w->reactor->base, w->efd, EV_READ | EV_PERSIST | EV_ET, on_notice, w) < 0 ||
-	    evtimer_assign(&w->retry, w->reactor->base, on_retry, w) < 0 || event_add(&w->notice, NULL) < 0)
+	    evtimer_assign(&w->retry, w->reactor->base, on_retry, w) < 0 ||
+	    rd_interrupt_init(w) < 0 || event_add(&w->notice, NULL) < 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -358,6 +361,7 @@ bool rd_workers_free(struct rd_workers *w, unsigned int grace_ms)
 		return true;
 	event_del(&w->notice);
 	evtimer_del(&w->retry);
+	evtimer_del(&w->again);
 	pthread_mutex_lock(&w->lock);
 	ended = pool_stop(w, grace_ms);
 	pthread_mutex_unlock(&w->lock);

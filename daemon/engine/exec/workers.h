@@ -32,6 +32,12 @@ bool rd_workers_free(struct rd_workers *w, unsigned int grace_ms);
 void rd_workers_queue(struct rd_workers *w, struct rd_work *work);
 /* Reactor thread. True: it had not started, done() will not be called. False: it runs or has run, done() will come. */
 bool rd_workers_cancel(struct rd_workers *w, struct rd_work *work);
+/*
+ * Reactor thread. Nobody wants what this work is doing any more: if it runs, the system call it sleeps in is interrupted
+ * (EINTR), and again until it has come back, since a signal may arrive before the call. run() must not go on after EINTR
+ * for ever; done() will come as ever. What sleeps uninterruptibly sleeps on.
+ */
+void rd_workers_interrupt(struct rd_workers *w, struct rd_work *work);
 /* How long a thread without work stays; 100 at start. Reactor thread, before the first work. */
 void rd_workers_set_idle(struct rd_workers *w, unsigned int idle_ms);
 unsigned int rd_workers_running(const struct rd_workers *w);	/* threads alive now */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Stopping requests. The owner thread decides by req->state alone: a poll is disarmed, queued work is taken back, the
- * kernel ring is asked; what runs already comes back through rd_req_done() like any other.
+ * kernel ring is asked; what runs already is interrupted and comes back through rd_req_done() like any other.
  */
 #include "request.h"
 #include "../exec/workers.h"
@@ -18,8 +18,10 @@ void rd_ctx_cancel_all(struct rd_ctx *ctx)
 			rd_poll_disarm(&req->poll);
 			break;
 		case RD_REQ_WORK:
-			if (!rd_workers_cancel(ctx->engine->workers, &req->work))
+			if (!rd_workers_cancel(ctx->engine->workers, &req->work)) {
+				rd_workers_interrupt(ctx->engine->workers, &req->work);
 				continue;
+			}
 			break;
 		case RD_REQ_URING:
 			rd_uring_cancel(ctx->engine->uring, &req->io);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Getting work back that sleeps in the kernel (the open of a FIFO, a terminal) and that nobody wants any more. The thread
+ * gets a signal whose handler does nothing; but the signal may arrive before the system call, so it is sent again, less and
+ * less often, until the work has come back. What ignores signals (a hung NFS server) is left alone by that.
+ */
+#include <event2/event.h>
+
+#include "daemon/common/util.h"
+#include "pool.h"
+#include "reactor.h"
+
+#define RD_AGAIN_MS	1
+#define RD_AGAIN_MAX_MS	1000
+
+static void on_signal(int sig)
+{
+	(void)sig;	/* that it came is all: a system call ends with EINTR */
+}
+
+/* The action belongs to the process: it is left alone when a program we live in has a use of its own for the signal. */
+static void signal_setup(void)
+{
+	struct sigaction sa;
+
+	if (sigaction(RD_WORKER_SIGNAL, NULL, &sa) < 0 || (sa.sa_flags & SA_SIGINFO) || sa.sa_handler != SIG_DFL)
+		return;
+	sa = (struct sigaction){ .sa_handler = on_signal };	/* not SA_RESTART */
+	sigemptyset(&sa.sa_mask);
+	sigaction(RD_WORKER_SIGNAL, &sa, NULL);
+}
+
+/* Under the lock, so the thread cannot have ended. */
+static bool worker_interrupt(struct rd_worker *t)
+{
+	if (!t->running || !t->running->unwanted)
+		return false;
+	t->interrupted = true;
+	pthread_kill(t->thread, RD_WORKER_SIGNAL);
+	return true;
+}
+
+static void again_after(struct rd_workers *w, unsigned int ms)
+{
+	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
+
+	w->again_ms = ms;
+	evtimer_add(&w->again, &tv);
+}
+
+static void on_again(evutil_socket_t fd, short events, void *arg)
+{
+	struct rd_workers *w = arg;
+	struct rd_link *l, *tmp;
+	bool any = false;
+
+	(void)fd;
+	(void)events;
+	pthread_mutex_lock(&w->lock);
+	rd_list_foreach(l, tmp, &w->all)
+		any |= worker_interrupt(rd_list_entry(l, struct rd_worker, all));
+	pthread_mutex_unlock(&w->lock);
+	if (any)
+		again_after(w, RD_MIN(w->again_ms * 2, RD_AGAIN_MAX_MS));
+}
+
+int rd_interrupt_init(struct rd_workers *w)
+{
+	signal_setup();
+	return evtimer_assign(&w->again, w->reactor->base, on_again, w);
+}
+
+void rd_workers_interrupt(struct rd_workers *w, struct rd_work *work)
+{
+	bool runs;
+
+	pthread_mutex_lock(&w->lock);
+	runs = work->state == RD_WORK_RUNNING;
+	if (runs)
+		work->unwanted = true;
+	pthread_mutex_unlock(&w->lock);
+	/* the first signal comes from the timer, too: one walk over the threads for all the work of a ring that ends */
+	if (runs && (!evtimer_pending(&w->again, NULL) || w->again_ms > RD_AGAIN_MS))
+		again_after(w, RD_AGAIN_MS);
+}
