@@ -2,6 +2,7 @@
 /* The reactor's loop: work comes back from any thread, pollers doze and wake, nothing is lost on the way to sleep. */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/eventfd.h>
 
 #include "daemon/engine/exec/reactor.h"
 #include "suite.h"
@@ -189,6 +190,57 @@ START_TEST(removed_pollers_are_not_looked_at)
 }
 END_TEST
 
+static unsigned int rings, busy;
+
+/* A doorbell that is rung again each time it is heard. */
+static void ring_again(evutil_socket_t fd, short what, void *arg)
+{
+	uint64_t one = 1;
+
+	(void)what;
+	(void)arg;
+	rings++;
+	ck_assert_int_eq(write(fd, &one, sizeof(one)), (ssize_t)sizeof(one));
+}
+
+static unsigned int look_between_rings(struct rd_poller *p)
+{
+	static unsigned int heard;
+
+	(void)p;
+	looks += rings != heard;
+	heard = rings;
+	if (looks == 5)
+		rd_reactor_stop(reactor);
+	return busy;
+}
+
+static bool always_pending(struct rd_poller *p)
+{
+	(void)p;
+	return true;
+}
+
+START_TEST(a_storm_of_events_does_not_keep_pollers_waiting)
+{
+	struct rd_poller p = {
+		.look = look_between_rings, .wake = fed_publish, .doze = fed_publish, .pending = always_pending,
+		.publish = fed_publish,
+	};
+	int efd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct event *ev = event_new(reactor->base, efd, EV_READ | EV_ET | EV_PERSIST, ring_again, NULL);
+
+	busy = _i ? 1 : 0;
+	rd_poller_init(&p);
+	rd_poller_wake(reactor, &p);
+	event_add(ev, NULL);
+	rd_reactor_run(reactor);	/* hangs, and Check's time limit ends the test, when events are heard as long as they come */
+	ck_assert_uint_eq(looks, 5);
+	event_free(ev);
+	close(efd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("reactor");
@@ -199,6 +251,7 @@ int main(void)
 	tcase_add_test(tc, returned_work_is_done_once_and_in_order);
 	tcase_add_test(tc, dozing_pollers_are_woken);
 	tcase_add_test(tc, removed_pollers_are_not_looked_at);
+	tcase_add_loop_test(tc, a_storm_of_events_does_not_keep_pollers_waiting, 0, 2);
 	suite_add_tcase(s, tc);
 	return rd_suite_main(s);
 }

@@ -19,6 +19,9 @@
 #define RD_PAUSES	24		/* quiet turns with a pause instruction: about 1 us */
 #define RD_CLOCK_TURNS	64		/* busy turns between looks at the clock */
 #define RD_EVENTS_NS	50000		/* libevent waits at most this long for a busy reactor */
+/* What is active now, once: alone, EVLOOP_NONBLOCK goes on as long as anything is, and a storm of doorbells or of control
+ * messages would keep the reactor from everything else. */
+#define RD_EVENTS_POLL	(EVLOOP_ONCE | EVLOOP_NONBLOCK)
 
 static void reactor_on_efd(evutil_socket_t fd, short what, void *arg)
 {
@@ -220,7 +223,7 @@ static void reactor_sleep(struct rd_reactor *r)
 	/* full barrier: pairs with the exchange in rd_reactor_return() */
 	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_load_explicit(&r->returned, memory_order_relaxed) || (r->uring && rd_uring_doze(r->uring)))
-		flags = EVLOOP_NONBLOCK;
+		flags = RD_EVENTS_POLL;
 	reactor_events(r, flags);
 	atomic_store_explicit(&r->sleeping, 0, memory_order_relaxed);
 	r->quiet = 0;
@@ -242,7 +245,7 @@ static void reactor_quiet(struct rd_reactor *r)
 		return;
 	}
 	if (r->now_ns - r->events_ns > RD_EVENTS_NS)
-		reactor_events(r, EVLOOP_NONBLOCK);
+		reactor_events(r, RD_EVENTS_POLL);
 	sched_yield();
 }
 
@@ -255,7 +258,7 @@ static void reactor_busy(struct rd_reactor *r)
 	r->now_ns = rd_now_ns();
 	reactor_doze_quiet(r);
 	if (r->now_ns - r->events_ns > RD_EVENTS_NS)
-		reactor_events(r, EVLOOP_NONBLOCK);
+		reactor_events(r, RD_EVENTS_POLL);
 }
 
 void rd_reactor_run(struct rd_reactor *r)
