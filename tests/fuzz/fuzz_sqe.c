@@ -346,7 +346,7 @@ static void settle(void)
 {
 	hot->sq_tail = tail;
 	turn();
-	for (int i = 0; i < 100 && ring && !ring->dead && ring->ctx.inflight; i++) {
+	for (int i = 0; i < 30 && ring && !ring->dead && ring->ctx.inflight; i++) {
 		sched_yield();
 		turn();
 	}
