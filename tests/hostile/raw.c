@@ -265,9 +265,9 @@ static int wait_for(struct raw_ring *ring, uint32_t kind, uint32_t target)
 			return 0;
 		if (dead(ring))
 			return -ECONNRESET;
-		if (rd_now_ns() - start > RD_PATIENCE_MS * 1000000ull)
+		/* a wake-up that never comes must not pass for a slow one */
+		if (poll(&pfd, 1, RD_PATIENCE_MS) != 1 || rd_now_ns() - start > RD_PATIENCE_MS * 1000000ull)
 			return -ETIME;
-		poll(&pfd, 1, RD_PATIENCE_MS);
 		if (recv(ring->wake, drain, sizeof(drain), MSG_DONTWAIT) == 0 && !reached(ring, kind, target))
 			return -ECONNRESET;
 	}
