@@ -7,6 +7,7 @@
 #   bench/compare.sh [--quick] [--pairs N] [--seconds S] [--only WORD] [--dir DIR] [--markdown FILE] [--build DIR]
 #                    [--patience S]
 #
+# --markdown: writes the table there, or between the marks of a file that has them (doc/PERFORMANCE.md).
 # --patience: on a machine that others use, wait up to S seconds per pair until it is quiet before and after the pair;
 # a pair that was disturbed is run again. What could not be had quiet is told and used all the same.
 #
@@ -32,7 +33,7 @@ while [ $# -gt 0 ]; do
 	--markdown) markdown=$2; shift ;;
 	--build) build=$2; shift ;;
 	--patience) patience=$2; shift ;;
-	-h|--help) sed -n '3,14s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	-h|--help) sed -n '3,15s/^# \{0,1\}//p' "$0"; exit 0 ;;
 	*) die "unknown option $1" ;;
 	esac
 	shift
@@ -200,24 +201,25 @@ settle()	# until the engine slept for a whole tenth of a second: the spin time a
 	return 1
 }
 
-idle_rows()
+idle_rows()	# fresh or used: what the engine did before
 {
 	local used private kb base full
 	wanted "idle engine" || wanted "memory" || return 0
 	hold 1 || { row "idle engine" "" missed "failed" "" "-"; return; }
 	settle "$engine"
 	used=$(ticks "$engine"); sleep "$idle_seconds"; used=$(($(ticks "$engine") - used))
-	row "idle engine: CPU in $idle_seconds s" "<= 0 ms" "$(verdict "$used" "<=" 0)" \
+	row "idle engine, $1: CPU in $idle_seconds s" "<= 0 ms" "$(verdict "$used" "<=" 0)" \
 		"$((used * 1000 / $(getconf CLK_TCK))) ms" "" ""
 	private=$(smaps "$engine" '^Private_(Clean|Dirty|Hugetlb):')
 	if [ -z "$private" ]; then
-		row "idle engine: private memory" "<= 2 MiB" "-" "needs root" "" ""
+		row "idle engine, $1: private memory" "<= 2 MiB" "-" "needs root" "" ""
 		stop_holder
 		return
 	fi
-	row "idle engine: private memory" "<= 2 MiB" "$(verdict "$private" "<=" 2048)" "$private KiB" "" ""
+	row "idle engine, $1: private memory" "<= 2 MiB" "$(verdict "$private" "<=" 2048)" "$private KiB" "" ""
 	base=$(($(smaps "$engine" '^Pss_(Anon|Shmem):') + $(smaps "$holder_pid" '^Pss_(Anon|Shmem):')))
 	stop_holder
+	[ "$1" = fresh ] || return 0
 	hold 1001 || { row "memory per idle ring" "<= 16 KiB" missed "failed" "" "-"; return; }
 	settle "$engine"
 	full=$(($(smaps "$engine" '^Pss_(Anon|Shmem):') + $(smaps "$holder_pid" '^Pss_(Anon|Shmem):')))
@@ -250,6 +252,7 @@ echo
 printf '%-46s %14s %14s %9s  %-10s %s\n' what ringd kernel ratio goal ""
 R=--target=ringd K=--target=kernel
 read4k="--op=read --bs=4K --fixed --qd=32 --file=$file"
+idle_rows fresh
 pair "NOP QD1, time, SQPOLL" time "<=" 0.5 "$R --sqpoll" "$K --sqpoll"
 pair "NOP QD1, time, plain" time "<=" 0.5 "$R" "$K"
 pair "NOP QD32, rate, SQPOLL" rate ">=" 3 "$R --sqpoll --qd=32" "$K --sqpoll --qd=32"
@@ -270,15 +273,30 @@ done
 # both columns ringd: with and without the idle rings
 pair "1,000 idle rings beside / alone, NOP QD32" rate ">=" 0.95 "$R --sqpoll --qd=32 --idle-rings=1000" "$R --sqpoll --qd=32"
 pair "1,000 idle rings beside / alone, read QD32" rate ">=" 0.95 "$R --sqpoll $read4k --idle-rings=1000" "$R --sqpoll $read4k"
-idle_rows
+idle_rows "after all this"
 
 ((disturbed == 0)) || where+="; $disturbed pairs were measured while others used the machine"
 
-if [ -n "$markdown" ]; then
-	{
-		printf '%s.\n\n| what | ringd | kernel | ratio | goal | |\n|---|---|---|---|---|---|\n' "$where"
-		printf '%s\n' "${rows[@]}"
-	} >"$markdown.new" && mv "$markdown.new" "$markdown" || die "cannot write $markdown"
-fi
+table()
+{
+	printf '%s.\n\n| what | ringd | kernel | ratio | goal | |\n|---|---|---|---|---|---|\n' "$where"
+	printf '%s\n' "${rows[@]}"
+}
+
+# A file with the lines <!-- compare.sh --> and <!-- end --> keeps all but what stands between them.
+write_markdown()
+{
+	if grep -qs '^<!-- compare.sh -->$' "$markdown"; then
+		table >"$tmp/table"
+		awk -v t="$tmp/table" '
+			/^<!-- compare.sh -->$/ { print; while ((getline line <t) > 0) print line; skip = 1 }
+			/^<!-- end -->$/ { skip = 0 }
+			!skip { print }' "$markdown" >"$markdown.new"
+	else
+		table >"$markdown.new"
+	fi && mv "$markdown.new" "$markdown"
+}
+
+[ -z "$markdown" ] || write_markdown || die "cannot write $markdown"
 ((disturbed == 0)) || echo "($disturbed pairs were measured while others used the machine)"
 exit "$missed"
