@@ -50,12 +50,9 @@ static int nop_result(struct rd_req *req)
 	return req->nop.result;
 }
 
-int rd_nop(struct rd_req *req, unsigned int issue_flags)
+/* Not inlined: the plain one would save registers for it. */
+static __attribute__((__noinline__)) int nop_with_flags(struct rd_req *req)
 {
-	if (RD_LIKELY(!req->nop.flags)) {
-		req->res = 0;
-		return RD_DONE;
-	}
 	req->res = nop_result(req);
 	if (!(req->nop.flags & RINGD_NOP_TW))
 		return RD_DONE;
@@ -63,4 +60,12 @@ int rd_nop(struct rd_req *req, unsigned int issue_flags)
 	req->state = RD_REQ_DONE;
 	rd_list_append(&req->ctx->deferred, &req->link);
 	return RD_PENDING;
+}
+
+int rd_nop(struct rd_req *req, unsigned int issue_flags)
+{
+	if (RD_UNLIKELY(req->nop.flags))
+		return nop_with_flags(req);
+	req->res = 0;
+	return RD_DONE;
 }

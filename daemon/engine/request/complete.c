@@ -4,25 +4,13 @@
 #include "opdef.h"
 #include "request.h"
 
-static void sample_latency(struct rd_req *req)
+void rd_req_sample(struct rd_req *req)
 {
 	uint64_t ns = rd_now_ns() - req->t0;
 	unsigned int bucket = ns ? 63 - (unsigned int)__builtin_clzll(ns) : 0;
 
 	bucket = RD_MIN(bucket, RINGD_LATENCY_BUCKETS - 1);
 	req->ctx->engine->stats.latency[req->opcode][bucket]++;
-}
-
-void rd_req_account(struct rd_req *req)
-{
-	struct rd_stats *stats = &req->ctx->engine->stats;
-
-	stats->completed++;
-	if (RD_LIKELY(req->opcode < RINGD_STATUS_OPS)) {
-		stats->ops[req->opcode]++;
-		if (RD_UNLIKELY(req->t0))
-			sample_latency(req);
-	}
 }
 
 void rd_req_cleanup(struct rd_req *req)

@@ -165,8 +165,20 @@ int rd_req_submit(struct rd_req *req, const struct ringd_sqe *sqe, bool *prep_fa
 /* --- complete.c --- */
 /* A pending request has its result in req->res: hand it to ctx->complete(). */
 void rd_req_done(struct rd_req *req);
+/* Take down the latency of a sampled request. */
+void rd_req_sample(struct rd_req *req);
 /* Statistics of a finished request, inline or not. */
-void rd_req_account(struct rd_req *req);
+static inline void rd_req_account(struct rd_req *req)
+{
+	struct rd_stats *stats = &req->ctx->engine->stats;
+
+	stats->completed++;
+	if (RD_LIKELY(req->opcode < RINGD_STATUS_OPS)) {
+		stats->ops[req->opcode]++;
+		if (RD_UNLIKELY(req->t0))
+			rd_req_sample(req);
+	}
+}
 /* Drop what the op and the request hold (references, copies). Then rd_req_free() or reuse. */
 void rd_req_cleanup(struct rd_req *req);
 /* Is a CQE owed? Not for CQE_SKIP_SUCCESS and a good result. */

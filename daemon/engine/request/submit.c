@@ -13,7 +13,8 @@
 /* SQE flags that mean something on this engine; links and drain are not among them yet */
 #define RD_SQE_FLAGS_SERVED (RINGD_SQE_FIXED_FILE | RINGD_SQE_ASYNC | RINGD_SQE_BUFFER_SELECT | RINGD_SQE_CQE_SKIP_SUCCESS)
 
-static int check_unusual(const struct rd_op *op, const struct ringd_sqe *sqe)
+/* Out of line, as all that a plain inline request does not need: rd_req_submit() would save registers for it. */
+static __attribute__((__noinline__)) int check_unusual(const struct rd_op *op, const struct ringd_sqe *sqe)
 {
 	if (sqe->flags & ~(uint32_t)RD_SQE_FLAGS_SERVED)
 		return -EINVAL;
@@ -26,22 +27,25 @@ static int check_unusual(const struct rd_op *op, const struct ringd_sqe *sqe)
 	return 0;
 }
 
-/* req->file becomes the file the request is for, borrowed from its table. */
-static int lookup_file(struct rd_req *req)
+static __attribute__((__noinline__)) int lookup_client_fd(struct rd_req *req)
 {
 	struct rd_file *file;
-	int r;
+	int r = req->ctx->host->ops->file(req->ctx->host, req->fd, &file);
 
-	if (req->flags & RINGD_SQE_FIXED_FILE) {
-		req->file = rd_filetable_get(&req->ctx->files, (uint32_t)req->fd);
-		return req->file ? 0 : -EBADF;
-	}
-	r = req->ctx->host->ops->file(req->ctx->host, req->fd, &file);
 	if (r < 0)
 		return r;
 	req->file = file;
 	req->file_owned = true;
 	return 0;
+}
+
+/* req->file becomes the file the request is for, borrowed from its table. */
+static inline int lookup_file(struct rd_req *req)
+{
+	if (!(req->flags & RINGD_SQE_FIXED_FILE))
+		return lookup_client_fd(req);
+	req->file = rd_filetable_get(&req->ctx->files, (uint32_t)req->fd);
+	return req->file ? 0 : -EBADF;
 }
 
 static void work_run(struct rd_work *work)
@@ -170,6 +174,22 @@ static int issue_file(struct rd_req *req)
 	return op->issue ? op->issue(req, RD_INLINE) : RD_PUNT;
 }
 
+/* Out of line: its timespec on the stack would give every request a stack guard. */
+static __attribute__((__noinline__)) uint64_t sample_start(void)
+{
+	return rd_now_ns();
+}
+
+/* It did not complete inline. */
+static __attribute__((__noinline__)) int go_on(struct rd_req *req, int verdict)
+{
+	if (verdict == RD_PENDING && req->state == RD_REQ_DONE)	/* NOP_TW: complete, posted later */
+		return RD_PENDING;
+	pend(req);
+	rd_req_go(req, verdict);
+	return RD_PENDING;
+}
+
 int rd_req_submit(struct rd_req *req, const struct ringd_sqe *sqe, bool *prep_failed)
 {
 	struct rd_ctx *ctx = req->ctx;
@@ -186,14 +206,14 @@ int rd_req_submit(struct rd_req *req, const struct ringd_sqe *sqe, bool *prep_fa
 	req->counted = false;
 	req->file_owned = false;
 	req->prepared = false;
-	req->t0 = (ctx->sample++ & (RD_SAMPLE_EVERY - 1)) ? 0 : rd_now_ns();
+	req->t0 = (ctx->sample++ & (RD_SAMPLE_EVERY - 1)) ? 0 : sample_start();
 	if (RD_UNLIKELY(sqe->opcode >= RINGD_OP_LAST))
 		return fail(req, -EINVAL, prep_failed);
 	/* masking instead of a branch: a mispredicted check above must not index beyond the table */
 	op = req->op = &rd_ops[sqe->opcode & RD_OP_MASK];
 	if (RD_UNLIKELY(!op->prep))
 		return fail(req, -EINVAL, prep_failed);
-	if (RD_UNLIKELY(sqe->flags | sqe->ioprio | sqe->personality)) {
+	if (RD_UNLIKELY((sqe->flags & ~(uint32_t)RINGD_SQE_FIXED_FILE) | sqe->ioprio | sqe->personality)) {
 		r = check_unusual(op, sqe);
 		if (r < 0)
 			return fail(req, r, prep_failed);
@@ -204,11 +224,5 @@ int rd_req_submit(struct rd_req *req, const struct ringd_sqe *sqe, bool *prep_fa
 		return fail(req, r, prep_failed);
 	req->prepared = true;
 	r = op->needs_file || !op->issue ? issue_file(req) : op->issue(req, RD_INLINE);
-	if (RD_LIKELY(r == RD_DONE))
-		return RD_DONE;
-	if (r == RD_PENDING && req->state == RD_REQ_DONE)	/* NOP_TW: complete, posted later */
-		return RD_PENDING;
-	pend(req);
-	rd_req_go(req, r);
-	return RD_PENDING;
+	return RD_LIKELY(r == RD_DONE) ? RD_DONE : go_on(req, r);
 }

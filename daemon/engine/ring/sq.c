@@ -25,9 +25,17 @@ static inline void fetch(struct ringd_sqe *copy, const struct ringd_sqe *shared)
 	const uint64_t *s = (const uint64_t *)(const void *)shared;
 	uint64_t *d = (uint64_t *)(void *)copy;
 
-	/* relaxed atomic loads: a compiler may neither repeat nor postpone them */
-	for (unsigned int i = 0; i < sizeof(*copy) / sizeof(*s); i++)
-		d[i] = __atomic_load_n(&s[i], __ATOMIC_RELAXED);
+	/* Relaxed atomic loads: a compiler may neither repeat nor postpone them. Written out, because gcc keeps a loop of
+	 * them a loop at -O2: 51 instructions instead of 16, a fifth of what a NOP costs. */
+	_Static_assert(sizeof(*copy) == 8 * sizeof(*s), "eight words");
+	d[0] = __atomic_load_n(&s[0], __ATOMIC_RELAXED);
+	d[1] = __atomic_load_n(&s[1], __ATOMIC_RELAXED);
+	d[2] = __atomic_load_n(&s[2], __ATOMIC_RELAXED);
+	d[3] = __atomic_load_n(&s[3], __ATOMIC_RELAXED);
+	d[4] = __atomic_load_n(&s[4], __ATOMIC_RELAXED);
+	d[5] = __atomic_load_n(&s[5], __ATOMIC_RELAXED);
+	d[6] = __atomic_load_n(&s[6], __ATOMIC_RELAXED);
+	d[7] = __atomic_load_n(&s[7], __ATOMIC_RELAXED);
 }
 
 static void release_req(struct rd_held *held)
@@ -116,7 +124,7 @@ static inline bool submit_all(const struct rd_ring *ring)
 	return ring->sqpoll || (ring->ctx.setup_flags & RINGD_SETUP_SUBMIT_ALL);
 }
 
-/* Take up to n SQEs. */
+/* Take up to n SQEs. What changes per request stays in registers. */
 static void run(struct rd_ring *ring, uint32_t n, struct rd_visit *v)
 {
 	struct rd_ctx *ctx = &ring->ctx;
@@ -125,38 +133,45 @@ static void run(struct rd_ring *ring, uint32_t n, struct rd_visit *v)
 								    user->limit[RINGD_LIMIT_INFLIGHT]);
 	struct rd_req *req = rd_req_alloc(ctx);
 	struct ringd_sqe sqe __attribute__((__aligned__(64)));
-	const struct ringd_sqe *shared;
-	uint32_t unpublished = 0;
+	uint32_t pos = ring->sq_head, end, unpublished = 0;
+	bool prep_failed = false, dropped = false;
 
 	v->starved = n > room || !req;
 	n = RD_MIN(n, room);
+	end = pos + n;
 	/* not for a plain ring: what can complete at once has its CQE when the enter returns */
 	ctx->busy = ring->sqpoll && n >= RD_BUSY_BATCH;
-	while (req && v->taken < n && !v->stop) {
-		bool prep_failed = false;
+	while (req && pos != end) {
+		const struct ringd_sqe *shared = next_sqe(ring, pos++);
 
-		shared = next_sqe(ring, ring->sq_head + v->taken++);
 		if (RD_UNLIKELY(!shared)) {
-			v->stop = true;
+			dropped = true;
 			break;
 		}
-		__builtin_prefetch(&ring->sqes[(ring->sq_head + v->taken + 1) & (ring->sq_entries - 1)]);
-		v->counted++;
+		__builtin_prefetch(&ring->sqes[(pos + 1) & (ring->sq_entries - 1)]);
 		fetch(&sqe, shared);
 		if (RD_LIKELY(rd_req_submit(req, &sqe, &prep_failed) == RD_DONE && post(ring, req)))
 			;
 		else if (!(req = rd_req_alloc(ctx)))
 			v->starved = true;
-		if (RD_UNLIKELY(prep_failed) && !submit_all(ring))
-			v->stop = true;
 		if (++unpublished == RD_PUBLISH) {
 			unpublished = 0;
 			rd_cq_publish(ring);
 		}
+		if (RD_UNLIKELY(prep_failed)) {
+			prep_failed = false;
+			if (!submit_all(ring)) {
+				v->stop = true;
+				break;
+			}
+		}
 	}
 	if (req)
 		rd_req_free(ctx, req);
-	ring->sq_head += v->taken;
+	v->taken = pos - ring->sq_head;
+	v->counted = v->taken - dropped;
+	v->stop |= dropped;
+	ring->sq_head = pos;
 	ctx->engine->stats.submitted += v->counted;
 }
 
