@@ -54,7 +54,7 @@ struct fake_request {
 
 struct fake {
 	char dir[64], path[96];
-	int listen, sock, quit;
+	int listen, sock, quit, kick;
 	pthread_t control, engine;
 	/* switches, set by the test before the call they act on */
 	_Atomic(enum fake_hello) hello;
