@@ -3,6 +3,7 @@
 # ./test.sh [--quick]: install what the tests need, build out of tree, run all tests.
 #
 # Runs the plain build's tests, then all tests with ASan+UBSan, then the unit tests with TSan; --quick: only the first.
+# RINGD_CONFIGURE: more options for configure, such as --enable-werror.
 # Builds are in ./build, ./build-asan, ./build-tsan ($RINGD_BUILD, $RINGD_BUILD-asan, ...). Exit 0: nothing failed.
 set -eu
 cd "$(dirname "$0")"
@@ -30,12 +31,14 @@ run_tests() {
 }
 
 started=$SECONDS
-build_in "$build" --enable-werror
+# shellcheck disable=SC2206  # options, to be split
+configure=(${RINGD_CONFIGURE-})
+build_in "$build" "${configure[@]}"
 run_tests plain "$build" check
 if [ -z "$quick" ]; then
-	build_in "$build-asan" --enable-werror --enable-sanitizers=address,undefined --enable-fuzzers CC=clang 'CFLAGS=-O1 -g'
+	build_in "$build-asan" "${configure[@]}" --enable-sanitizers=address,undefined --enable-fuzzers CC=clang 'CFLAGS=-O1 -g'
 	run_tests asan "$build-asan" check
-	build_in "$build-tsan" --enable-werror --enable-sanitizers=thread 'CFLAGS=-O1 -g'
+	build_in "$build-tsan" "${configure[@]}" --enable-sanitizers=thread 'CFLAGS=-O1 -g'
 	run_tests tsan "$build-tsan" check-unit
 fi
 

@@ -247,7 +247,7 @@ static void on_hello(struct fake *f, const struct ringd_msg *msg)
 {
 	struct ringd_welcome w = { .version = RINGD_WIRE_VERSION, .engine_pid = 4711, .limits = { [RINGD_LIMIT_RINGS] = 9 } };
 
-	switch (f->hello) {
+	switch (atomic_load(&f->hello)) {
 	case FAKE_REFUSE:
 		refuse(f, msg, -EDQUOT, f->fail_text);
 		break;
