@@ -56,6 +56,9 @@ static int connect_any(struct ringd *rd)
 	}
 	if (r == -ENOENT)
 		r = connect_to(rd, RINGD_SYSTEM_SOCKET);
+	if (r == -ENOENT)
+		return rdl_fail(rd, r, "no socket at $RINGD_SOCKET, $XDG_RUNTIME_DIR/ringd/" RINGD_SOCKET_NAME " or "
+				RINGD_SYSTEM_SOCKET);
 	return r;
 }
 
