@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The loop. Busy: look at the active pollers, take back finished work, reap the kernel ring, and every now and then let
- * libevent see to sockets and doorbells. Quiet: pause for about a microsecond (a peer that is about to answer is 0.1 us
- * away), then yield between looks (a peer on this very CPU can only answer when it runs), then sleep.
+ * libevent see to sockets and doorbells. Quiet: pause for some microseconds (a peer that is about to answer is 0.1 us
+ * away), then yield between looks (a peer on this very CPU can only answer when it runs), then sleep. How long to pause
+ * is learnt: who yields while a stranger is runnable is away for milliseconds, so as long as work comes during the
+ * pauses they may last 20 us; when it only ever comes after a yield they shrink to 1 us.
  *
  * Going to sleep is a store-buffering race with everybody who may bring work: each says "I sleep" (NEED_WAKEUP in a ring,
  * reactor->sleeping for workers), passes a full barrier, and looks once more. tests/model has the proof.
@@ -16,7 +18,9 @@
 #include "daemon/common/util.h"
 #include "uring.h"
 
-#define RD_PAUSES	24		/* quiet turns with a pause instruction: about 1 us */
+#define RD_PAUSES	24		/* quiet turns with a pause instruction, at least: about 1 us */
+#define RD_PAUSES_MAX	512		/* at most: about 20 us */
+#define RD_PAUSE_NS	40
 #define RD_CLOCK_TURNS	64		/* busy turns between looks at the clock */
 #define RD_EVENTS_NS	50000		/* libevent waits at most this long for a busy reactor */
 /* What is active now, once: alone, EVLOOP_NONBLOCK goes on as long as anything is, and a storm of doorbells or of control
@@ -44,6 +48,8 @@ int rd_reactor_new(struct rd_reactor **ret, unsigned int spin_us)
 	rd_list_init(&r->active);
 	rd_list_init(&r->dirty);
 	r->spin_ns = (uint64_t)spin_us * 1000;
+	r->patience_max = (uint32_t)RD_MAX(RD_MIN(r->spin_ns / RD_PAUSE_NS, (uint64_t)RD_PAUSES_MAX), (uint64_t)RD_PAUSES);
+	r->patience = RD_PAUSES;
 	event_config_set_flag(ecfg, EVENT_BASE_FLAG_NOLOCK);
 	r->base = event_base_new_with_config(ecfg);
 	event_config_free(ecfg);
@@ -229,11 +235,21 @@ static void reactor_sleep(struct rd_reactor *r)
 	r->quiet = 0;
 }
 
+static void reactor_clock(struct rd_reactor *r)
+{
+	r->now_ns = rd_now_ns();
+	reactor_doze_quiet(r);
+	if (r->now_ns - r->events_ns > RD_EVENTS_NS)
+		reactor_events(r, RD_EVENTS_POLL);
+}
+
 /* A turn found nothing. */
 static void reactor_quiet(struct rd_reactor *r)
 {
-	if (r->quiet++ < RD_PAUSES) {
+	if (r->quiet++ < r->patience) {
 		rd_cpu_relax();
+		if (r->quiet % RD_CLOCK_TURNS == 0)
+			reactor_clock(r);
 		return;
 	}
 	r->now_ns = rd_now_ns();
@@ -249,16 +265,22 @@ static void reactor_quiet(struct rd_reactor *r)
 	sched_yield();
 }
 
+static void reactor_learn(struct rd_reactor *r)
+{
+	if (r->quiet <= r->patience)
+		r->patience = r->patience_max;
+	else
+		r->patience = RD_MAX(r->patience - r->patience / 8, (uint32_t)RD_PAUSES);
+}
+
 static void reactor_busy(struct rd_reactor *r)
 {
+	if (r->quiet)
+		reactor_learn(r);
 	r->quiet = 0;
 	r->quiet_since = 0;
-	if (++r->turns % RD_CLOCK_TURNS)
-		return;
-	r->now_ns = rd_now_ns();
-	reactor_doze_quiet(r);
-	if (r->now_ns - r->events_ns > RD_EVENTS_NS)
-		reactor_events(r, RD_EVENTS_POLL);
+	if (++r->turns % RD_CLOCK_TURNS == 0)
+		reactor_clock(r);
 }
 
 void rd_reactor_run(struct rd_reactor *r)

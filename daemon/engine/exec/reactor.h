@@ -49,6 +49,7 @@ struct rd_reactor {
 	uint64_t quiet_since;		/* as in struct rd_poller, for the whole reactor */
 	uint64_t events_ns;		/* when libevent was last given a chance */
 	uint32_t quiet;			/* turns in a row that found nothing */
+	uint32_t patience, patience_max;	/* of them, those that only pause */
 	uint32_t turns;
 	bool stop;
 };
