@@ -46,6 +46,13 @@ static void nothing(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what, (void)arg;
 }
 
+static void service_stop(void)
+{
+	event_free(service.link_room);
+	event_free(service.tick);
+	rd_engine_deinit(&service.engine, 1000);
+}
+
 static void service_start(void)
 {
 	struct rd_engine_config cfg;
@@ -71,6 +78,7 @@ static void service_start(void)
 	service.tick = evtimer_new(base, nothing, NULL);
 	rd_fuzz_check(service.link_room && service.tick);
 	rd_list_init(&service.sessions);
+	atexit(service_stop);
 	rd_fuzz_dir();
 }
 

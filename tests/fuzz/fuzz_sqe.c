@@ -145,6 +145,11 @@ static void arena_release(struct rd_mem *mem)
 	rd_fuzz_check(!"the arena was released, but its owner still has it");
 }
 
+static void engine_stop(void)
+{
+	rd_engine_deinit(&engine, 1000);
+}
+
 static void engine_start(void)
 {
 	const char *backend = getenv("RINGD_FUZZ_BACKEND");
@@ -159,6 +164,7 @@ static void engine_start(void)
 	rd_fuzz_check(rd_engine_init(&engine, &cfg) == 0);
 	host.ops = &host_ops;
 	arena_mem = (struct rd_mem){ .refs = 1, .release = arena_release };
+	atexit(engine_stop);
 	rd_fuzz_dir();
 	rd_fuzz_limit_files();
 	signal(SIGPIPE, SIG_IGN);
