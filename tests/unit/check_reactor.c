@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 
+#include "daemon/common/clock.h"
 #include "daemon/engine/exec/reactor.h"
 #include "suite.h"
 
@@ -241,6 +242,40 @@ START_TEST(a_storm_of_events_does_not_keep_pollers_waiting)
 }
 END_TEST
 
+static unsigned int look_busy(struct rd_poller *p)
+{
+	uint64_t end = rd_now_ns() + 100000;
+
+	(void)p;
+	while (rd_now_ns() < end)
+		;
+	looks++;
+	return 128;
+}
+
+static void stop_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	rd_reactor_stop(reactor);
+}
+
+START_TEST(a_busy_poller_does_not_keep_events_waiting)
+{
+	struct rd_poller p = { .look = look_busy, .wake = fed_publish, .publish = fed_publish };
+	struct event *ev = event_new(reactor->base, -1, 0, stop_cb, NULL);
+
+	rd_poller_init(&p);
+	rd_poller_wake(reactor, &p);
+	event_active(ev, EV_READ, 1);	/* as a doorbell of another ring */
+	rd_reactor_run(reactor);
+	ck_assert_uint_le(looks, 2);
+	rd_poller_remove(&p);
+	event_free(ev);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("reactor");
@@ -250,6 +285,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, returned_work_is_done_once_and_in_order);
 	tcase_add_test(tc, dozing_pollers_are_woken);
+	tcase_add_test(tc, a_busy_poller_does_not_keep_events_waiting);
 	tcase_add_test(tc, removed_pollers_are_not_looked_at);
 	tcase_add_loop_test(tc, a_storm_of_events_does_not_keep_pollers_waiting, 0, 2);
 	suite_add_tcase(s, tc);

@@ -21,7 +21,7 @@
 #define RD_PAUSES	24		/* quiet turns with a pause instruction, at least: about 1 us */
 #define RD_PAUSES_MAX	512		/* at most: about 20 us */
 #define RD_PAUSE_NS	40
-#define RD_CLOCK_TURNS	64		/* busy turns between looks at the clock */
+#define RD_CLOCK_WORK	64		/* work done (requests, about), or pauses made, between looks at the clock */
 #define RD_EVENTS_NS	50000		/* libevent waits at most this long for a busy reactor */
 /* What is active now, once: alone, EVLOOP_NONBLOCK goes on as long as anything is, and a storm of doorbells or of control
  * messages would keep the reactor from everything else. */
@@ -248,7 +248,7 @@ static void reactor_quiet(struct rd_reactor *r)
 {
 	if (r->quiet++ < r->patience) {
 		rd_cpu_relax();
-		if (r->quiet % RD_CLOCK_TURNS == 0)
+		if (r->quiet % RD_CLOCK_WORK == 0)
 			reactor_clock(r);
 		return;
 	}
@@ -273,21 +273,27 @@ static void reactor_learn(struct rd_reactor *r)
 		r->patience = RD_MAX(r->patience - r->patience / 8, (uint32_t)RD_PAUSES);
 }
 
-static void reactor_busy(struct rd_reactor *r)
+static void reactor_busy(struct rd_reactor *r, unsigned int n)
 {
 	if (r->quiet)
 		reactor_learn(r);
 	r->quiet = 0;
 	r->quiet_since = 0;
-	if (++r->turns % RD_CLOCK_TURNS == 0)
-		reactor_clock(r);
+	/* work, not turns: one turn may visit many rings, and libevent has the doorbells of the others */
+	r->worked += n;
+	if (r->worked < RD_CLOCK_WORK)
+		return;
+	r->worked = 0;
+	reactor_clock(r);
 }
 
 void rd_reactor_run(struct rd_reactor *r)
 {
 	while (!r->stop) {
-		if (rd_reactor_turn(r))
-			reactor_busy(r);
+		unsigned int n = rd_reactor_turn(r);
+
+		if (n)
+			reactor_busy(r, n);
 		else
 			reactor_quiet(r);
 	}

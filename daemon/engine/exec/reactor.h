@@ -50,7 +50,7 @@ struct rd_reactor {
 	uint64_t events_ns;		/* when libevent was last given a chance */
 	uint32_t quiet;			/* turns in a row that found nothing */
 	uint32_t patience, patience_max;	/* of them, those that only pause */
-	uint32_t turns;
+	uint32_t worked;		/* since it last looked at the clock */
 	bool stop;
 };
 

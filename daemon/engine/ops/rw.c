@@ -49,6 +49,16 @@ static inline ssize_t transfer(const struct rd_req *req, uint32_t rwf)
 	return n < 0 ? -errno : n;
 }
 
+/* The same on the reactor. */
+static inline ssize_t transfer_inline(struct rd_req *req, uint32_t rwf)
+{
+	ssize_t n = transfer(req, rwf);
+
+	if (n > 0)
+		req->ctx->moved += (uint64_t)n;
+	return n;
+}
+
 /* n bytes were moved; segments that are used up stay, with length 0. */
 static void advance(struct rd_rw *rw, uint64_t n)
 {
@@ -188,14 +198,14 @@ static int issue_regular(struct rd_req *req)
 		return RD_PUNT;
 	if (rw->rwf & RD_RWF_NOWAIT) {
 		/* direct I/O sleeps in spite of it */
-		return file_flags & RD_FILE_DIRECT ? go_async(req) : rw_done(req, transfer(req, rw->rwf));
+		return file_flags & RD_FILE_DIRECT ? go_async(req) : rw_done(req, transfer_inline(req, rw->rwf));
 	}
 	if ((req->flags & RINGD_SQE_ASYNC) || (rw->want > RD_RW_INLINE_MAX && !(file_flags & RD_FILE_DIRECT)))
 		return RD_PUNT;
 	if ((file_flags & (no_nowait_flag(rw) | RD_FILE_DIRECT)) || rd_rw_prefers_uring(req))
 		return go_async(req);
 	for (int attempt = 0; attempt < 2; attempt++) {
-		n = transfer(req, rw->rwf | RD_RWF_NOWAIT);
+		n = transfer_inline(req, rw->rwf | RD_RWF_NOWAIT);
 		if (n == -EOPNOTSUPP)
 			note_no_nowait(req);
 		if (n == -EOPNOTSUPP || n == -EAGAIN)
@@ -241,7 +251,7 @@ static int issue_pollable(struct rd_req *req, unsigned int issue_flags)
 
 	/* a directory has nothing to wait for either: the system call says what is wrong with it */
 	if ((rw->rwf & RD_RWF_NOWAIT) || (req->file->flags & RD_FILE_DIR))
-		return rw_done(req, transfer(req, rw->rwf));
+		return rw_done(req, transfer_inline(req, rw->rwf));
 	/* /dev/zero and the like never run dry; a stream holds only so much */
 	if (rw->want > RD_RW_INLINE_MAX && !rw->stream)
 		return RD_PUNT;
@@ -249,7 +259,7 @@ static int issue_pollable(struct rd_req *req, unsigned int issue_flags)
 		return wait_blocking(req, issue_flags);
 	if ((req->flags & RINGD_SQE_ASYNC) && !(issue_flags & RD_READY))
 		return wait_ready(req);
-	n = transfer(req, rw->rwf | RD_RWF_NOWAIT);
+	n = transfer_inline(req, rw->rwf | RD_RWF_NOWAIT);
 	if (n == -EAGAIN)
 		return wait_ready(req);
 	if (n != -EOPNOTSUPP)
@@ -268,7 +278,7 @@ int rd_rw(struct rd_req *req, unsigned int issue_flags)
 			return rw_done(req, r);
 		/* only the open mode is looked at: nothing that could wait */
 		if (RD_UNLIKELY(!req->rw.want))
-			return rw_done(req, transfer(req, req->rw.rwf));
+			return rw_done(req, transfer_inline(req, req->rw.rwf));
 	}
 	if (RD_LIKELY(req->file->flags & RD_FILE_REG))
 		return issue_regular(req);

@@ -38,6 +38,7 @@ struct rd_ctx {
 	struct rd_link deferred;	/* complete, but only to be posted at the end of the visit (NOP_TW) */
 	uint32_t inflight;		/* on pending */
 	uint32_t setup_flags;		/* RINGD_SETUP_* */
+	uint64_t moved;			/* bytes copied on the reactor in this visit */
 	bool busy;			/* this visit fetches a large batch of an SQPOLL ring: the kernel ring is worth it */
 	bool dying;			/* nothing is issued any more */
 	uint32_t sample;		/* every 64th request has its latency taken */

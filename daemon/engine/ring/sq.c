@@ -10,6 +10,8 @@
 #include "cq.h"
 
 #define RD_VISIT	128	/* SQEs per ring and visit: fairness between rings */
+#define RD_VISIT_BYTES	(4u << 20)	/* ... and copied by the reactor for it, about half a millisecond */
+#define RD_VISIT_UNIT	(64u << 10)	/* what counts as much as a request */
 #define RD_PUBLISH	8	/* completions between publications: two cache lines of CQEs */
 #define RD_BUSY_BATCH	8	/* from here on a batch is worth the kernel ring */
 
@@ -119,6 +121,12 @@ static void post_deferred(struct rd_ring *ring)
 	}
 }
 
+/* How much a visit has done, for the reactor. */
+static unsigned int done_by(const struct rd_ring *ring, const struct rd_visit *v)
+{
+	return v->taken ? v->taken + (unsigned int)(ring->ctx.moved / RD_VISIT_UNIT) : 0;
+}
+
 static inline bool submit_all(const struct rd_ring *ring)
 {
 	return ring->sqpoll || (ring->ctx.setup_flags & RINGD_SETUP_SUBMIT_ALL);
@@ -141,6 +149,7 @@ static void run(struct rd_ring *ring, uint32_t n, struct rd_visit *v)
 	end = pos + n;
 	/* not for a plain ring: what can complete at once has its CQE when the enter returns */
 	ctx->busy = ring->sqpoll && n >= RD_BUSY_BATCH;
+	ctx->moved = 0;
 	while (req && pos != end) {
 		const struct ringd_sqe *shared = next_sqe(ring, pos++);
 
@@ -157,6 +166,8 @@ static void run(struct rd_ring *ring, uint32_t n, struct rd_visit *v)
 		if (++unpublished == RD_PUBLISH) {
 			unpublished = 0;
 			rd_cq_publish(ring);
+			if (RD_UNLIKELY(ctx->moved >= RD_VISIT_BYTES))
+				end = pos;
 		}
 		if (RD_UNLIKELY(prep_failed)) {
 			prep_failed = false;
@@ -228,7 +239,7 @@ static unsigned int enter_step(struct rd_ring *ring)
 	}
 	if (v.stop || v.starved || !ring->enter_left)
 		enter_end(ring, v.starved && !ring->enter_taken ? -EAGAIN : (int32_t)ring->enter_taken);
-	return 1;
+	return 1 + done_by(ring, &v);
 }
 
 static unsigned int look_sqpoll(struct rd_ring *ring)
@@ -248,7 +259,7 @@ static unsigned int look_sqpoll(struct rd_ring *ring)
 	/* it is looked at again when a request of the tenant completes: see rd_sq_feed_starved() */
 	if (RD_UNLIKELY(v.starved && !v.taken && rd_list_empty(&ring->starved)))
 		rd_list_append(&ring->ctx.engine->starved, &ring->starved);
-	return v.taken;
+	return done_by(ring, &v);
 }
 
 unsigned int rd_sq_look(struct rd_ring *ring)
