@@ -585,6 +585,24 @@ START_TEST(a_fifo_without_a_writer_does_not_keep_a_dead_ring)
 }
 END_TEST
 
+START_TEST(opens_that_wait_leave_threads_for_others)
+{
+	ck_assert_int_eq(mkfifoat(dirfd, "fifo", 0600), 0);
+	for (int i = 0; i < 60; i++)
+		openat_sqe(dirfd, "fifo", O_RDONLY, 0, 0);
+	ck_assert_int_eq(rd_tc_submit(&c), 60);
+	rd_tc_files(&c, 1);
+	rd_tc_file(&c, 0, dirfd, 0);
+	for (int i = 0; i < 3; i++) {
+		struct ringd_sqe *sqe = rd_tc_sqe(&c, RINGD_OP_FSYNC);
+
+		sqe->flags = RINGD_SQE_FIXED_FILE;
+		ck_assert_int_eq(rd_tc_run(&c), 0);
+	}
+	rd_tc_close(&c);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -596,6 +614,7 @@ int main(void)
 		closing_a_slot_waits_for_the_close_and_its_tag_follows, the_error_of_close_is_returned,
 		a_slot_in_use_is_closed_by_its_last_user, a_fifo_is_opened_when_the_other_end_is,
 		a_ring_that_dies_during_an_open_leaks_nothing, many_opens_and_closes_at_once,
+		opens_that_wait_leave_threads_for_others,
 		a_fifo_without_a_writer_does_not_keep_a_dead_ring,
 	};
 	Suite *s = suite_create("ops_open");

@@ -588,6 +588,31 @@ START_TEST(one_visit_copies_only_so_much)
 }
 END_TEST
 
+/* The lock of the position is held by whoever reads into memory whose pages do not come. */
+START_TEST(the_file_position_is_left_to_workers)
+{
+	setup_backend(backends[_i]);
+	for (int i = 0; i < 2; i++) {
+		int fd = i ? shmem : disk;
+		uint64_t punted = th.engine.stats.punted;
+
+		lseek(fd, 0, SEEK_SET);
+		for (int k = 0; k < 16; k++)
+			rw(RINGD_OP_READ, fd, buf + k, 1, UINT64_MAX);
+		ck_assert_int_eq(rd_tc_submit(&c), 16);
+		for (int k = 0; k < 16; k++)
+			ck_assert_int_eq(rd_tc_wait(&c).res, 1);
+		/* in the order they were submitted */
+		ck_assert_mem_eq(buf, TEXT, 16);
+		ck_assert_uint_eq(th.engine.stats.punted, punted + 16);
+		/* for nothing it is not needed */
+		ck_assert_int_eq(do_read(fd, 0, UINT64_MAX), 0);
+		ck_assert_uint_eq(th.engine.stats.punted, punted + 16);
+	}
+	teardown();
+}
+END_TEST
+
 START_TEST(async_goes_to_a_worker)
 {
 	setup_backend(backends[_i]);
@@ -762,7 +787,7 @@ int main(void)
 		registered_buffers_are_used_by_address, rwf_flags_do_what_they_say, nowait_is_never_carried_on_elsewhere,
 		o_append_goes_to_the_end, io_priorities_are_checked, attributes_are_read_and_refused,
 		no_buffer_group_is_enobufs, a_skipped_success_is_silent_and_a_failure_is_not, async_goes_to_a_worker,
-		one_visit_copies_only_so_much,
+		one_visit_copies_only_so_much, the_file_position_is_left_to_workers,
 		large_transfers_are_whole, pages_that_are_not_cached_are_waited_for, direct_io_works_and_wants_alignment,
 		a_large_batch_is_read_right, the_file_size_limit_ends_a_write, a_dying_ring_leaves_nothing_behind,
 	};

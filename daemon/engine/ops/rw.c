@@ -188,12 +188,24 @@ static inline void note_no_nowait(struct rd_req *req)
 		req->file->flags |= no_nowait_flag(&req->rw);
 }
 
+/*
+ * Does it take the lock of the file position? Whoever shares the file holds that as long as he likes, by a read() into memory
+ * whose pages do not come, and no RWF_NOWAIT helps. Regular files and directories only.
+ */
+static inline bool locks_position(const struct rd_req *req)
+{
+	return req->rw.off == UINT64_MAX && (req->file->flags & (RD_FILE_REG | RD_FILE_DIR)) &&
+	       !(req->file->flags & RD_FILE_BLK);
+}
+
 static int issue_regular(struct rd_req *req)
 {
 	struct rd_rw *rw = &req->rw;
 	uint32_t file_flags = req->file->flags;
 	ssize_t n;
 
+	if (RD_UNLIKELY(locks_position(req)))
+		return RD_PUNT_ORDERED;
 	if (RD_UNLIKELY(file_flags & RD_FILE_SLOW))
 		return RD_PUNT;
 	if (rw->rwf & RD_RWF_NOWAIT) {
@@ -276,7 +288,9 @@ int rd_rw(struct rd_req *req, unsigned int issue_flags)
 		r = rw_start(req);
 		if (RD_UNLIKELY(r < 0))
 			return rw_done(req, r);
-		/* only the open mode is looked at: nothing that could wait */
+		/* of a directory, and for nothing, only the open mode is looked at: the position is not needed */
+		if (RD_UNLIKELY(locks_position(req)) && (!req->rw.want || (req->file->flags & RD_FILE_DIR)))
+			req->rw.off = 0;
 		if (RD_UNLIKELY(!req->rw.want))
 			return rw_done(req, transfer_inline(req, req->rw.rwf));
 	}

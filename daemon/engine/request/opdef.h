@@ -23,7 +23,7 @@ struct rd_op {
 	bool ioprio;		/* sqe->ioprio may be set */
 	bool buffer_select;	/* IOSQE_BUFFER_SELECT is meant for it */
 	bool hashed;		/* serialised per regular inode on workers */
-	bool unbounded;		/* unbounded worker when the file is not regular */
+	bool unbounded;		/* unbounded worker when the file is not regular, or not known before */
 };
 
 extern const struct rd_op rd_ops[RD_OP_MASK + 1];

@@ -63,6 +63,7 @@ struct rd_ctx {
 #define RD_POLL_IN	3	/* wait for readiness, then issue() again */
 #define RD_POLL_OUT	4
 #define RD_IO		5	/* req->io is filled in: give it to the kernel ring */
+#define RD_PUNT_ORDERED	6	/* RD_PUNT, one after another with what else is hashed by this inode */
 
 /* issue_flags */
 #define RD_INLINE	0x1u	/* first attempt, inside the submission */

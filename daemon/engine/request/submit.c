@@ -64,16 +64,25 @@ static void work_done(struct rd_work *work)
 	rd_req_done(req);
 }
 
-static void start_work(struct rd_req *req)
+/* May it wait for something else than a disk, or for ever? Then it must not use up the few threads of the bounded class. */
+static bool is_unbounded(const struct rd_req *req)
+{
+	uint32_t flags = req->file ? req->file->flags : 0;
+
+	if (flags & RD_FILE_SLOW)
+		return true;
+	return req->op->unbounded && !(flags & (RD_FILE_REG | RD_FILE_DIR));
+}
+
+static void start_work(struct rd_req *req, bool ordered)
 {
 	struct rd_engine *engine = req->ctx->engine;
-	bool regular = !req->file || (req->file->flags & (RD_FILE_REG | RD_FILE_DIR));
 
 	req->state = RD_REQ_WORK;
 	req->work.run = work_run;
 	req->work.done = work_done;
-	req->work.hash = req->op->hashed && req->file ? req->file->hash : 0;
-	req->work.unbounded = req->op->unbounded && !regular;
+	req->work.hash = ordered && req->file ? req->file->hash : 0;
+	req->work.unbounded = is_unbounded(req);
 	engine->stats.punted++;
 	rd_workers_queue(engine->workers, &req->work);
 }
@@ -95,7 +104,7 @@ static void start_poll(struct rd_req *req, short events)
 	r = rd_poll_arm(&req->poll, engine->reactor, req->file->fd, events, poll_ready);
 	if (r == -EPERM) {
 		req->file->flags |= RD_FILE_NO_POLL;	/* it cannot be waited for: a worker may sleep on it */
-		start_work(req);
+		start_work(req, req->op->hashed);
 	} else if (r < 0) {
 		req->res = r;
 		rd_req_done(req);
@@ -116,7 +125,10 @@ void rd_req_go(struct rd_req *req, int verdict)
 		rd_req_done(req);
 		return;
 	case RD_PUNT:
-		start_work(req);
+		start_work(req, req->op->hashed);
+		return;
+	case RD_PUNT_ORDERED:
+		start_work(req, true);
 		return;
 	case RD_POLL_IN:
 		start_poll(req, EV_READ);

@@ -149,7 +149,7 @@ static void file_close(struct rd_file *file)
 	file->ring_slot = 0;
 	file->work.run = close_run;
 	file->work.done = close_done;
-	file->work.unbounded = !(file->flags & (RD_FILE_REG | RD_FILE_DIR));
+	file->work.unbounded = !(file->flags & (RD_FILE_REG | RD_FILE_DIR)) || (file->flags & RD_FILE_SLOW);
 	if (file->engine->workers) {
 		rd_workers_queue(file->engine->workers, &file->work);
 		return;
