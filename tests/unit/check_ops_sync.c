@@ -104,6 +104,8 @@ START_TEST(fsync_knows_one_flag)
 	on(RINGD_OP_FSYNC, file)->off = 3;
 	c.sqes[(c.sq_tail + c.unsubmitted - 1) & (c.layout.sq_entries - 1)].len = 2;
 	ck_assert_int_eq(rd_tc_run(&c), 0);
+	on(RINGD_OP_FSYNC, file)->off = (uint64_t)-3;
+	ck_assert_int_eq(rd_tc_run(&c), -EINVAL);
 	on(RINGD_OP_FSYNC, p[0]);
 	ck_assert_int_eq(rd_tc_run(&c), -EINVAL);
 	ck_assert_uint_eq(th.engine.stats.punted, 4);

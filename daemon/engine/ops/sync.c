@@ -11,7 +11,8 @@ static void sync_result(struct rd_req *req, int r)
 
 int rd_fsync_prep(struct rd_req *req, const struct ringd_sqe *sqe)
 {
-	if (sqe->addr || sqe->buf_index || sqe->splice_fd_in || sqe->fsync_flags & ~RINGD_FSYNC_DATASYNC)
+	if (sqe->addr || sqe->buf_index || sqe->splice_fd_in || sqe->fsync_flags & ~RINGD_FSYNC_DATASYNC ||
+	    (int64_t)sqe->off < 0)
 		return -EINVAL;
 	req->sync.flags = sqe->fsync_flags;
 	return 0;
