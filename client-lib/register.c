@@ -138,7 +138,15 @@ static bool passable(const int pair[2], int fd)
 	return r != -EBADF && r != -EINVAL;
 }
 
-/* Index of the first entry below lowest or not an open descriptor, nr if there is none. deep: ... or not passable. */
+/* As io_uring: open, and not by O_PATH. */
+static bool registrable(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && !(flags & O_PATH);
+}
+
+/* Index of the first entry below lowest or not registrable, nr if there is none. deep: ... or not passable. */
 static unsigned int first_bad(const int *fds, unsigned int nr, int lowest, bool deep)
 {
 	int pair[2] = { -1, -1 };
@@ -147,7 +155,7 @@ static unsigned int first_bad(const int *fds, unsigned int nr, int lowest, bool 
 	if (deep && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		deep = false;
 	for (i = 0; i < nr; i++) {
-		if (fds[i] < lowest || (fds[i] >= 0 && fcntl(fds[i], F_GETFD) < 0))
+		if (fds[i] < lowest || (fds[i] >= 0 && !registrable(fds[i])))
 			break;
 		if (deep && fds[i] >= 0 && !passable(pair, fds[i]))
 			break;
@@ -155,6 +163,12 @@ static unsigned int first_bad(const int *fds, unsigned int nr, int lowest, bool 
 	rdl_close(pair[0]);
 	rdl_close(pair[1]);
 	return i;
+}
+
+/* Before the checks made here: when the engine is gone, that is the answer, whatever the arguments are. */
+static int check_alive(struct ringd_ring *ring)
+{
+	return rdl_dead(ring) ? rdl_fail(ring->rd, -ECONNRESET, "register: the engine or the ring is gone") : 0;
 }
 
 static bool beyond_rlimit(unsigned int nr)
@@ -200,6 +214,10 @@ static int files_register(struct ringd_ring *ring, const int *fds, const uint64_
 /* The checks that come before a look at the descriptors. */
 static int files_check(struct ringd_ring *ring, unsigned int nr)
 {
+	int r = check_alive(ring);
+
+	if (r < 0)
+		return r;
 	if (!nr)
 		return rdl_fail(ring->rd, -EINVAL, "register files: none");
 	if (nr > RINGD_MAX_FIXED_FILES)
@@ -296,8 +314,10 @@ static int register_files_update(struct ringd_ring *ring, unsigned int off, cons
 	struct ringd *rd = ring->rd;
 	bool unsent = false;
 	unsigned int good;
-	int r;
+	int r = check_alive(ring);
 
+	if (r < 0)
+		return r;
 	if (!ring->files_nr)
 		return rdl_fail(rd, -ENXIO, "update files: no table");
 	if (!update_inside(off, nr, ring->files_nr))
@@ -364,8 +384,10 @@ static int buffers_call(struct ringd_ring *ring, uint32_t opcode, const void *he
 static int register_buffers(struct ringd_ring *ring, const struct iovec *iov, const uint64_t *tags, unsigned int nr)
 {
 	struct ringd_rsrc_register head = { .nr = nr };
-	int r;
+	int r = check_alive(ring);
 
+	if (r < 0)
+		return r;
 	if (!nr || nr > RINGD_MAX_BUFFERS)
 		return rdl_fail(ring->rd, -EINVAL, "register buffers: %u, at most %u", nr, RINGD_MAX_BUFFERS);
 	if (!iov)
@@ -403,7 +425,10 @@ int ringd_register_buffers_update_tag(struct ringd_ring *ring, unsigned int off,
 				      const uint64_t *tags, unsigned int nr)
 {
 	struct ringd_rsrc_update2 head = { .offset = off, .nr = nr };
+	int r = check_alive(ring);
 
+	if (r < 0)
+		return r;
 	if (!ring->bufs_nr)
 		return rdl_fail(ring->rd, -ENXIO, "update buffers: no table");
 	if (!update_inside(off, nr, ring->bufs_nr))

@@ -171,7 +171,7 @@ int ringd_sqring_wait(struct ringd_ring *ring)
 	uint32_t full = ring->sq_tail - ring->sq_entries;
 
 	if (ring->sq_tail - ring->sq_head < ring->sq_entries || !ring->sqpoll)
-		return 0;
+		return rdl_dead(ring) ? -ECONNRESET : 0;
 	return rdl_wait(ring, RINGD_WAIT_KIND_SQ, full + 1, RDL_FOREVER);
 }
 

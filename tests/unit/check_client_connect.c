@@ -172,6 +172,13 @@ START_TEST(dead_engine_is_connreset_everywhere)
 	ck_assert_int_eq(ringd_register_probe(ring, &probe, 0), -ECONNRESET);
 	ck_assert_int_eq(ringd_unregister_buffers(ring), -ECONNRESET);
 	ck_assert_ptr_nonnull(strstr(ringd_strerror(rd), "gone"));
+	/* before anything that this process could find wrong by itself */
+	ck_assert_int_eq(ringd_register_files(ring, NULL, 0), -ECONNRESET);
+	ck_assert_int_eq(ringd_register_files_sparse(ring, 0), -ECONNRESET);
+	ck_assert_int_eq(ringd_register_files_update(ring, 0, NULL, 0), -ECONNRESET);
+	ck_assert_int_eq(ringd_register_buffers(ring, NULL, 0), -ECONNRESET);
+	ck_assert_int_eq(ringd_register_buffers_update_tag(ring, 0, NULL, NULL, 0), -ECONNRESET);
+	ck_assert_ptr_nonnull(strstr(ringd_strerror(rd), "gone"));
 	memset(ringd_arena_base(arena), 1, 4096);	/* still memory */
 	ringd_ring_free(ring);
 	ringd_arena_free(arena);

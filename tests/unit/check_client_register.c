@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* libringd: register calls on the wire, long lists, and the checks that only the client can make. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/io_uring.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -137,6 +138,9 @@ START_TEST(a_bad_descriptor_installs_nothing)
 	ck_assert_int_eq(ringd_register_files(ring, fds, 3), -EBADF);
 	fds[1] = -3;
 	ck_assert_int_eq(ringd_register_files(ring, fds, 3), -EBADF);
+	fds[1] = open("/", O_PATH | O_CLOEXEC);		/* as io_uring */
+	ck_assert_int_eq(ringd_register_files(ring, fds, 3), -EBADF);
+	close(fds[1]);
 	fds[1] = -1;
 	ck_assert_int_eq(ringd_register_files(ring, fds, 3), 0);
 }

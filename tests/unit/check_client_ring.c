@@ -273,6 +273,7 @@ START_TEST(death_is_seen_after_the_last_cqe)
 		ck_assert_int_eq(ringd_wait_cqe_nr(ring, &cqe, 3), -ECONNRESET);
 		ck_assert_int_eq(ringd_peek_cqe(ring, &cqe), -ECONNRESET);
 		ck_assert_int_eq(ringd_submit(ring), -ECONNRESET);
+		ck_assert_int_eq(ringd_sqring_wait(ring), -ECONNRESET);
 		get_nop(3);
 		ck_assert_int_eq(ringd_submit(ring), -ECONNRESET);
 		ck_assert_int_eq(ringd_submit_and_wait(ring, 1), -ECONNRESET);
