@@ -33,12 +33,13 @@ static inline T_SQE *t_get_sqe(struct t_ctx *t)
 
 static inline void t_prep(struct t_ctx *t, T_SQE *sqe, enum bench_op op, uint32_t slot, uint64_t offset)
 {
-	char *buf = t->buf + (size_t)slot * t->bs;
+	char *buf;
 
 	if (op == BENCH_NOP) {
 		ringd_prep_nop(sqe);
 		return;
 	}
+	buf = t->buf + (size_t)slot * t->bs;	/* a benchmark of NOPs has no buffers */
 	if (!t->fixed) {
 		if (op == BENCH_READ)
 			ringd_prep_read(sqe, 0, buf, t->bs, offset);
