@@ -99,8 +99,8 @@ int ringd_ring_fd(struct ringd_ring *ring);
 
 /* --- submission --- */
 
-/* Next free SQE, or NULL when the SQ is full. The SQE is cleared; it belongs to the caller until submitted. On an SQPOLL
- * ring a CQE may be seen a moment before the slot of its SQE is free: NULL is possible with fewer requests in flight. */
+/* Next free SQE, or NULL when the SQ is full. The SQE is cleared; it belongs to the caller until submitted. Who has
+ * seen the CQE of a request finds the slot of its SQE free. */
 struct ringd_sqe *ringd_get_sqe(struct ringd_ring *ring);
 unsigned int ringd_sq_ready(const struct ringd_ring *ring);		/* got and not consumed by the engine */
 unsigned int ringd_sq_space_left(const struct ringd_ring *ring);

@@ -98,8 +98,7 @@ static void prepare(const char *src, const char *dst)
 	size = (uint64_t)st.st_size;
 	if ((r = ringd_connect(&rd, NULL)) < 0)
 		fail(ringd_strerror(NULL), r);
-	/* At most DEPTH are in flight, but a CQE may be there a moment before the slot of its SQE is free: twice the slots. */
-	if ((r = ringd_ring_new(rd, &ring, 2 * DEPTH, RINGD_SETUP_SQPOLL)) < 0 ||
+	if ((r = ringd_ring_new(rd, &ring, DEPTH, RINGD_SETUP_SQPOLL)) < 0 ||
 	    (r = ringd_arena_new(rd, &arena, (size_t)DEPTH * BLOCK, 0)) < 0 ||
 	    (r = ringd_register_files(ring, fds, 2)) < 0)
 		fail(ringd_strerror(rd), r);

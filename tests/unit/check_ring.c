@@ -154,6 +154,34 @@ START_TEST(sqpoll_ring_serves_by_itself)
 }
 END_TEST
 
+static uint32_t seen_tail, seen_head;
+
+static void look_at_both(struct rd_host *h, struct rd_ring *r)
+{
+	(void)h, (void)r;
+	seen_tail = hot->cq_tail;
+	seen_head = hot->sq_head;
+}
+
+/* the wake-up in the middle of a visit shows what a client would see then */
+START_TEST(sqe_slots_are_free_when_their_cqes_are_seen)
+{
+	static const struct rd_host_ops looking = { .wake = look_at_both, .ring_dead = host_dead, .ring_gone = host_gone };
+
+	open_ring(64, RINGD_SETUP_SQPOLL | RINGD_SETUP_NO_SQARRAY);
+	host.ops = &looking;
+	for (int i = 0; i < 64; i++)
+		put(RINGD_OP_NOP, (uint64_t)i);
+	hot->wait = RINGD_WAIT(4 | RINGD_WAIT_KIND_CQ, 1);
+	hot->sq_tail = tail;
+	rd_reactor_turn(engine.reactor);
+	ck_assert_uint_gt(seen_tail, 0);
+	ck_assert_uint_lt(seen_tail, 64);
+	ck_assert_uint_ge(seen_head, seen_tail);
+	hot->cq_head = hot->cq_tail;
+}
+END_TEST
+
 START_TEST(largest_ring_in_one_enter)
 {
 	open_ring(32768, RINGD_SETUP_NO_SQARRAY);
@@ -408,6 +436,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, plain_ring_serves_when_entered, 0, 2);
 	tcase_add_test(tc, sqpoll_ring_serves_by_itself);
+	tcase_add_test(tc, sqe_slots_are_free_when_their_cqes_are_seen);
 	tcase_add_test(tc, largest_ring_in_one_enter);
 	tcase_add_test(tc, indices_wrap);
 	tcase_add_loop_test(tc, bad_sqe_ends_the_submission_unless_submit_all, 0, 2);

@@ -165,6 +165,9 @@ static void run(struct rd_ring *ring, uint32_t n, struct rd_visit *v)
 			v->starved = true;
 		if (++unpublished == RD_PUBLISH) {
 			unpublished = 0;
+			/* whoever sees a CQE can use its SQE's slot again */
+			if (ring->sqpoll)
+				__atomic_store_n(&ring->hot->sq_head, pos, __ATOMIC_RELEASE);
 			rd_cq_publish(ring);
 			if (RD_UNLIKELY(ctx->moved >= RD_VISIT_BYTES))
 				end = pos;
