@@ -67,7 +67,7 @@ static bool take_fds(struct msghdr *msg, int *fds, size_t room, size_t *n)
 	return good;
 }
 
-ssize_t rd_recv_fds_keep(int sock, void *buf, size_t len, int *fds, size_t *n_fds)
+ssize_t rd_recv_fds_keep(int sock, void *buf, size_t len, int *fds, size_t *n_fds, bool *lost)
 {
 	/* room for every descriptor one packet can carry, and for credentials next to them */
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(RINGD_MSG_FDS * sizeof(int)) + 256];
@@ -80,14 +80,17 @@ ssize_t rd_recv_fds_keep(int sock, void *buf, size_t len, int *fds, size_t *n_fd
 	bool good;
 
 	*n_fds = 0;
+	*lost = false;
 	do {
 		r = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	} while (r < 0 && errno == EINTR);
 	if (r < 0)
 		return -errno;
 	good = take_fds(&msg, fds, room, &n);
-	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+	if (msg.msg_flags & MSG_TRUNC)
 		good = false;
+	/* control has room for all that can come: what is missing could not be given a number */
+	*lost = msg.msg_flags & MSG_CTRUNC;
 	if (r == 0 && n > 0)	/* an empty packet looks like the end of file, but the end brings no descriptors */
 		good = false;
 	*n_fds = n;
@@ -96,8 +99,11 @@ ssize_t rd_recv_fds_keep(int sock, void *buf, size_t len, int *fds, size_t *n_fd
 
 ssize_t rd_recv_fds(int sock, void *buf, size_t len, int *fds, size_t *n_fds)
 {
-	ssize_t r = rd_recv_fds_keep(sock, buf, len, fds, n_fds);
+	bool lost = false;
+	ssize_t r = rd_recv_fds_keep(sock, buf, len, fds, n_fds, &lost);
 
+	if (lost && r >= 0)
+		r = -EPROTO;
 	if (r != -EPROTO)
 		return r;
 	for (size_t i = 0; i < *n_fds; i++)

@@ -3,6 +3,7 @@
 #ifndef RD_FDPASS_H
 #define RD_FDPASS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -14,7 +15,11 @@ int rd_send_fds(int sock, const void *buf, size_t len, const int *fds, size_t n_
  * room, MSG_CTRUNC) or that carries other control messages is -EPROTO; every descriptor of it is closed again.
  */
 ssize_t rd_recv_fds(int sock, void *buf, size_t len, int *fds, size_t *n_fds);
-/* As rd_recv_fds(), but the descriptors of a packet that is -EPROTO are the caller's too, for one that may not sleep in close(). */
-ssize_t rd_recv_fds_keep(int sock, void *buf, size_t len, int *fds, size_t *n_fds);
+/*
+ * As rd_recv_fds(), with two differences for one that serves clients and may not sleep in close(). The descriptors of a
+ * packet that is -EPROTO are the caller's, too. *lost is set when descriptors did not come because this process has no
+ * room for more of them: that is not the peer's fault, and the packet is whole otherwise.
+ */
+ssize_t rd_recv_fds_keep(int sock, void *buf, size_t len, int *fds, size_t *n_fds, bool *lost);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "daemon/common/clock.h"
@@ -193,6 +194,49 @@ START_TEST(descriptors_of_fragments)
 }
 END_TEST
 
+/* An engine that may have 64 descriptors, and a client that sends 60 at a time. */
+START_TEST(descriptors_of_the_process)
+{
+	const struct rlimit few = { .rlim_cur = 64, .rlim_max = 64 };
+	int32_t want[60] = { 0 };
+	struct rd_daemon d;
+	struct raw_ring ring;
+	struct raw own;
+	int fds[60];
+
+	for (int i = 0; i < 60; i++)
+		fds[i] = null_fd;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	rd_daemon_start(&d, NULL);
+	raw_connect(&own, d.socket);
+	raw_ring(&ring, &own, 8, 0);
+	for (int i = 0; i < 10; i++) {
+		struct {
+			struct ringd_register head;
+			int32_t want[60];
+		} p = { .head = { .ring_id = ring.id, .opcode = RINGD_REGISTER_FILES, .nr = 120 } };
+		struct ringd_error e;
+
+		ck_assert_int_eq(raw_register(&ring, RINGD_REGISTER_FILES, 60, 0, want, sizeof(want), fds, 60), -EMFILE);
+		ck_assert_ptr_nonnull(strstr(own.text, "RLIMIT_NOFILE"));
+		/* in fragments it is the answer to the last */
+		p.head.msg = (struct ringd_msg){ .size = sizeof(p), .type = RINGD_MSG_REGISTER, .flags = RINGD_MSG_F_MORE,
+						 .seq = 99 };
+		raw_send(&own, &p, sizeof(p), fds, 60);
+		p.head.msg.flags = 0;
+		raw_send(&own, &p, sizeof(p), fds, 60);
+		ck_assert_int_eq(raw_recv(&own, &e, sizeof(e), NULL, NULL), sizeof(e));
+		ck_assert_int_eq(e.msg.res, -EMFILE);
+	}
+	rd_daemon_expect_used(&d, geteuid(), RINGD_LIMIT_FILES, 0);
+	ck_assert_int_eq(raw_register(&ring, RINGD_REGISTER_FILES, 10, 0, want, 40, fds, 10), 0);
+	raw_ring_drop(&ring);
+	raw_close(&own);
+	rd_daemon_expect_idle(&d, geteuid());
+	rd_daemon_stop(&d);
+}
+END_TEST
+
 /* --- completions nobody takes --- */
 
 START_TEST(who_never_reaps_is_stopped_at_the_budget)
@@ -289,6 +333,7 @@ int main(void)
 	tcase_add_test(tc, files_and_table_slots);
 	tcase_add_test(tc, files_that_direct_opens_would_make);
 	tcase_add_test(tc, descriptors_of_fragments);
+	tcase_add_test(tc, descriptors_of_the_process);
 	tcase_add_loop_test(tc, who_never_reaps_is_stopped_at_the_budget, 0, 2);
 	tcase_add_test(tc, requests_that_wait_are_stopped_at_the_budget);
 	suite_add_tcase(suite, tc);

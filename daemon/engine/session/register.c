@@ -273,6 +273,8 @@ int rd_register(struct rd_session *session, struct rd_packet *p)
 
 	if (head->has_tags > 1)
 		return rd_refuse(session, -EPROTO, "has_tags is %u", head->has_tags);
+	if (!st->active && !more && p->lost)
+		return rd_refuse_lost(session);
 	if (!st->active && !more)
 		return reg_run(session, head, (const uint8_t *)(head + 1), p->len - sizeof(*head), p->fds, p->n_fds);
 	if (st->active && !same_call(head, &st->head))
@@ -280,7 +282,7 @@ int rd_register(struct rd_session *session, struct rd_packet *p)
 	if (!st->active)
 		r = stage_begin(session, head);
 	if (r == 0 && !st->err)
-		r = stage_append(session, p);
+		r = p->lost ? rd_refuse_lost(session) : stage_append(session, p);
 	if (r < 0)
 		stage_fail(session, r);
 	return more ? 0 : stage_finish(session);

@@ -96,6 +96,11 @@ int rd_refuse_budget(struct rd_session *session, unsigned int slot, uint64_t amo
 			 rd_limit_name(slot), (unsigned long long)amount, used, limit);
 }
 
+int rd_refuse_lost(struct rd_session *session)
+{
+	return rd_refuse(session, -EMFILE, "the engine has no room for more descriptors (RLIMIT_NOFILE)");
+}
+
 /* --- answers --- */
 
 int rd_session_answer(struct rd_session *session, struct ringd_msg *msg, size_t len, int32_t res, const int *fds, size_t n_fds)
@@ -148,6 +153,8 @@ static int packet_check(struct rd_session *session, const struct rd_packet *p)
 
 	session->type = 0;
 	session->seq = 0;
+	if (!session->stage.err)	/* else they are the words for that */
+		session->text[0] = 0;
 	if (p->len < sizeof(*msg))
 		return rd_refuse(session, -EPROTO, "a packet of %zu bytes is shorter than a header", p->len);
 	session->type = msg->type;
@@ -161,7 +168,7 @@ static int packet_check(struct rd_session *session, const struct rd_packet *p)
 		return rd_refuse(session, -EPROTO, "message %u says %u bytes and has %zu", msg->type, msg->size, p->len);
 	if (msg->flags & ~h->flags || msg->res)
 		return rd_refuse(session, -EPROTO, "message %u has unknown flags %#x or a result", msg->type, msg->flags);
-	if (p->n_fds < h->min_fds || p->n_fds > h->max_fds)
+	if (!p->lost && (p->n_fds < h->min_fds || p->n_fds > h->max_fds))
 		return rd_refuse(session, -EPROTO, "message %u came with %zu descriptors", msg->type, p->n_fds);
 	return 0;
 }
@@ -170,7 +177,7 @@ static void session_packet(struct rd_session *session)
 {
 	struct rd_service *service = session->service;
 	struct rd_packet p = { .data = service->packet, .fds = service->fds, .n_fds = RD_ARRAY_SIZE(service->fds) };
-	ssize_t n = rd_recv_fds_keep(session->sock, service->packet, sizeof(service->packet), p.fds, &p.n_fds);
+	ssize_t n = rd_recv_fds_keep(session->sock, service->packet, sizeof(service->packet), p.fds, &p.n_fds, &p.lost);
 	int r;
 
 	if (n == -EAGAIN)
@@ -185,6 +192,9 @@ static void session_packet(struct rd_session *session)
 	} else {
 		p.len = (size_t)n;
 		r = packet_check(session, &p);
+		/* of a call in fragments it is known to the end */
+		if (r == 0 && p.lost && session->type != RINGD_MSG_REGISTER)
+			r = rd_refuse_lost(session);
 		if (r == 0)
 			r = handlers[session->type].fn(session, &p);
 	}

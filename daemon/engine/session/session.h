@@ -87,6 +87,7 @@ struct rd_packet {
 	size_t len;
 	int *fds;
 	size_t n_fds;
+	bool lost;			/* there were more, for which the engine has no room */
 };
 
 /* A register call whose fragments are still coming; see register.c. */
@@ -143,6 +144,8 @@ void rd_session_pause(struct rd_session *session, bool pause);
 int rd_refuse(struct rd_session *session, int err, const char *fmt, ...) __attribute__((__format__(__printf__, 3, 4)));
 /* Words for a budget (RINGD_LIMIT_*) that has no room for amount more. -EDQUOT. */
 int rd_refuse_budget(struct rd_session *session, unsigned int slot, uint64_t amount);
+/* Words for a packet whose descriptors were lost. -EMFILE. */
+int rd_refuse_lost(struct rd_session *session);
 
 /*
  * Handlers. 0: answered, or somebody will; -EPROTO: the client broke the protocol, the connection ends; else refused, the words are
