@@ -5,16 +5,18 @@
 # A ratio is the median over pairs of runs next to each other; which of the two goes first changes from pair to pair.
 #
 #   bench/compare.sh [--quick] [--pairs N] [--seconds S] [--only WORD] [--dir DIR] [--markdown FILE] [--build DIR]
-#                    [--patience S]
+#                    [--patience S] [--realtime]
 #
 # --markdown: writes the table there, or between the marks of a file that has them (doc/PERFORMANCE.md).
 # --patience: on a machine that others use, wait up to S seconds per pair until it is quiet before and after the pair;
 # a pair that was disturbed is run again. What could not be had quiet is told and used all the same.
+# --realtime: run ringd and up to two clients under SCHED_RR, so that others do not disturb (needs the right to); they
+# stand still meanwhile, for parts of a second at a time.
 #
 # Exit status: 0 every goal reached, 1 some missed, 2 could not measure.
 set -u -o pipefail
 
-pairs=7 seconds=1 only="" dir=${TMPDIR:-/var/tmp} markdown="" build="" idle_seconds=10 patience=0
+pairs=7 seconds=1 only="" dir=${TMPDIR:-/var/tmp} markdown="" build="" idle_seconds=10 patience=0 realtime=""
 top=$(cd "$(dirname "$0")/.." && pwd)
 
 die()
@@ -33,7 +35,8 @@ while [ $# -gt 0 ]; do
 	--markdown) markdown=$2; shift ;;
 	--build) build=$2; shift ;;
 	--patience) patience=$2; shift ;;
-	-h|--help) sed -n '3,15s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	--realtime) realtime="chrt -r 1" ;;
+	-h|--help) sed -n '3,17s/^# \{0,1\}//p' "$0"; exit 0 ;;
 	*) die "unknown option $1" ;;
 	esac
 	shift
@@ -69,7 +72,8 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 mkfifo "$tmp/ready" && mkdir -m 700 "$tmp/rt" || exit 2
-"$RINGD" --user --runtime-dir "$tmp/rt" --engine "$RINGD_ENGINE" --ready-fd 3 3>"$tmp/ready" &
+[ -z "$realtime" ] || $realtime true || die "SCHED_RR is not allowed here"
+$realtime "$RINGD" --user --runtime-dir "$tmp/rt" --engine "$RINGD_ENGINE" --ready-fd 3 3>"$tmp/ready" &
 ringd_pid=$!
 read -r -t 30 _ <"$tmp/ready" || [ -S "$tmp/rt/ringd.sock" ] || die "ringd does not start"
 export RINGD_SOCKET=$tmp/rt/ringd.sock
@@ -103,7 +107,12 @@ await_quiet()	# until it is, or the deadline (in $SECONDS)
 
 rate()		# ringbench options -> ops per second
 {
-	"$RINGBENCH" --seconds="$seconds" --terse "$@" | sed -n 's/^ops_per_s=//p'
+	local prefix=$realtime
+	# many real-time clients would take turns of 0.1 s each: those compete with the others as usual
+	[[ "$*" != *--clients=* ]] || prefix=
+	# a spinner that waits for somebody who never runs must not hold the machine
+	timeout -k 1 "$(awk -v s="$seconds" 'BEGIN { print int(s * 3) + 20 }')" \
+		$prefix "$RINGBENCH" --seconds="$seconds" --terse "$@" | sed -n 's/^ops_per_s=//p'
 }
 
 missed=0
@@ -236,7 +245,7 @@ machine()
 		"$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" \
 		"$(awk '/MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo)" \
 		"$(stat -f -c %T "$dir")" "$(df --output=source "$dir" | tail -n 1)" \
-		"load $(cut -d ' ' -f 1 /proc/loadavg) at the start" "$pairs" "$seconds"
+		"load $(cut -d ' ' -f 1 /proc/loadavg) at the start${realtime:+, SCHED_RR}" "$pairs" "$seconds"
 }
 
 case $(stat -f -c %T "$dir") in
