@@ -16,6 +16,16 @@ void rd_cq_drop_overflow(struct rd_ring *ring);
 /* Make what was put visible and wake who waits for it. */
 void rd_cq_publish(struct rd_ring *ring);
 
+/*
+ * Make it visible only: who looks sees it, who sleeps is woken by the rd_cq_publish() that must follow before the
+ * reactor turns to anything else. Release: pairs with the client's acquire. No full barrier: that one waits until the
+ * CQEs' lines have come over from the client's CPU.
+ */
+static inline void rd_cq_show(struct rd_ring *ring)
+{
+	__atomic_store_n(&ring->hot->cq_tail, ring->cq_tail, __ATOMIC_RELEASE);
+}
+
 /* Is there a free entry, and nothing held back that must go first? */
 static inline bool rd_cq_room(struct rd_ring *ring)
 {

@@ -168,7 +168,7 @@ static void run(struct rd_ring *ring, uint32_t n, struct rd_visit *v)
 			/* whoever sees a CQE can use its SQE's slot again */
 			if (ring->sqpoll)
 				__atomic_store_n(&ring->hot->sq_head, pos, __ATOMIC_RELEASE);
-			rd_cq_publish(ring);
+			rd_cq_show(ring);
 			if (RD_UNLIKELY(ctx->moved >= RD_VISIT_BYTES))
 				end = pos;
 		}
