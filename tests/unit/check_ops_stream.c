@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* READ and WRITE on files that have to be waited for: pipes, sockets, eventfds, terminals, devices. */
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -9,6 +10,7 @@
 #include <sys/uio.h>
 #include <termios.h>
 
+#include "daemon/common/fdpass.h"
 #include "daemon/common/util.h"
 #include "suite.h"
 #include "testhost.h"
@@ -213,6 +215,62 @@ START_TEST(a_vector_keeps_its_memory)
 }
 END_TEST
 
+/* A TCP socket with data that nobody reads, whose close() waits two seconds for that to go. The peer's end. */
+static int lingering_socket(int *ret)
+{
+	const struct linger linger = { .l_onoff = 1, .l_linger = 2 };
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	RD_CLOSE int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(addr);
+	static char block[65536];
+	int peer;
+
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&addr, &len), 0);
+	ck_assert_int_eq(listen(listener, 1), 0);
+	*ret = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(connect(*ret, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	peer = accept(listener, NULL, NULL);
+	while (send(*ret, block, sizeof(block), MSG_DONTWAIT) > 0)
+		;
+	ck_assert_int_eq(setsockopt(*ret, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
+	return peer;
+}
+
+START_TEST(descriptors_in_a_socket_are_not_closed_on_the_reactor)
+{
+	struct ringd_cqe cqe;
+	int s[2], fd, peer = lingering_socket(&fd);
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s), 0);
+	ck_assert_int_eq(rd_send_fds(s[1], "x", 1, &fd, 1), 0);
+	close(fd);		/* the last one is in the socket */
+	rw(RINGD_OP_READ, s[0], 8, 0);
+	ck_assert_int_eq(rd_tc_submit(&c), 1);
+	while (!th.engine.stats.punted && !th.engine.stats.completed)
+		rd_th_turn(&th);
+	rd_tc_sqe(&c, RINGD_OP_NOP);
+	ck_assert_int_eq(rd_tc_submit(&c), 1);
+	/* the read comes when the close does; the NOP has not waited for that */
+	cqe = rd_tc_wait(&c);
+	ck_assert_uint_eq(cqe.user_data, 2);
+	cqe = rd_tc_wait(&c);
+	ck_assert_uint_eq(cqe.user_data, 1);
+	ck_assert_int_eq(cqe.res, 1);
+	/* O_NONBLOCK still means nothing, RWF_NOWAIT does */
+	ck_assert_int_eq(fcntl(s[0], F_SETFL, O_NONBLOCK), 0);
+	rw(RINGD_OP_READ, s[0], 8, 0)->rw_flags = RWF_NOWAIT;
+	ck_assert_int_eq(rd_tc_run(&c), -EAGAIN);
+	rw(RINGD_OP_READ, s[0], 8, 0);
+	submit_waiting();
+	ck_assert_int_eq(write(s[1], "yz", 2), 2);
+	assert_next(2);
+	close(s[0]);
+	close(s[1]);
+	close(peer);
+}
+END_TEST
+
 START_TEST(sockets_eventfds_and_timers_wait_in_the_reactor)
 {
 	struct itimerspec soon = { .it_value.tv_nsec = 1000000 };
@@ -341,7 +399,7 @@ int main(void)
 	const TTest *const tests[] = {
 		what_is_there_comes_at_once_and_short, an_empty_pipe_is_waited_for, a_full_pipe_is_waited_for,
 		the_ends_of_a_pipe, nowait_answers_at_once, requests_keep_what_they_use, a_vector_keeps_its_memory,
-		sockets_eventfds_and_timers_wait_in_the_reactor, a_terminal_is_read_by_a_worker_once_it_has_something,
+		sockets_eventfds_and_timers_wait_in_the_reactor, descriptors_in_a_socket_are_not_closed_on_the_reactor, a_terminal_is_read_by_a_worker_once_it_has_something,
 		devices_that_never_run_dry, many_may_wait_for_one_pipe, a_dying_ring_lets_go_of_what_waits,
 	};
 	Suite *s = suite_create("ops_stream");

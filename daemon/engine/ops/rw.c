@@ -7,6 +7,7 @@
  */
 #include <fcntl.h>
 #include <linux/ioprio.h>
+#include <poll.h>
 #include <sys/syscall.h>
 
 #include "ops.h"
@@ -142,6 +143,7 @@ static inline int rw_start(struct rd_req *req)
 			return r;
 	}
 	rw->stream = req->file->flags & RD_FILE_STREAM;
+	rw->carrier = (req->file->flags & RD_FILE_CARRIER) && !rw->write;
 	rw->whole = (req->file->flags & RD_FILE_REG) && !(rw->rwf & RD_RWF_NOWAIT);
 	return rw->fixed ? map_fixed(req) : map_segments(req);
 }
@@ -256,11 +258,24 @@ static int wait_ready(struct rd_req *req)
 	return req->rw.write ? RD_POLL_OUT : RD_POLL_IN;
 }
 
+/*
+ * Descriptors that wait in the socket are closed by whoever reads past them, and the close of a socket that lingers takes as
+ * long as its owner wants, RWF_NOWAIT or not: never on the reactor.
+ */
+static int issue_carrier(struct rd_req *req, unsigned int issue_flags)
+{
+	if ((req->rw.rwf & RD_RWF_NOWAIT) || (issue_flags & RD_READY))
+		return RD_PUNT;
+	return wait_ready(req);
+}
+
 static int issue_pollable(struct rd_req *req, unsigned int issue_flags)
 {
 	struct rd_rw *rw = &req->rw;
 	ssize_t n;
 
+	if (RD_UNLIKELY(rw->carrier))
+		return issue_carrier(req, issue_flags);
 	/* a directory has nothing to wait for either: the system call says what is wrong with it */
 	if ((rw->rwf & RD_RWF_NOWAIT) || (req->file->flags & RD_FILE_DIR))
 		return rw_done(req, transfer_inline(req, rw->rwf));
@@ -305,6 +320,22 @@ static void set_priority(uint16_t ioprio)
 	(void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, (int)ioprio);
 }
 
+/* Worker thread. A carrier that somebody else was quicker with is waited for, whatever its O_NONBLOCK is at the moment. */
+static ssize_t transfer_blocking(const struct rd_req *req)
+{
+	const struct rd_rw *rw = &req->rw;
+	struct pollfd pfd = { .fd = req->file->fd, .events = POLLIN };
+	ssize_t n;
+
+	if (!rw->carrier || (rw->rwf & RD_RWF_NOWAIT))
+		return transfer(req, rw->rwf);
+	while ((n = transfer(req, rw->rwf | RD_RWF_NOWAIT)) == -EAGAIN) {
+		if (poll(&pfd, 1, -1) < 0)
+			return -errno;
+	}
+	return n;
+}
+
 void rd_rw_work(struct rd_req *req)
 {
 	struct rd_rw *rw = &req->rw;
@@ -313,7 +344,7 @@ void rd_rw_work(struct rd_req *req)
 	if (rw->ioprio)
 		set_priority(rw->ioprio);
 	do {
-		n = transfer(req, rw->rwf);
+		n = transfer_blocking(req);
 		if (n > 0)
 			advance(rw, (uint64_t)n);
 	} while (n > 0 && rw->whole && rw->done < rw->want);

@@ -83,6 +83,7 @@ struct rd_rw {
 	bool write, fixed;
 	bool attr;		/* asked for attributes that no file here has */
 	bool stream, whole;	/* what the file is, for who may not look at file->flags: no position; no short result */
+	bool carrier;		/* likewise: RD_FILE_CARRIER, and this is a read */
 	uint8_t rounds;		/* readiness reported and still nothing there */
 };
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -76,6 +77,14 @@ static uint64_t inode_hash(const struct statx *st)
 	return h ? h : 1;
 }
 
+static bool is_unix_socket(int fd)
+{
+	int domain;
+	socklen_t len = sizeof(domain);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
+}
+
 static uint32_t kind_flags(const struct statx *st, int fd)
 {
 	switch (st->stx_mode & S_IFMT) {
@@ -88,6 +97,8 @@ static uint32_t kind_flags(const struct statx *st, int fd)
 	case S_IFCHR:
 		/* some have a position (/dev/mem), ttys have none; lseek() to where we are asks the driver nothing */
 		return lseek(fd, 0, SEEK_CUR) < 0 ? RD_FILE_STREAM : 0;
+	case S_IFSOCK:
+		return is_unix_socket(fd) ? RD_FILE_STREAM | RD_FILE_CARRIER : RD_FILE_STREAM;
 	default:
 		return RD_FILE_STREAM;
 	}

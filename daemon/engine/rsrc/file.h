@@ -25,6 +25,7 @@ struct rd_engine;
 #define RD_FILE_NO_NOWAIT_W 0x40u
 #define RD_FILE_NO_POLL	0x80u	/* epoll refuses it */
 #define RD_FILE_SLOW	0x100u	/* says it knows RWF_NOWAIT and waits all the same (with REG): workers only */
+#define RD_FILE_CARRIER	0x200u	/* UNIX socket: a read may drop, and so close, descriptors that were sent through it */
 
 #define RD_FILE_HOT	32	/* a place in the kernel ring's table pays after so many operations */
 
