@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pty.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -297,6 +298,35 @@ START_TEST(many_reads_that_wait_go_with_their_client)
 }
 END_TEST
 
+START_TEST(a_lease_keeps_only_the_open_waiting)
+{
+	char path[] = "/tmp/ringd-lease-XXXXXX";
+	RD_CLOSE int fd = mkostemp(path, O_CLOEXEC);
+	const struct ringd_rsrc_register rr = { .nr = 4, .flags = RINGD_RSRC_REGISTER_SPARSE };
+	struct ringd_cqe cqe;
+	struct ringd_sqe *sqe;
+
+	signal(SIGIO, SIG_IGN);		/* how the kernel asks for the lease back */
+	ck_assert_int_ge(fd, 0);
+	strcpy(ring.scratch, path);
+	if (fcntl(fd, F_SETLEASE, F_WRLCK) < 0) {
+		unlink(path);
+		return;			/* a file system without leases */
+	}
+	ck_assert_int_eq(raw_register(&ring, RINGD_REGISTER_FILES2, 4, 0, &rr, sizeof(rr), NULL, 0), 0);
+	sqe = raw_sqe(&ring);
+	*sqe = (struct ringd_sqe){ .opcode = RINGD_OP_OPENAT, .fd = AT_FDCWD, .addr = ring.scratch_base, .open_flags = O_RDWR,
+				   .file_index = 1 };
+	ck_assert_int_eq(raw_submit(&ring), 1);
+	expect_alive();
+	ck_assert(!raw_cqe_ready(&ring));
+	ck_assert_int_eq(fcntl(fd, F_SETLEASE, F_UNLCK), 0);
+	ck_assert_int_eq(raw_cqe(&ring, &cqe), 0);
+	ck_assert_int_eq(cqe.res, 0);
+	unlink(path);
+}
+END_TEST
+
 /* --- files that never answer --- */
 
 static const uint8_t never_ops[] = { RINGD_OP_READ, RINGD_OP_WRITE, RINGD_OP_FSYNC };
@@ -368,6 +398,7 @@ int main(void)
 	tcase_add_loop_test(tc, files_that_mean_the_engine_are_ebadf, 0, 3);
 	tcase_add_loop_test(tc, odd_files_keep_nobody_waiting, 0, (int)RD_ARRAY_SIZE(odd));
 	tcase_add_test(tc, proc_files_are_the_clients_own);
+	tcase_add_test(tc, a_lease_keeps_only_the_open_waiting);
 	tcase_add_test(tc, many_reads_that_wait_go_with_their_client);
 	tcase_add_loop_test(tc, a_file_system_that_never_answers_holds_only_who_asks, 0, 2 * (int)RD_ARRAY_SIZE(never_ops));
 	tcase_add_test(tc, a_close_that_never_returns_holds_nobody);

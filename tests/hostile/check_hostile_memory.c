@@ -423,6 +423,32 @@ START_TEST(holes_punched_into_an_arena_are_its_owners_problem)
 }
 END_TEST
 
+/* Where the system has no huge pages, which is usual, only that is to be seen. */
+START_TEST(holes_in_huge_pages_kill_nobody)
+{
+	const uint64_t size = 2ull << 20, base = 1ull << 44, iov[2] = { A, 8 };
+	struct ringd_sqe sqe = { .opcode = RINGD_OP_READV, .flags = RINGD_SQE_FIXED_FILE, .addr = base, .len = 1 };
+	struct raw_arena huge;
+	int r = raw_try_arena(&huge, &raw, base, size, RINGD_ARENA_HUGE);
+
+	if (r < 0) {
+		ck_assert_int_eq(r, -ENOMEM);
+		ck_assert_ptr_nonnull(strstr(raw.text, "huge pages"));
+		return;
+	}
+	memcpy(huge.ptr, iov, sizeof(iov));
+	ck_assert_int_eq(raw_one(&ring, &sqe), 8);
+	ck_assert_int_eq(fallocate(huge.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)size), 0);
+	ck_assert_int_eq(raw_one(&ring, &sqe), 0);	/* the array reads as zeros */
+	sqe = (struct ringd_sqe){ .opcode = RINGD_OP_OPENAT, .fd = AT_FDCWD, .addr = base, .file_index = 1 };
+	ck_assert_int_eq(raw_one(&ring, &sqe), -ENOENT);
+	sqe = (struct ringd_sqe){ .opcode = RINGD_OP_READ, .flags = RINGD_SQE_FIXED_FILE, .addr = base, .len = 8 };
+	r = raw_one(&ring, &sqe);
+	ck_assert(r == 8 || r == -EFAULT);		/* a new page, if there still is one */
+	raw_arena_drop(&huge);
+}
+END_TEST
+
 START_TEST(registered_buffers_that_cannot_be)
 {
 	const struct {
@@ -493,6 +519,7 @@ int main(void)
 	tcase_add_test(tc, a_freed_arena_is_no_memory_but_what_runs_keeps_it);
 	tcase_add_test(tc, a_slot_that_is_replaced_in_use_gives_one_file_or_the_other);
 	tcase_add_test(tc, holes_punched_into_an_arena_are_its_owners_problem);
+	tcase_add_test(tc, holes_in_huge_pages_kill_nobody);
 	tcase_add_test(tc, registered_buffers_that_cannot_be);
 	tcase_add_test(tc, ranges_of_registered_buffers);
 	suite_add_tcase(suite, tc);

@@ -130,6 +130,38 @@ START_TEST(wild_entries_of_the_sq_array_are_dropped)
 }
 END_TEST
 
+START_TEST(enter_and_wait_words_may_say_anything)
+{
+	raw_ring(&ring, &raw, 8, kinds[_i]);
+	for (int i = 0; i < 2000; i++) {
+		uint32_t seq = ring.enter_seq, n = scene_random() % 9;
+		int32_t res;
+
+		while (seq == ring.enter_seq)
+			seq = scene_random();
+		ring.enter_seq = seq;
+		ring.sq_tail += n;
+		memset(ring.sqes, 0, 8 * sizeof(ring.sqes[0]));
+		__atomic_store_n(&ring.hot->enter_to_submit, scene_random() % 2 ? scene_random() : 8, __ATOMIC_RELAXED);
+		__atomic_store_n(&ring.hot->enter_flags, scene_random() | RINGD_ENTER_GETEVENTS, __ATOMIC_RELAXED);
+		__atomic_store_n(&ring.hot->wait, (uint64_t)scene_random() << 32 | scene_random(), __ATOMIC_RELAXED);
+		__atomic_store_n(&ring.hot->sq_tail, ring.sq_tail, __ATOMIC_RELEASE);
+		__atomic_store_n(&ring.hot->enter_seq, seq, __ATOMIC_SEQ_CST);
+		raw_ring_doorbell(&ring);
+		while (__atomic_load_n(&ring.hot->enter_done, __ATOMIC_ACQUIRE) != seq)
+			sched_yield();
+		res = __atomic_load_n(&ring.hot->enter_res, __ATOMIC_RELAXED);
+		ck_assert(res >= 0 && res <= 8);
+		if (ring.params.flags & RINGD_SETUP_SQPOLL) {
+			while (__atomic_load_n(&ring.hot->sq_head, __ATOMIC_ACQUIRE) != ring.sq_tail)
+				sched_yield();
+		}
+		ring.sq_tail = __atomic_load_n(&ring.hot->sq_head, __ATOMIC_ACQUIRE);	/* take back what it left */
+		__atomic_store_n(&ring.hot->cq_head, __atomic_load_n(&ring.hot->cq_tail, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
+	}
+}
+END_TEST
+
 /* --- requests --- */
 
 /* Slots that no random request can do harm with, or be slow on: nothing of it is on a disk. */
@@ -378,6 +410,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_cq_head_outside_the_cq_ends_the_ring, 0, 3);
 	tcase_add_loop_test(tc, what_the_engine_wrote_is_never_read_back, 0, 4);
 	tcase_add_test(tc, wild_entries_of_the_sq_array_are_dropped);
+	tcase_add_loop_test(tc, enter_and_wait_words_may_say_anything, 0, 4);
 	tcase_add_loop_test(tc, every_opcode_with_any_flags_gets_exactly_one_cqe, 0, 2);
 	tcase_add_loop_test(tc, sqes_that_change_while_they_are_fetched_give_one_cqe_each, 0, 2);
 	tcase_add_loop_test(tc, holes_punched_into_a_ring_hurt_only_the_ring, 0, 2);
