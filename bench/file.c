@@ -60,6 +60,19 @@ static int create(struct bench_opts *o)
 	return fill(fd, o->file_size);
 }
 
+/* A named file that has nothing to lose is filled, too, and stays. -EEXIST: it has. */
+static int fill_named(const struct bench_opts *o)
+{
+	RD_CLOSE int fd = open(o->file, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_size)
+		return -EEXIST;
+	return fill(fd, o->file_size);
+}
+
 static int size_of(int fd, uint64_t *size)
 {
 	struct stat st;
@@ -102,7 +115,7 @@ int bench_file_prepare(struct bench_opts *o)
 	if (!o->file)
 		r = create(o);
 	else if (o->op == BENCH_WRITE && !o->overwrite)
-		r = -EEXIST;
+		r = fill_named(o);
 	if (r < 0)
 		return r;
 	fd = open(o->file, O_RDONLY | O_CLOEXEC);

@@ -57,6 +57,8 @@ done
 echo precious >"$tmp/file"
 check_status 1 "a file is not overwritten unless asked for" "$RINGBENCH" --op=write --bs=4 --file="$tmp/file"
 check "it is as before" test "$(cat "$tmp/file")" = precious
+check "a file that is not there is made" "$RINGBENCH" --seconds=0.05 --size=4M --op=write --file="$tmp/new"
+check "and stays" test "$(stat -c %s "$tmp/new")" = $((4 << 20))
 check_status 1 "a file smaller than a block" "$RINGBENCH" --op=read --bs=4K --file="$tmp/file"
 check_status 1 "no ringd" "$RINGBENCH" --socket=/nonexistent --seconds=0.01
 for wrong in --qd=0 --qd=5000 --bs=x --op=frob --target=other --seconds=0 --batch=2 --direct "--direct --op=read --bs=100" extra; do
