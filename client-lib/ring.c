@@ -206,10 +206,13 @@ static int ring_new(struct ringd *rd, struct ringd_ring **ret, struct ringd_para
 
 int ringd_ring_new_params(struct ringd *rd, struct ringd_ring **ret, unsigned int entries, struct ringd_params *params)
 {
-	struct ringd_params p = *params;
+	struct ringd_params p;
 	int r;
 
 	*ret = NULL;
+	if (!params)
+		return rdl_fail(rd, -EFAULT, "no parameters");
+	p = *params;
 	if (p.resv[0] || p.resv[1] || p.resv[2])
 		return rdl_fail(rd, -EINVAL, "reserved words of the parameters");
 	if (p.flags & ~FLAGS_SERVED)

@@ -96,6 +96,13 @@ static inline bool check_due(struct ringd_ring *ring)
 	return true;
 }
 
+/* The engine says no more than this about an enter that took nothing. */
+static RDL_COLD int refused(struct ringd_ring *ring, int err)
+{
+	return rdl_fail(ring->rd, err, "no room for more requests in flight (budget of this tenant: %llu)",
+			(unsigned long long)ringd_limit(ring->rd, RINGD_LIMIT_INFLIGHT));
+}
+
 static int submit_plain(struct ringd_ring *ring, uint32_t *asked)
 {
 	struct ringd_hot *hot = ring->hot;
@@ -113,7 +120,7 @@ static int submit_plain(struct ringd_ring *ring, uint32_t *asked)
 	ring->sq_published = ring->sq_tail;
 	r = rdl_enter(ring, n, flags);
 	ring->sq_head = rdl_load_acquire(&hot->sq_head);
-	return r;
+	return RDL_UNLIKELY(r == -EAGAIN) ? refused(ring, r) : r;
 }
 
 /* Something may need more than the store of the tail. */

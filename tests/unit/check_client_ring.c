@@ -71,6 +71,7 @@ START_TEST(setup_refusals)
 {
 	struct ringd_params p = { .resv = { 0, 1, 0 } };
 
+	ck_assert_int_eq(ringd_ring_new_params(rd, &ring, 8, NULL), -EFAULT);
 	ck_assert_int_eq(ringd_ring_new_params(rd, &ring, 8, &p), -EINVAL);
 	ck_assert_ptr_null(ring);
 	ck_assert_int_eq(ringd_ring_new(rd, &ring, 8, 1u << 30), -EINVAL);
@@ -79,6 +80,20 @@ START_TEST(setup_refusals)
 	fake->fail_text = "rings: 16, the limit of this tenant";
 	ck_assert_int_eq(ringd_ring_new(rd, &ring, 8, 0), -EDQUOT);
 	ck_assert_str_eq(ringd_strerror(rd), "rings: 16, the limit of this tenant");
+}
+END_TEST
+
+START_TEST(used_up_budget_is_told_in_words)
+{
+	make_ring(8, 0);
+	get_nop(1);
+	fake->starved = true;
+	ck_assert_int_eq(ringd_submit(ring), -EAGAIN);
+	ck_assert_ptr_nonnull(strstr(ringd_ring_strerror(ring), "in flight (budget of this tenant: 512)"));
+	ck_assert_uint_eq(ringd_sq_ready(ring), 1);
+	fake->starved = false;
+	ck_assert_int_eq(ringd_submit(ring), 1);
+	expect_cqe(1);
 }
 END_TEST
 
@@ -366,6 +381,7 @@ int main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, setup_is_passed_on);
 	tcase_add_test(t, setup_refusals);
+	tcase_add_test(t, used_up_budget_is_told_in_words);
 	tcase_add_loop_test(t, round_trips, 0, 2);
 	tcase_add_loop_test(t, indices_wrap, 0, 2);
 	tcase_add_loop_test(t, sqe_is_cleared_and_full_sq_gives_none, 0, 2);

@@ -106,6 +106,8 @@ static bool visit(struct fake *f, struct fake_ring *r)
 	}
 	if (f->take && f->take < n)
 		n = f->take;
+	if (f->starved)
+		n = 0;
 	if (!n && !entered)
 		return false;
 	if (flags & RINGD_ENTER_GETEVENTS)
@@ -121,7 +123,7 @@ static bool visit(struct fake *f, struct fake_ring *r)
 	store(&r->hot->sq_head, r->sq_head);
 	if (entered) {
 		r->enter_seen = seq;
-		__atomic_store_n(&r->hot->enter_res, (int32_t)n, __ATOMIC_RELAXED);
+		__atomic_store_n(&r->hot->enter_res, f->starved ? -EAGAIN : (int32_t)n, __ATOMIC_RELAXED);
 		store(&r->hot->enter_done, seq);
 	}
 	wake_sleeper(r);
@@ -245,7 +247,7 @@ static void refuse(struct fake *f, const struct ringd_msg *to, int32_t err, cons
 
 static void on_hello(struct fake *f, const struct ringd_msg *msg)
 {
-	struct ringd_welcome w = { .version = RINGD_WIRE_VERSION, .engine_pid = 4711, .limits = { [RINGD_LIMIT_RINGS] = 9 } };
+	struct ringd_welcome w = { .version = RINGD_WIRE_VERSION, .engine_pid = 4711, .limits = { [RINGD_LIMIT_RINGS] = 9, [RINGD_LIMIT_INFLIGHT] = 512 } };
 
 	switch (atomic_load(&f->hello)) {
 	case FAKE_REFUSE:

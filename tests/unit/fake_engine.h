@@ -58,6 +58,7 @@ struct fake {
 	pthread_t control, engine;
 	/* switches, set by the test before the call they act on */
 	_Atomic(enum fake_hello) hello;
+	atomic_bool starved;		/* take no request: an enter gets -EAGAIN */
 	int32_t fail;			/* the next control request is answered with this errno ... */
 	const char *fail_text;		/* ... and these words */
 	int32_t register_res;
