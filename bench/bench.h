@@ -14,7 +14,7 @@
 #define BENCH_HIST_SUB		32u		/* buckets per power of two: 3 % resolution */
 #define BENCH_HIST_SIZE		(60u * BENCH_HIST_SUB)
 
-enum bench_target { BENCH_RINGD, BENCH_KERNEL };
+enum bench_target { BENCH_RINGD, BENCH_KERNEL, BENCH_BARE };
 enum bench_op { BENCH_NOP, BENCH_READ, BENCH_WRITE };
 enum bench_pattern { BENCH_RAND, BENCH_SEQ };
 enum bench_wait { BENCH_WAIT_AUTO, BENCH_WAIT_SPIN, BENCH_WAIT_BLOCK };
@@ -72,6 +72,7 @@ struct bench_totals {
  * Return: 0 or -errno, said on stderr. */
 int bench_ringd_client(const struct bench_opts *o, struct bench_shared *sh, struct bench_result *res, int ready_fd);
 int bench_kernel_client(const struct bench_opts *o, struct bench_shared *sh, struct bench_result *res, int ready_fd);
+int bench_bare_client(const struct bench_opts *o, struct bench_shared *sh, struct bench_result *res, int ready_fd);
 /* Open n idle rings and keep them until the process ends. *service_pid: the engine's, 0 for the kernel. */
 int bench_ringd_idle(const struct bench_opts *o, unsigned int n, int *service_pid);
 int bench_kernel_idle(const struct bench_opts *o, unsigned int n, int *service_pid);

@@ -263,6 +263,7 @@ R=--target=ringd K=--target=kernel
 read4k="--op=read --bs=4K --fixed --qd=32 --file=$file"
 idle_rows fresh
 pair "NOP QD1, time, SQPOLL" time "<=" 0.5 "$R --sqpoll" "$K --sqpoll"
+pair "NOP QD1, time, SQPOLL / bare cache line" time - - "$R --sqpoll" "--target=bare"
 pair "NOP QD1, time, plain" time "<=" 0.5 "$R" "$K"
 pair "NOP QD32, rate, SQPOLL" rate ">=" 3 "$R --sqpoll --qd=32" "$K --sqpoll --qd=32"
 pair "NOP QD32, rate, plain" rate - - "$R --qd=32" "$K --qd=32"

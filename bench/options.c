@@ -23,7 +23,8 @@ struct word {
 	unsigned int value;
 };
 
-static const struct word targets[] = { { "ringd", BENCH_RINGD }, { "kernel", BENCH_KERNEL }, { NULL, 0 } };
+static const struct word targets[] = { { "ringd", BENCH_RINGD }, { "kernel", BENCH_KERNEL },
+				       { "bare", BENCH_BARE }, { NULL, 0 } };
 static const struct word ops[] = { { "nop", BENCH_NOP }, { "read", BENCH_READ }, { "write", BENCH_WRITE }, { NULL, 0 } };
 static const struct word patterns[] = { { "rand", BENCH_RAND }, { "seq", BENCH_SEQ }, { NULL, 0 } };
 static const struct word waits[] = {
@@ -35,7 +36,7 @@ static const struct word kflags[] = {
 };
 
 static const struct argp_option options[] = {
-	{ "target", OPT_TARGET, "ringd|kernel", 0, "Which rings to measure (ringd)", 0 },
+	{ "target", OPT_TARGET, "ringd|kernel|bare", 0, "Which rings to measure (ringd); bare: none, a cache line there and back", 0 },
 	{ "op", OPT_OP, "nop|read|write", 0, "Operation (nop)", 0 },
 	{ "qd", OPT_QD, "N", 0, "Requests in flight per client (1)", 0 },
 	{ "bs", OPT_BS, "BYTES", 0, "Bytes per request, K and M understood (4K)", 0 },
@@ -104,6 +105,8 @@ static void check(struct argp_state *state, struct bench_opts *o)
 {
 	if (o->op == BENCH_NOP && (o->direct || o->fixed || o->file))
 		argp_error(state, "--direct, --fixed and --file need --op=read or --op=write");
+	if (o->target == BENCH_BARE && (o->op != BENCH_NOP || o->qd != 1 || o->latency || o->idle_rings))
+		argp_error(state, "--target=bare knows no more than --seconds and --clients");
 	if (o->batch > o->qd)
 		argp_error(state, "--batch is larger than --qd");
 	if (o->op != BENCH_NOP && (uint64_t)o->qd * o->bs > BENCH_MEMORY_MAX)

@@ -19,7 +19,9 @@ const char *bench_op_name(enum bench_op op)
 
 const char *bench_target_name(enum bench_target target)
 {
-	return target == BENCH_RINGD ? "ringd" : "kernel";
+	static const char *const names[] = { [BENCH_RINGD] = "ringd", [BENCH_KERNEL] = "kernel", [BENCH_BARE] = "bare" };
+
+	return names[target];
 }
 
 void bench_totals_compute(struct bench_totals *t, const struct bench_opts *o, const struct bench_shared *sh,

@@ -29,7 +29,11 @@ struct children {
 
 static int run_client(const struct bench_opts *o, struct bench_shared *sh, struct bench_result *res, int ready)
 {
-	return o->target == BENCH_RINGD ? bench_ringd_client(o, sh, res, ready) : bench_kernel_client(o, sh, res, ready);
+	static int (*const clients[])(const struct bench_opts *, struct bench_shared *, struct bench_result *, int) = {
+		[BENCH_RINGD] = bench_ringd_client, [BENCH_KERNEL] = bench_kernel_client, [BENCH_BARE] = bench_bare_client,
+	};
+
+	return clients[o->target](o, sh, res, ready);
 }
 
 static int open_idle(const struct bench_opts *o, int *service_pid)

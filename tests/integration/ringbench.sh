@@ -54,6 +54,7 @@ for target in $targets; do
 	check "$target JSON" parses --target="$target" --op=read --fixed --qd=2 --latency
 done
 
+check "no rings at all" counts --target=bare
 echo precious >"$tmp/file"
 check_status 1 "a file is not overwritten unless asked for" "$RINGBENCH" --op=write --bs=4 --file="$tmp/file"
 check "it is as before" test "$(cat "$tmp/file")" = precious
