@@ -11,6 +11,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "daemon/common/clock.h"
@@ -256,6 +257,21 @@ static void process_setup(void)
 	signal(SIGXFSZ, SIG_IGN);
 }
 
+/*
+ * A budget that the process cannot keep would be refused by the kernel in the middle of something, without words. A file
+ * is one descriptor, a ring two, a client one; the rest is for ourselves and for what is on its way in a packet.
+ */
+static void fit_descriptors(struct rd_engine_config *cfg)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur == RLIM_INFINITY)
+		return;
+	cfg->limits[RINGD_LIMIT_FILES] = RD_MIN(cfg->limits[RINGD_LIMIT_FILES], rl.rlim_cur / 2);
+	cfg->limits[RINGD_LIMIT_RINGS] = RD_MIN(cfg->limits[RINGD_LIMIT_RINGS], rl.rlim_cur / 8);
+	cfg->limits[RINGD_LIMIT_CLIENTS] = RD_MIN(cfg->limits[RINGD_LIMIT_CLIENTS], rl.rlim_cur / 8);
+}
+
 static int service_watch(struct rd_service *service)
 {
 	struct event_base *base = service->engine.reactor->base;
@@ -298,6 +314,7 @@ static void service_deinit(struct rd_service *service)
 int rd_service_run(const struct rd_engine_config *cfg, int link_fd)
 {
 	struct rd_service *service = calloc(1, sizeof(*service));
+	struct rd_engine_config fitted = *cfg;
 	int r;
 
 	if (!service) {
@@ -308,7 +325,8 @@ int rd_service_run(const struct rd_engine_config *cfg, int link_fd)
 	service->link_fd = link_fd;
 	service->started_ns = rd_now_ns();
 	rd_list_init(&service->sessions);
-	r = rd_engine_init(&service->engine, cfg);
+	fit_descriptors(&fitted);
+	r = rd_engine_init(&service->engine, &fitted);
 	if (r < 0) {
 		rd_close(link_fd);
 		free(service);
