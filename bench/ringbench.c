@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "daemon/common/clock.h"
 #include "daemon/common/util.h"
 #include "options.h"
 
@@ -118,12 +119,18 @@ static int await_ready(struct children *c, unsigned int n)
 	return 0;
 }
 
-static void sleep_for(double seconds)
+/* False: a child ended meanwhile. None does before it is told to, unless it failed, so there is nothing to wait for. */
+static bool sleep_for(double seconds, const sigset_t *child)
 {
-	struct timespec ts = { (time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9) };
+	uint64_t end = rd_now_ns() + (uint64_t)(seconds * 1e9), now;
 
-	while (nanosleep(&ts, &ts) < 0 && errno == EINTR)
-		;
+	while ((now = rd_now_ns()) < end) {
+		struct timespec ts = { (time_t)((end - now) / 1000000000), (long)((end - now) % 1000000000) };
+
+		if (sigtimedwait(child, NULL, &ts) >= 0)
+			return false;
+	}
+	return true;
 }
 
 /* CPU time of the service process in ns, 0 if it cannot be read; ticks of 10 ms. */
@@ -185,18 +192,23 @@ static int measure(const struct bench_opts *o, struct bench_totals *t)
 	struct bench_shared *sh = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct children c = { .ready = -1 };
 	uint64_t cpu = 0;
+	sigset_t child;
 	int r, r2;
 
 	if (sh == MAP_FAILED)
 		return -errno;
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, NULL);
 	r = start(&c, o, sh);
 	if (r == 0)
 		r = await_ready(&c, o->clients + (o->idle_rings ? 1 : 0));
+	if (r == 0 && !sleep_for(o->seconds * WARMUP_SHARE, &child))
+		r = -ECHILD;
 	if (r == 0) {
-		sleep_for(o->seconds * WARMUP_SHARE);
 		cpu = service_cpu(sh->result[0].service_pid);
 		set_phase(sh, BENCH_RUN);
-		sleep_for(o->seconds);
+		sleep_for(o->seconds, &child);
 		set_phase(sh, BENCH_STOP);
 		cpu = service_cpu(sh->result[0].service_pid) - cpu;
 	} else {

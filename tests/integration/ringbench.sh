@@ -66,4 +66,19 @@ for wrong in --qd=0 --qd=5000 --bs=x --op=frob --target=other --seconds=0 --batc
 	# shellcheck disable=SC2086
 	check_status 2 "wrong: $wrong" "$RINGBENCH" $wrong
 done
+
+# Nobody waits for the end of 1000 s when the engine has died.
+dies_with_engine()
+{
+	local pid
+	"$RINGBENCH" --qd=4 --seconds=1000 & pid=$!
+	until "$RINGCTL" status | grep -q 'clients [1-9]'; do sleep 0.05; done
+	while kill -0 $pid 2>/dev/null; do
+		kill -KILL $("$RINGCTL" status | sed -n 's/^engine \([0-9]*\).*/\1/p') 2>/dev/null
+		sleep 0.1
+	done
+	wait $pid
+	[ $? = 1 ]
+}
+check "a dead engine ends it" dies_with_engine
 check "no file is left behind" test -z "$(find "$tmp" -name 'ringbench.*')"
