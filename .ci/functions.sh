@@ -62,7 +62,7 @@ build_in() {
 	shift
 	if [ ! -x configure ] || [ ! -e build-aux/ltmain.sh ] || [ configure -ot configure.ac ]; then
 		say "autogen.sh"
-		./autogen.sh > /dev/null
+		./autogen.sh > /dev/null 2>&1 || ./autogen.sh || die "autogen.sh failed"
 	fi
 	mkdir -p "$dir"
 	# Another compiler, other switches or another source tree: configure anew.

@@ -495,12 +495,15 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("libringd and ringd");
-	TCase *t = tcase_create("service"), *d = tcase_create("death");
 	const char *missing = rd_daemon_missing();
+	Suite *s;
+	TCase *t, *d;
 
 	if (missing)
 		return rd_suite_skip(missing);
+	s = suite_create("libringd and ringd");
+	t = tcase_create("service");
+	d = tcase_create("death");
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, every_operation, 0, 2);
 	tcase_add_loop_test(t, what_the_service_does_not_know, 0, 2);

@@ -698,13 +698,16 @@ static bool may_unshare(void)
 int main(void)
 {
 	Suite *s;
-	TCase *who = tcase_create("who"), *ns = tcase_create("namespaces"), *limits = tcase_create("limits");
+	TCase *who, *ns, *limits;
 
 	if (geteuid() != 0)
 		return rd_suite_skip("needs root");
 	if (!may_unshare())
 		return rd_suite_skip("needs namespaces");
 	s = suite_create("ringd_root");
+	who = tcase_create("who");
+	ns = tcase_create("namespaces");
+	limits = tcase_create("limits");
 	tcase_set_timeout(who, 60);
 	tcase_set_timeout(ns, 60);
 	tcase_set_timeout(limits, 60);
