@@ -98,9 +98,16 @@ static int hello(struct ringd *rd)
 
 /*
  * A manager that refuses says so. One that hangs up has given us to an engine that had died without its knowledge; a
- * moment later it knows, and starts another.
+ * moment later it knows, and starts another. One that says "not now" mostly lets an engine that died too early wait for
+ * its next start: the first of these pauses are worth sitting out here.
  */
 #define HANGUP_TRIES	5u
+#define NOT_NOW_TRIES	9u	/* together 1 s */
+
+static bool try_again(int r, unsigned int tries)
+{
+	return (r == -ECONNRESET && tries < HANGUP_TRIES) || (r == -EAGAIN && tries < NOT_NOW_TRIES);
+}
 
 static int connect_and_hello(struct ringd *rd, const char *socket_path)
 {
@@ -110,11 +117,11 @@ static int connect_and_hello(struct ringd *rd, const char *socket_path)
 		rd->sock = r;
 		if (r >= 0)
 			r = hello(rd);
-		if (r != -ECONNRESET || tries == HANGUP_TRIES)
+		if (!try_again(r, tries))
 			return r;
 		rdl_close(rd->sock);
 		rd->sock = -1;
-		poll(NULL, 0, 1 << tries);
+		poll(NULL, 0, 2 << tries);
 	}
 }
 

@@ -45,7 +45,7 @@ struct timespec;
  * /run/ringd/ringd.sock; the first that exists is used. In set-id programs the environment is not looked at.
  * *ret is the caller's; release with ringd_close(). -ENOENT: no socket; -ECONNREFUSED: nobody listens;
  * -EACCES: the socket may not be used; -EPERM: refused by policy; -EDQUOT: too many clients of this tenant; -EAGAIN: not
- * now (the words say why), later perhaps; -EPROTO: not a ringd; -EPROTONOSUPPORT: no common version; -ETIMEDOUT: no
+ * now (the words say why) nor within a second, later perhaps; -EPROTO: not a ringd; -EPROTONOSUPPORT: no common version; -ETIMEDOUT: no
  * answer within 5 seconds; -ECONNRESET: hung up; -ENAMETOOLONG, -ENOMEM, -EMFILE. *ret is NULL on failure.
  */
 int ringd_connect(struct ringd **ret, const char *socket_path);
