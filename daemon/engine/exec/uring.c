@@ -24,6 +24,7 @@
 #define RD_URING_SQ		256
 #define RD_URING_CQ		2048
 #define RD_URING_CHUNK		16		/* submitted at once: what is through is published before the next ones run */
+#define RD_URING_CHUNK_DEVICE	4		/* the same for a device: it starts with the first while the others are prepared */
 #define RD_URING_FILES		256
 #define RD_URING_MAX_RW		0x7ffff000u	/* what the kernel transfers at most; keeps sqe->len from wrapping */
 #define RD_URING_IGNORE		1		/* user_data of a cancel; no io has this address */
@@ -34,6 +35,7 @@ struct rd_uring {
 	unsigned int given;		/* of these, what is in the ring or the kernel */
 	bool enabled;
 	bool dozing;			/* completions signal the eventfd */
+	bool device;			/* what was given last goes to a device, not to memory */
 	struct rd_link backlog;
 	struct rd_link cancels;		/* given to the kernel, to be cancelled */
 	uint16_t free_slot[RD_URING_FILES];	/* stack of unused slots */
@@ -178,6 +180,7 @@ static bool uring_give(struct rd_uring *u, struct rd_uring_io *io)
 	if (!sqe)
 		return false;
 	sqe_fill(sqe, io);
+	u->device = io->device;
 	u->given++;
 	return true;
 }
@@ -307,7 +310,7 @@ static unsigned int uring_enter(struct rd_uring *u)
 		u->enabled = r == 0;
 	}
 	if (r == 0)
-		r = rd_kring_enter(&u->ring, RD_URING_CHUNK);
+		r = rd_kring_enter(&u->ring, u->device ? RD_URING_CHUNK_DEVICE : RD_URING_CHUNK);
 	/* these pass: no memory, CQEs to be reaped first, a signal. The SQEs go with the next call. */
 	if (RD_LIKELY(r >= 0 || r == -EAGAIN || r == -EBUSY || r == -EINTR))
 		return 0;

@@ -20,6 +20,7 @@ struct rd_uring_io {
 	void (*done)(struct rd_uring_io *io, int32_t res);	/* reactor thread */
 	int fd;
 	bool write;
+	bool device;			/* O_DIRECT: the device works while we prepare the next */
 	bool held;			/* uring.c: in the backlog, the kernel does not know of it */
 	uint16_t ioprio;
 	uint16_t slot;			/* of rd_uring_file_add(), 0: fd counts */

@@ -175,6 +175,7 @@ static int go_async(struct rd_req *req)
 	req->io.fd = req->file->fd;
 	req->io.slot = req->file->ring_slot;
 	req->io.write = rw->write;
+	req->io.device = req->file->flags & RD_FILE_DIRECT;
 	req->io.ioprio = rw->ioprio;
 	req->io.rwf = rw->rwf;
 	req->io.off = rw_position(rw);
