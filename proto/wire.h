@@ -30,7 +30,7 @@
 #define RINGD_MSG_ARENA_FREE	5	/* ringd_arena_ref -> */
 #define RINGD_MSG_REGISTER	6	/* ringd_register + data (+ fds) -> ringd_registered + data */
 #define RINGD_MSG_SET_CWD	7	/* + fd {O_PATH directory} -> : base of relative paths from now on */
-#define RINGD_MSG_STATUS	8	/* (kind STATUS, answered by the manager) -> ringd_status, repeated */
+#define RINGD_MSG_STATUS	8	/* only an answer: ringd_status, repeated, by the manager to a HELLO of kind STATUS */
 
 /* ringd_msg.flags */
 #define RINGD_MSG_F_MORE	0x1	/* the request goes on in the next packet; answered only at its end */
