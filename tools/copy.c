@@ -9,7 +9,6 @@
 
 #define CHUNK_OF(ptr, member) RD_CONTAINER_OF(ptr, struct cp_chunk, member)
 
-static void read_chunk(struct cp_chunk *c);
 static void write_chunk(struct cp_chunk *c);
 static void feed(struct cp_job *job);
 
@@ -106,7 +105,7 @@ static void got(struct cp_op *op, int res)
 	struct cp_chunk *c = CHUNK_OF(op, op);
 
 	if (res == -EINTR || res == -EAGAIN) {
-		read_chunk(c);
+		cp_read_src(c, got);
 	} else if (res < 0) {
 		chunk_failed(c, res, "cannot read");
 	} else if (res == 0) {
@@ -114,23 +113,10 @@ static void got(struct cp_op *op, int res)
 	} else {
 		c->done += (unsigned int)res;
 		if (c->done < c->len && !c->job->stream)
-			read_chunk(c);
+			cp_read_src(c, got);
 		else
 			have_data(c);
 	}
-}
-
-static void read_chunk(struct cp_chunk *c)
-{
-	struct cp_pump *p = &c->job->cp->pump;
-	struct ringd_sqe *sqe = cp_pump_sqe(p);
-
-	if (!sqe)
-		return;
-	ringd_prep_read_fixed(sqe, cp_job_src_slot(c->job), c->buf + c->done, c->len - c->done,
-			      (uint64_t)c->off + c->done, c->index);
-	sqe->flags |= RINGD_SQE_FIXED_FILE;
-	cp_pump_arm(p, sqe, &c->op, got);
 }
 
 static bool next_piece(struct cp_job *job, unsigned int max, off_t *off, unsigned int *len)
@@ -160,7 +146,7 @@ static void feed(struct cp_job *job)
 			cp_pump_chunk_release(p, c);
 			break;
 		}
-		read_chunk(c);
+		cp_read_src(c, got);
 	}
 	if (!job->chunks && (job->err || job->no_more)) {
 		rd_list_remove(&job->link);	/* it may wait for a chunk that it needs no more */

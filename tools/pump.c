@@ -170,3 +170,16 @@ void cp_pump_chunk_release(struct cp_pump *p, struct cp_chunk *c)
 		next->feed(next);
 	}
 }
+
+void cp_read_src(struct cp_chunk *c, void (*done)(struct cp_op *, int))
+{
+	struct cp_pump *p = &c->job->cp->pump;
+	struct ringd_sqe *sqe = cp_pump_sqe(p);
+
+	if (!sqe)
+		return;
+	ringd_prep_read_fixed(sqe, cp_job_src_slot(c->job), c->buf + c->done, c->len - c->done,
+			      (uint64_t)c->off + c->done, c->index);
+	sqe->flags |= RINGD_SQE_FIXED_FILE;
+	cp_pump_arm(p, sqe, &c->op, done);
+}

@@ -200,6 +200,8 @@ void cp_pump_deinit(struct cp_pump *p);
 /* An SQE for op, to be prepared by the caller; user_data and in_flight are set by cp_pump_arm() after that. */
 struct ringd_sqe *cp_pump_sqe(struct cp_pump *p);
 void cp_pump_arm(struct cp_pump *p, struct ringd_sqe *sqe, struct cp_op *op, void (*done)(struct cp_op *, int));
+/* What is missing of a chunk, from the source into its buffer; copying and verifying. */
+void cp_read_src(struct cp_chunk *c, void (*done)(struct cp_op *, int));
 /* Submit, wait at most timeout_ms for a completion, run what completed. Return: 0, -ECONNRESET and the like. */
 int cp_pump_turn(struct cp_pump *p, unsigned int timeout_ms);
 /* A chunk, or NULL: then job is woken by job->feed() when one is free. */

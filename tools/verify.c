@@ -12,7 +12,6 @@
 
 #define CHUNK_OF(ptr, member) RD_CONTAINER_OF(ptr, struct cp_chunk, member)
 
-static void read_src(struct cp_chunk *c);
 static void read_dst(struct cp_chunk *c);
 static void feed(struct cp_job *job);
 
@@ -62,7 +61,7 @@ static void got_src(struct cp_op *op, int res)
 	struct cp_chunk *c = CHUNK_OF(op, op);
 
 	if (res == -EINTR || res == -EAGAIN) {
-		read_src(c);
+		cp_read_src(c, got_src);
 		return;
 	}
 	if (res < 0)
@@ -70,22 +69,9 @@ static void got_src(struct cp_op *op, int res)
 	else
 		c->done += (unsigned int)res;
 	if (res > 0 && c->done < c->len && !c->job->stream)
-		read_src(c);
+		cp_read_src(c, got_src);
 	else
 		side_over(c);
-}
-
-static void read_src(struct cp_chunk *c)
-{
-	struct cp_pump *p = &c->job->cp->pump;
-	struct ringd_sqe *sqe = cp_pump_sqe(p);
-
-	if (!sqe)
-		return;
-	ringd_prep_read_fixed(sqe, cp_job_src_slot(c->job), c->buf + c->done, c->len - c->done,
-			      (uint64_t)c->off + c->done, c->index);
-	sqe->flags |= RINGD_SQE_FIXED_FILE;
-	cp_pump_arm(p, sqe, &c->op, got_src);
 }
 
 static void got_dst(struct cp_op *op, int res)
@@ -186,7 +172,7 @@ static void feed(struct cp_job *job)
 			break;
 		}
 		c->pending = 2;
-		read_src(c);
+		cp_read_src(c, got_src);
 		read_dst(c);
 	}
 	if (!job->chunks && (job->err || job->no_more)) {
