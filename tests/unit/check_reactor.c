@@ -135,6 +135,9 @@ static void *feeder(void *arg)
 		/* wait until it was taken, so that the reactor has the chance to doze between any two */
 		while (atomic_load(&f->head) != i)
 			sched_yield();
+		/* and now and then until it has dozed: it may look for longer than we take */
+		while (i % 64 == 0 && i != f->limit && !atomic_load(&f->need_wakeup))
+			sched_yield();
 	}
 	return NULL;
 }
