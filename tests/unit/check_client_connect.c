@@ -2,6 +2,7 @@
 /* libringd: finding the daemon, the handshake, words for failures, a connection that breaks. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -51,14 +52,17 @@ END_TEST
 START_TEST(descriptor_is_close_on_exec)
 {
 	int before = dup(0), after;
+	struct stat open, closed;
 	struct ringd *rd;
 
 	close(before);
 	ck_assert_int_eq(ringd_connect(&rd, fake->path), 0);
 	after = before;	/* the lowest free number went to the socket */
 	ck_assert_int_ne(fcntl(after, F_GETFD) & FD_CLOEXEC, 0);
+	ck_assert_int_eq(fstat(after, &open), 0);
 	ringd_close(rd);
-	ck_assert_int_eq(fcntl(after, F_GETFD), -1);
+	/* the fake engine's thread may have the number by now, for a socket of its own */
+	ck_assert(fstat(after, &closed) < 0 || closed.st_ino != open.st_ino);
 }
 END_TEST
 
