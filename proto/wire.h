@@ -82,6 +82,18 @@ struct ringd_welcome {
 #define RINGD_LIMIT_OBJECTS	7	/* table slots, staged bytes / 64 and other small things */
 #define RINGD_LIMIT_MAX		8
 
+/*
+ * Params are io_uring_setup's, with these meanings of their own:
+ *   wq_fd (ATTACH_WQ)   a ring handle: the ring_id of a ring of this connection
+ *   sq_thread_cpu (SQ_AFF)  checked, and without effect: one thread serves all rings of a tenant
+ *   NO_MMAP             sq_off.user_addr and cq_off.user_addr name client memory for sqes_size and rings_size bytes (the
+ *                       same number of pages that io_uring needs; both can be computed beforehand), each wholly inside
+ *                       one arena that has no huge pages. Its 64-byte header and its struct ringd_hot (the last 640
+ *                       bytes that are used, at hot_off) are written at once, the rest is left as it is. The ring's own
+ *                       descriptor then has nothing but the scratch area in it.
+ *   REGISTERED_FD_ONLY  nothing to the engine, which knows no descriptor numbers
+ *   SINGLE_ISSUER       likewise: threads of a client look all the same to it, the library tells them apart
+ */
 struct ringd_ring_create {
 	struct ringd_msg msg;
 	struct ringd_params params;
@@ -96,6 +108,25 @@ struct ringd_ring_created {
 	uint64_t rings_size;		/* bytes to map at file offset RINGD_OFF_SQ_RING */
 	uint64_t sqes_size;		/* bytes to map at file offset RINGD_OFF_SQES */
 	uint64_t scratch_size;		/* bytes to map at file offset RINGD_OFF_SCRATCH, to scratch_base */
+};
+
+/* REGISTER_RESIZE_RINGS. The client has no enter outstanding, and touches neither the SQ nor the CQ until it has the answer. */
+struct ringd_resize {
+	struct ringd_params params;	/* sq_entries, cq_entries, flags (CQSIZE, CLAMP); user_addr of a NO_MMAP ring */
+	uint64_t scratch_base;		/* where it will map the new scratch area; the old one means nothing any more */
+};
+
+/*
+ * The ring goes on in the memory of the new descriptor: unread CQEs, SQEs not taken, and all words of struct ringd_hot
+ * have been carried over. What unsubmitted SQEs have in the old scratch area the client must move itself.
+ */
+struct ringd_resized {
+	struct ringd_params params;	/* as in ringd_ring_created, and so are the others */
+	uint32_t hot_off;
+	uint32_t resv;
+	uint64_t rings_size;
+	uint64_t sqes_size;
+	uint64_t scratch_size;
 };
 
 #define RINGD_OFF_SCRATCH	0x200000000ull		/* above every offset io_uring knows */
@@ -141,6 +172,9 @@ struct ringd_arena_ref {
  *   REGISTER_BUFFERS2        rsrc_register, iovec[nr] unless SPARSE, tags as above
  *   REGISTER_BUFFERS_UPDATE  rsrc_update2, iovec[nr], tags as above
  *   REGISTER_FILE_ALLOC_RANGE  file_index_range
+ *   REGISTER_EVENTFD, REGISTER_EVENTFD_ASYNC  s32[nr], nr 1: as a file array, so with one descriptor
+ *   REGISTER_ENABLE_RINGS    nothing
+ *   REGISTER_RESIZE_RINGS    ringd_resize, nr 1; the answer's data is ringd_resized, and it has the descriptor {ring}
  *   REGISTER_PROBE           nothing; the answer's data is probe_op[nr]-terminated struct probe
  *   UNREGISTER_*             nothing
  * In a file array -1 is a hole and -2 skips (update); any value >= 0 means "the next descriptor of this request",
@@ -166,10 +200,10 @@ struct ringd_registered {
  */
 struct ringd_hot {
 	/* C, read by the engine at every look at the ring */
-	uint32_t sq_tail;		/* io_uring's; release after the SQEs below it */
+	uint32_t sq_tail;		/* io_uring's; release after the SQEs below it. Not looked at on an SQ_REWIND ring */
 	uint32_t enter_seq;		/* +1 per enter; release (a full barrier follows) after the three words around it */
 	uint32_t enter_to_submit;	/* as io_uring_enter's; read when enter_seq has moved */
-	uint32_t enter_flags;		/* RINGD_ENTER_GETEVENTS: flush held-back CQEs. Other bits: ignored */
+	uint32_t enter_flags;		/* RINGD_ENTER_GETEVENTS: run tasks, flush held-back CQEs. Other bits: ignored */
 	uint32_t pad0[28];
 	/* C, read by the engine only when its idea of the CQ is full */
 	uint32_t cq_head;
@@ -177,13 +211,15 @@ struct ringd_hot {
 	uint32_t pad1[30];
 	/* C, read by the engine after each publication (full barrier between) */
 	uint64_t wait;			/* RINGD_WAIT_*; 0: nobody sleeps */
-	uint32_t pad2[30];
+	uint32_t waiting;		/* lazy rings: not 0 inside an enter that waits; see below */
+	uint32_t pad2[29];
 	/* E, polled by the client */
 	uint32_t cq_tail;		/* release after the CQEs below it */
 	uint32_t sq_head;		/* release after the SQEs were copied; plain ring: after their CQEs are published too */
 	uint32_t enter_done;		/* last enter_seq that was served; release after all effects of it */
-	int32_t enter_res;		/* its result: SQEs consumed or a negative errno */
-	uint32_t pad3[28];
+	int32_t enter_res;		/* its result: SQEs consumed or a negative errno (-EAGAIN, -EBADFD, -EBADR) */
+	uint32_t tasks;			/* lazy rings: RINGD_TASKS_*; see below */
+	uint32_t pad3[27];
 	/* E, rarely written */
 	uint32_t sq_flags;		/* RINGD_SQ_*; NEED_WAKEUP also on plain rings: ring the doorbell */
 	uint32_t sq_dropped;
@@ -197,12 +233,29 @@ struct ringd_hot {
  * The wait word: high 32 bits a sequence whose low 2 bits are the kind, low 32 bits the target index. The engine
  * sends one byte to the wake socket when the target is reached, once per sequence value.
  */
-#define RINGD_WAIT_KIND_CQ	0u	/* until (int32_t)(cq_tail - target) >= 0, or CQEs are held back */
+#define RINGD_WAIT_KIND_CQ	0u	/* until (int32_t)(cq_tail - target) >= 0, or CQEs are held back, or tasks are PENDING */
 #define RINGD_WAIT_KIND_ENTER	1u	/* until enter_done == target */
 #define RINGD_WAIT_KIND_SQ	2u	/* until (int32_t)(sq_head - target) >= 0 */
 #define RINGD_WAIT_KIND_MASK	3u
 #define RINGD_WAIT_SEQ_STEP	4u	/* sequences: kind + multiples of this, never 0 in the high word while armed */
 #define RINGD_WAIT(seq, target)	((uint64_t)(seq) << 32 | (uint32_t)(target))
+
+/*
+ * Lazy rings are those with DEFER_TASKRUN or IOPOLL. What completes on them later than its own submission is a task, and
+ * its CQE is posted when the task runs: in an enter with GETEVENTS, or as it comes while the client waits in one.
+ *
+ * To wait, the client stores waiting = 1, then makes an enter with GETEVENTS (the release of enter_seq puts waiting before
+ * it): that runs the tasks there are, and the engine, having seen this enter, sees waiting for those that follow. Then
+ * it sleeps by the wait word as on any ring. To end it, it stores waiting = 0, passes a full barrier and looks at
+ * tasks: while RUNNING is set some CQEs of the wait may still come, and an enter of nothing (0, 0) sits that out. The
+ * engine's side: tasks = PENDING | RUNNING, full barrier, load of waiting; not 0: run, publish, tasks = 0; else
+ * tasks = PENDING, and SQ flag TASKRUN when the ring has TASKRUN_FLAG.
+ *
+ * PENDING is what makes the descriptor of such a ring readable though there is no CQE: it is loaded after the wait word
+ * was armed, as cq_tail is, and ends waits of kind CQ.
+ */
+#define RINGD_TASKS_PENDING	1u	/* an enter with GETEVENTS has something to run */
+#define RINGD_TASKS_RUNNING	2u
 
 #define RINGD_STATE_OPEN	0u
 #define RINGD_STATE_DEAD	1u	/* nothing is served any more; the wake socket is closed too */

@@ -245,6 +245,10 @@ START_TEST(control_messages_keep_their_layout)
 	ck_assert_uint_eq(sizeof(struct ringd_arena_ref), 24);
 	ck_assert_uint_eq(sizeof(struct ringd_register), 32);
 	ck_assert_uint_eq(sizeof(struct ringd_registered), 16);
+	ck_assert_uint_eq(sizeof(struct ringd_resize), 128);
+	ck_assert_uint_eq(offsetof(struct ringd_resize, scratch_base), 120);
+	ck_assert_uint_eq(sizeof(struct ringd_resized), 152);
+	ck_assert_uint_eq(offsetof(struct ringd_resized, rings_size), 128);
 }
 END_TEST
 
@@ -254,7 +258,9 @@ START_TEST(hot_words_do_not_share_cache_lines)
 	ck_assert_uint_eq(offsetof(struct ringd_hot, sq_tail), 0);
 	ck_assert_uint_eq(offsetof(struct ringd_hot, cq_head), 128);
 	ck_assert_uint_eq(offsetof(struct ringd_hot, wait), 256);
+	ck_assert_uint_eq(offsetof(struct ringd_hot, waiting), 264);
 	ck_assert_uint_eq(offsetof(struct ringd_hot, cq_tail), 384);
+	ck_assert_uint_eq(offsetof(struct ringd_hot, tasks), 400);
 	ck_assert_uint_eq(offsetof(struct ringd_hot, sq_flags), 512);
 	ck_assert_uint_eq(sizeof(struct ringd_hot), 640);
 }
