@@ -274,6 +274,43 @@ void rdl_scratch_deinit(struct ringd_ring *ring);
 /* size bytes, at most RINGD_SCRATCH_PER_SQE, that are the SQE's until the engine has taken it */
 void *rdl_scratch(struct ringd_ring *ring, const struct ringd_sqe *sqe, size_t size);
 
+/* regcall.c: one register call */
+struct rdl_call {
+	struct ringd_register reg;	/* opcode, nr and has_tags filled in */
+	char *data;			/* owned */
+	size_t size, room;
+	int *fds;			/* owned */
+	size_t n_fds;
+};
+
+/* room: bytes of all that will be added; rdl_call_free() in any case */
+int rdl_call_init(struct ringd *rd, struct rdl_call *c, uint32_t opcode, uint32_t nr, size_t room, size_t n_fds);
+void rdl_call_free(struct rdl_call *c);
+void rdl_call_add(struct rdl_call *c, const void *data, size_t size);
+void rdl_call_add_tags(struct rdl_call *c, const uint64_t *tags, unsigned int nr);
+/* A number >= 0 becomes "the next descriptor"; -1 and -2 go as they are. */
+void rdl_call_add_fds(struct rdl_call *c, const int *fds, unsigned int nr);
+void rdl_call_add_iovecs(struct rdl_call *c, const struct iovec *iov, unsigned int nr);
+/*
+ * The call, its answer at least min_size bytes long and with n_fds descriptors. *unsent: a descriptor may have been the
+ * reason that nothing was sent. ring NULL: a call without a ring, on rd.
+ */
+int rdl_call_do(struct ringd *rd, struct ringd_ring *ring, struct rdl_call *c, struct rdl_packet *in, size_t min_size,
+		size_t n_fds, bool *unsent);
+/* An answer that is only a result. */
+int rdl_call_simple(struct ringd_ring *ring, struct rdl_call *c, bool *unsent);
+/*
+ * data alone, and out_size bytes of the answer's data; fd: the answer brings one descriptor, the caller's (-1 when it
+ * failed). ring NULL: as above.
+ */
+#define RDL_CALL_OUT	256u		/* the largest out_size */
+int rdl_call_get(struct ringd *rd, struct ringd_ring *ring, uint32_t opcode, uint32_t nr, const void *data, size_t size,
+		 void *out, size_t out_size, int *fd);
+/* The same without anything but a result. */
+int rdl_call_one(struct ringd_ring *ring, uint32_t opcode, uint32_t nr, const void *data, size_t size);
+/* Before checks made here: when the engine is gone, that is the answer, whatever the arguments are. */
+int rdl_check_alive(struct ringd_ring *ring);
+
 /* umask.c: the umask of the calling process */
 mode_t rdl_umask(void);
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Register calls: the structure of the opcode, then its arrays, in as many packets as that takes, and the descriptors
- * beside them. What only this process can know is checked here, in the order of io_uring's own checks: whether a number
- * is an open descriptor, and RLIMIT_NOFILE. To keep that order the sizes of the tables are remembered.
+ * Registered files and buffers. What only this process can know is checked here, in the order of io_uring's own checks:
+ * whether a number is an open descriptor, and RLIMIT_NOFILE. To keep that order the sizes of the tables are remembered.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -10,120 +9,6 @@
 #include <sys/socket.h>
 
 #include "private.h"
-
-struct call {
-	struct ringd_register reg;	/* opcode, nr and has_tags filled in */
-	char *data;			/* owned */
-	size_t size, room;
-	int *fds;			/* owned */
-	size_t n_fds;
-};
-
-static void call_free(struct call *c)
-{
-	free(c->data);
-	free(c->fds);
-}
-
-/* room: bytes of all that will be added */
-static int call_init(struct ringd_ring *ring, struct call *c, uint32_t opcode, uint32_t nr, size_t room, size_t n_fds)
-{
-	*c = (struct call){ .reg = { .opcode = opcode, .nr = nr }, .room = room };
-	c->data = malloc(room ? room : 1);
-	c->fds = malloc(n_fds ? n_fds * sizeof(*c->fds) : 1);
-	return c->data && c->fds ? 0 : rdl_fail(ring->rd, -ENOMEM, "register");
-}
-
-static void call_add(struct call *c, const void *data, size_t size)
-{
-	if (size)
-		memcpy(c->data + c->size, data, size);
-	c->size += size;
-}
-
-static void call_add_tags(struct call *c, const uint64_t *tags, unsigned int nr)
-{
-	if (!tags)
-		return;
-	call_add(c, tags, nr * sizeof(*tags));
-	c->reg.has_tags = 1;
-}
-
-/* A number >= 0 becomes "the next descriptor"; -1 and -2 go as they are. */
-static void call_add_fds(struct call *c, const int *fds, unsigned int nr)
-{
-	for (unsigned int i = 0; i < nr; i++) {
-		int32_t v = fds[i] < 0 ? fds[i] : 0;
-
-		call_add(c, &v, sizeof(v));
-		if (fds[i] >= 0)
-			c->fds[c->n_fds++] = fds[i];
-	}
-}
-
-static void call_add_iovecs(struct call *c, const struct iovec *iov, unsigned int nr)
-{
-	for (unsigned int i = 0; i < nr; i++) {
-		uint64_t pair[2] = { (uint64_t)(uintptr_t)iov[i].iov_base, iov[i].iov_len };
-
-		call_add(c, pair, sizeof(pair));
-	}
-}
-
-/* All packets of the request. *sent: whether any went. */
-static int call_send(struct ringd *rd, struct call *c, bool *sent)
-{
-	const size_t room = RINGD_MSG_MAX - sizeof(c->reg);
-	RDL_FREE char *packet = malloc(sizeof(c->reg) + RDL_MIN(c->size, room));
-	size_t data = 0, fds = 0;
-	int r;
-
-	if (!packet)
-		return rdl_fail(rd, -ENOMEM, "register");
-	do {
-		size_t n = RDL_MIN(c->size - data, room), m = RDL_MIN(c->n_fds - fds, (size_t)RINGD_MSG_FDS);
-		bool more = data + n < c->size || fds + m < c->n_fds;
-
-		c->reg.msg.flags = more ? RINGD_MSG_F_MORE : 0;
-		c->reg.msg.size = (uint32_t)(sizeof(c->reg) + n);
-		memcpy(packet, &c->reg, sizeof(c->reg));
-		memcpy(packet + sizeof(c->reg), c->data + data, n);
-		r = rdl_request_send(rd, (struct ringd_msg *)(void *)packet, sizeof(c->reg) + n, c->fds + fds, m, !*sent);
-		if (r < 0)
-			return r;
-		*sent = true;
-		data += n;
-		fds += m;
-	} while (data < c->size || fds < c->n_fds);
-	return 0;
-}
-
-/* The call, its answer at least min_size bytes long. *unsent: a descriptor may have been the reason that nothing was sent. */
-static int call_do(struct ringd_ring *ring, struct call *c, struct rdl_packet *in, size_t min_size, bool *unsent)
-{
-	struct ringd *rd = ring->rd;
-	bool sent = false;
-	int r;
-
-	c->reg.ring_id = ring->id;
-	r = rdl_request_start(rd, &c->reg.msg, RINGD_MSG_REGISTER);
-	if (r < 0)
-		return r;
-	r = call_send(rd, c, &sent);
-	if (unsent)
-		*unsent = r < 0 && !sent && c->n_fds && !rd->dead;
-	if (r < 0)
-		return r;
-	return rdl_request_finish(rd, &c->reg.msg, in, min_size, 0);
-}
-
-static int call_simple(struct ringd_ring *ring, struct call *c, bool *unsent)
-{
-	struct ringd_error answer;
-	struct rdl_packet in = { .data = &answer, .size = sizeof(answer) };
-
-	return call_do(ring, c, &in, sizeof(answer.msg), unsent);
-}
 
 /* --- descriptors --- */
 
@@ -165,12 +50,6 @@ static unsigned int first_bad(const int *fds, unsigned int nr, int lowest, bool 
 	return i;
 }
 
-/* Before the checks made here: when the engine is gone, that is the answer, whatever the arguments are. */
-static int check_alive(struct ringd_ring *ring)
-{
-	return rdl_dead(ring) ? rdl_fail(ring->rd, -ECONNRESET, "register: the engine or the ring is gone") : 0;
-}
-
 static bool beyond_rlimit(unsigned int nr)
 {
 	struct rlimit rl;
@@ -191,21 +70,21 @@ static int files_register(struct ringd_ring *ring, const int *fds, const uint64_
 	struct ringd_rsrc_register head = { .nr = nr };
 	struct ringd *rd = ring->rd;
 	bool unsent = false;
-	struct call c;
+	struct rdl_call c;
 	int r;
 
 	if (first_bad(fds, nr, -1, deep) < nr)
 		return rdl_fail(rd, -EBADF, "register files: entry %u", first_bad(fds, nr, -1, deep));
-	r = call_init(ring, &c, tags ? RINGD_REGISTER_FILES2 : RINGD_REGISTER_FILES, nr,
+	r = rdl_call_init(ring->rd, &c, tags ? RINGD_REGISTER_FILES2 : RINGD_REGISTER_FILES, nr,
 		      sizeof(head) + nr * (sizeof(int32_t) + sizeof(*tags)), nr);
 	if (r == 0) {
 		if (tags)
-			call_add(&c, &head, sizeof(head));
-		call_add_fds(&c, fds, nr);
-		call_add_tags(&c, tags, nr);
-		r = call_simple(ring, &c, &unsent);
+			rdl_call_add(&c, &head, sizeof(head));
+		rdl_call_add_fds(&c, fds, nr);
+		rdl_call_add_tags(&c, tags, nr);
+		r = rdl_call_simple(ring, &c, &unsent);
 	}
-	call_free(&c);
+	rdl_call_free(&c);
 	if (unsent && !deep && first_bad(fds, nr, -1, true) < nr)
 		return files_register(ring, fds, tags, nr, true);
 	return r;
@@ -214,7 +93,7 @@ static int files_register(struct ringd_ring *ring, const int *fds, const uint64_
 /* The checks that come before a look at the descriptors. */
 static int files_check(struct ringd_ring *ring, unsigned int nr)
 {
-	int r = check_alive(ring);
+	int r = rdl_check_alive(ring);
 
 	if (r < 0)
 		return r;
@@ -253,27 +132,13 @@ int ringd_register_files_tags(struct ringd_ring *ring, const int *fds, const uin
 	return register_files(ring, fds, tags, nr);
 }
 
-/* The structure alone: sparse tables and the other calls of one fixed part. */
-static int call_one(struct ringd_ring *ring, uint32_t opcode, uint32_t nr, const void *data, size_t size)
-{
-	struct call c;
-	int r = call_init(ring, &c, opcode, nr, size, 0);
-
-	if (r == 0) {
-		call_add(&c, data, size);
-		r = call_simple(ring, &c, NULL);
-	}
-	call_free(&c);
-	return r;
-}
-
 int ringd_register_files_sparse(struct ringd_ring *ring, unsigned int nr)
 {
 	struct ringd_rsrc_register head = { .nr = nr, .flags = RINGD_RSRC_REGISTER_SPARSE };
 	int r = files_check(ring, nr);
 
 	if (r == 0)
-		r = call_one(ring, RINGD_REGISTER_FILES2, nr, &head, sizeof(head));
+		r = rdl_call_one(ring, RINGD_REGISTER_FILES2, nr, &head, sizeof(head));
 	if (r >= 0)
 		ring->files_nr = nr;
 	return r;
@@ -285,21 +150,21 @@ static int files_update(struct ringd_ring *ring, unsigned int off, const int *fd
 {
 	struct ringd_rsrc_update2 head2 = { .offset = off, .nr = nr };
 	struct ringd_files_update head = { .offset = off };
-	struct call c;
+	struct rdl_call c;
 	int r;
 
-	r = call_init(ring, &c, tags ? RINGD_REGISTER_FILES_UPDATE2 : RINGD_REGISTER_FILES_UPDATE, nr,
+	r = rdl_call_init(ring->rd, &c, tags ? RINGD_REGISTER_FILES_UPDATE2 : RINGD_REGISTER_FILES_UPDATE, nr,
 		      sizeof(head2) + nr * (sizeof(int32_t) + sizeof(*tags)), nr);
 	if (r == 0) {
 		if (tags)
-			call_add(&c, &head2, sizeof(head2));
+			rdl_call_add(&c, &head2, sizeof(head2));
 		else
-			call_add(&c, &head, sizeof(head));
-		call_add_fds(&c, fds, nr);
-		call_add_tags(&c, tags, nr);
-		r = call_simple(ring, &c, unsent);
+			rdl_call_add(&c, &head, sizeof(head));
+		rdl_call_add_fds(&c, fds, nr);
+		rdl_call_add_tags(&c, tags, nr);
+		r = rdl_call_simple(ring, &c, unsent);
 	}
-	call_free(&c);
+	rdl_call_free(&c);
 	return r;
 }
 
@@ -314,7 +179,7 @@ static int register_files_update(struct ringd_ring *ring, unsigned int off, cons
 	struct ringd *rd = ring->rd;
 	bool unsent = false;
 	unsigned int good;
-	int r = check_alive(ring);
+	int r = rdl_check_alive(ring);
 
 	if (r < 0)
 		return r;
@@ -348,7 +213,7 @@ int ringd_register_files_update_tag(struct ringd_ring *ring, unsigned int off, c
 
 int ringd_unregister_files(struct ringd_ring *ring)
 {
-	int r = call_one(ring, RINGD_UNREGISTER_FILES, 0, NULL, 0);
+	int r = rdl_call_one(ring, RINGD_UNREGISTER_FILES, 0, NULL, 0);
 
 	if (r >= 0)
 		ring->files_nr = 0;
@@ -359,7 +224,7 @@ int ringd_register_file_alloc_range(struct ringd_ring *ring, unsigned int off, u
 {
 	struct ringd_file_index_range range = { .off = off, .len = len };
 
-	return call_one(ring, RINGD_REGISTER_FILE_ALLOC_RANGE, 0, &range, sizeof(range));
+	return rdl_call_one(ring, RINGD_REGISTER_FILE_ALLOC_RANGE, 0, &range, sizeof(range));
 }
 
 /* --- buffers --- */
@@ -367,24 +232,24 @@ int ringd_register_file_alloc_range(struct ringd_ring *ring, unsigned int off, u
 static int buffers_call(struct ringd_ring *ring, uint32_t opcode, const void *head, size_t head_size,
 			const struct iovec *iov, const uint64_t *tags, unsigned int nr)
 {
-	struct call c;
+	struct rdl_call c;
 	int r;
 
-	r = call_init(ring, &c, opcode, nr, head_size + nr * (2 * sizeof(uint64_t) + sizeof(*tags)), 0);
+	r = rdl_call_init(ring->rd, &c, opcode, nr, head_size + nr * (2 * sizeof(uint64_t) + sizeof(*tags)), 0);
 	if (r == 0) {
-		call_add(&c, head, head_size);
-		call_add_iovecs(&c, iov, nr);
-		call_add_tags(&c, tags, nr);
-		r = call_simple(ring, &c, NULL);
+		rdl_call_add(&c, head, head_size);
+		rdl_call_add_iovecs(&c, iov, nr);
+		rdl_call_add_tags(&c, tags, nr);
+		r = rdl_call_simple(ring, &c, NULL);
 	}
-	call_free(&c);
+	rdl_call_free(&c);
 	return r;
 }
 
 static int register_buffers(struct ringd_ring *ring, const struct iovec *iov, const uint64_t *tags, unsigned int nr)
 {
 	struct ringd_rsrc_register head = { .nr = nr };
-	int r = check_alive(ring);
+	int r = rdl_check_alive(ring);
 
 	if (r < 0)
 		return r;
@@ -414,7 +279,7 @@ int ringd_register_buffers_tags(struct ringd_ring *ring, const struct iovec *iov
 int ringd_register_buffers_sparse(struct ringd_ring *ring, unsigned int nr)
 {
 	struct ringd_rsrc_register head = { .nr = nr, .flags = RINGD_RSRC_REGISTER_SPARSE };
-	int r = call_one(ring, RINGD_REGISTER_BUFFERS2, nr, &head, sizeof(head));
+	int r = rdl_call_one(ring, RINGD_REGISTER_BUFFERS2, nr, &head, sizeof(head));
 
 	if (r >= 0)
 		ring->bufs_nr = nr;
@@ -425,7 +290,7 @@ int ringd_register_buffers_update_tag(struct ringd_ring *ring, unsigned int off,
 				      const uint64_t *tags, unsigned int nr)
 {
 	struct ringd_rsrc_update2 head = { .offset = off, .nr = nr };
-	int r = check_alive(ring);
+	int r = rdl_check_alive(ring);
 
 	if (r < 0)
 		return r;
@@ -440,7 +305,7 @@ int ringd_register_buffers_update_tag(struct ringd_ring *ring, unsigned int off,
 
 int ringd_unregister_buffers(struct ringd_ring *ring)
 {
-	int r = call_one(ring, RINGD_UNREGISTER_BUFFERS, 0, NULL, 0);
+	int r = rdl_call_one(ring, RINGD_UNREGISTER_BUFFERS, 0, NULL, 0);
 
 	if (r >= 0)
 		ring->bufs_nr = 0;
@@ -458,7 +323,7 @@ int ringd_register_probe(struct ringd_ring *ring, struct ringd_probe *probe, uns
 		char bytes[sizeof(struct ringd_msg) + sizeof(struct ringd_probe) + 256 * sizeof(struct ringd_probe_op)];
 	} answer;
 	struct rdl_packet in = { .data = &answer, .size = sizeof(answer) };
-	struct call c;
+	struct rdl_call c;
 	int r;
 
 	if (!probe || nr > RINGD_MAX_PROBE_OPS)
@@ -467,10 +332,10 @@ int ringd_register_probe(struct ringd_ring *ring, struct ringd_probe *probe, uns
 		if (((const char *)probe)[i])
 			return rdl_fail(ring->rd, -EINVAL, "probe: memory is not zero");
 	}
-	r = call_init(ring, &c, RINGD_REGISTER_PROBE, nr, 0, 0);
+	r = rdl_call_init(ring->rd, &c, RINGD_REGISTER_PROBE, nr, 0, 0);
 	if (r == 0)
-		r = call_do(ring, &c, &in, sizeof(answer.msg) + sizeof(*probe), NULL);
-	call_free(&c);
+		r = rdl_call_do(ring->rd, ring, &c, &in, sizeof(answer.msg) + sizeof(*probe), 0, NULL);
+	rdl_call_free(&c);
 	if (r < 0)
 		return r;
 	memcpy(probe, answer.bytes + sizeof(answer.msg), RDL_MIN(in.size - sizeof(answer.msg), room));

@@ -183,7 +183,7 @@ struct ringd_arena_ref {
  */
 struct ringd_register {
 	struct ringd_msg msg;
-	uint32_t ring_id;
+	uint32_t ring_id;	/* 0: no ring, as io_uring's descriptor -1; for RESTRICTIONS, SEND_MSG_RING, QUERY, BPF_FILTER */
 	uint32_t opcode;	/* RINGD_REGISTER_* */
 	uint32_t nr;		/* nr_args of io_uring_register, or for *2/UPDATE the structure's nr */
 	uint32_t has_tags;	/* 0 or 1 */

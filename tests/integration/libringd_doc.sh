@@ -6,6 +6,8 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 cd "$abs_top_srcdir"
 man=man/libringd.3
+shopt -s nullglob
+pages=(man/libringd.3 man/ringd_*.3)	# one for each family of calls
 
 sed -n 's/^\t\(ringd_[a-z0-9_]*\);$/\1/p' client-lib/libringd.map | sort > "$tmp/map"
 grep -v '^static inline\|^#\|^ \*\|^/\*' client-lib/ringd.h | grep -o '\bringd_[a-z0-9_]*(' | tr -d '(' | sort -u |
@@ -15,7 +17,7 @@ diff "$tmp/map" "$tmp/header" || { echo "libringd.map and ringd.h differ"; exit 
 
 grep -o '\bringd_[a-z0-9_]*(' client-lib/ringd.h | tr -d '(' | sort -u > "$tmp/all"
 while read -r name; do
-	grep -q "^\.BI \".*\b$name(" "$man" || { echo "$name is not in $man"; exit 1; }
+	grep -q "^\.BI \".*\b$name(" "${pages[@]}" || { echo "$name is in none of: ${pages[*]}"; exit 1; }
 done < "$tmp/all"
 
 sed -n '/^\.EX$/,/^\.EE$/p' "$man" | sed -e '1d;$d' -e 's/^\\&//' -e 's/\\e/\\/g' > "$tmp/example.c"

@@ -117,11 +117,41 @@ static bool takes_fds(uint32_t opcode)
 	       opcode == RINGD_REGISTER_FILES_UPDATE2;
 }
 
-static int reg_answer(struct rd_session *session, uint8_t *buf, size_t out_len, int32_t res)
+/* io_uring's calls with a descriptor of -1: those that are not about one ring. */
+static bool is_blind(uint32_t opcode)
+{
+	return opcode == RINGD_REGISTER_RESTRICTIONS || opcode == RINGD_REGISTER_SEND_MSG_RING ||
+	       opcode == RINGD_REGISTER_QUERY || opcode == RINGD_REGISTER_BPF_FILTER;
+}
+
+/* The descriptor of an answer that could not be sent is lost, and so is what it stands for: the client is told. */
+static int reg_answer(struct rd_reg *reg, uint8_t *buf, int32_t res)
 {
 	struct ringd_registered *answer = (void *)buf;
+	int r = rd_session_answer(reg->session, &answer->msg, sizeof(*answer) + reg->out_len, res, &reg->out_fd,
+				  reg->out_fd >= 0);
 
-	rd_session_answer(session, &answer->msg, sizeof(*answer) + out_len, res, NULL, 0);
+	return r < 0 && reg->session->connected ? rd_refuse(reg->session, r, "the descriptor could not be sent") : 0;
+}
+
+/* Which ring, and may this be asked of it? */
+static int reg_target(struct rd_reg *reg)
+{
+	const struct ringd_register *head = reg->head;
+	int r = 0;
+
+	if (head->opcode >= RD_ARRAY_SIZE(reg_ops) || !reg_ops[head->opcode])
+		return rd_refuse(reg->session, -EINVAL, "register opcode %u is not served", head->opcode);
+	if (reg->n_fds && !takes_fds(head->opcode))
+		return rd_refuse(reg->session, -EPROTO, "register %u came with %zu descriptors", head->opcode, reg->n_fds);
+	if (!head->ring_id && is_blind(head->opcode))
+		return 0;
+	if (!head->ring_id)
+		return rd_refuse(reg->session, -EINVAL, "register opcode %u without a ring", head->opcode);
+	reg->ring = rd_hostring_find(reg->session, head->ring_id, &r);
+	if (!reg->ring)
+		return r;
+	reg->ctx = &reg->ring->ctx;
 	return 0;
 }
 
@@ -131,23 +161,16 @@ static int reg_run(struct rd_session *session, const struct ringd_register *head
 	_Alignas(8) uint8_t buf[sizeof(struct ringd_registered) + RD_REG_OUT];
 	struct rd_reg reg = {
 		.session = session, .head = head, .data = data, .len = len, .fds = fds, .n_fds = n_fds,
-		.out = buf + sizeof(struct ringd_registered),
+		.out = buf + sizeof(struct ringd_registered), .out_fd = -1,
 	};
-	struct rd_ring *ring;
-	int r;
+	int r = reg_target(&reg);
 
-	if (head->opcode >= RD_ARRAY_SIZE(reg_ops) || !reg_ops[head->opcode])
-		return rd_refuse(session, -EINVAL, "register opcode %u is not served", head->opcode);
-	if (n_fds && !takes_fds(head->opcode))
-		return rd_refuse(session, -EPROTO, "register %u came with %zu descriptors", head->opcode, n_fds);
-	ring = rd_hostring_find(session, head->ring_id, &r);
-	if (!ring)
-		return r;
-	reg.ctx = &ring->ctx;
-	r = reg_ops[head->opcode](&reg);
-	if (r < 0)
-		return r;
-	return reg_answer(session, buf, reg.out_len, r);
+	if (r == 0)
+		r = reg_ops[head->opcode](&reg);
+	if (r >= 0 && !reg.later)
+		r = reg_answer(&reg, buf, r);
+	rd_close(reg.out_fd);
+	return r < 0 ? r : 0;
 }
 
 /* --- fragments --- */

@@ -7,7 +7,8 @@
 
 struct rd_reg {
 	struct rd_session *session;
-	struct rd_ctx *ctx;
+	struct rd_ring *ring;		/* NULL: a call without a ring */
+	struct rd_ctx *ctx;		/* the ring's */
 	const struct ringd_register *head;
 	const uint8_t *data;		/* behind the head; private memory, aligned to 8 */
 	size_t len;
@@ -15,6 +16,8 @@ struct rd_reg {
 	size_t n_fds, next_fd;
 	uint8_t *out;			/* the answer's data, room for RD_REG_OUT */
 	size_t out_len;
+	int out_fd;			/* a descriptor for the answer, closed when it is sent; -1: none */
+	bool later;			/* the handler, or what it started, answers */
 };
 
 #define RD_REG_OUT	(sizeof(struct ringd_probe) + RINGD_MAX_PROBE_OPS * sizeof(struct ringd_probe_op))
