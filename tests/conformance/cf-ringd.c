@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Conformance tests on ringd: libringd with a real daemon, one for all tests of a back end. What io_uring_enter(2) and
+ * io_uring_register(2) take as numbers and structures, and the words of the rings, are looked for behind the public calls
+ * of the library, in its own structures.
+ */
+#include "cf.h"
+
+#include "client-lib/private.h"
+#include "tests/hostile/daemon.h"
+
+#define SLOTS 64	/* of the table made by the first cf_sqe_fd() */
+
+struct cf_impl {
+	struct ringd_ring *r;
+	bool have_files;		/* the test made a table itself */
+	unsigned int n_slots;		/* used of ours */
+	int slot_of[SLOTS];
+};
+
+const struct cf_back_end cf_back_ends[] = { { "sync", CF_SYNC }, { "uring", CF_URING }, { NULL, 0 } };
+
+static struct rd_daemon daemon_;
+static struct ringd *rd;
+static struct ringd_arena *arena;
+
+const char *cf_missing(void)
+{
+	return rd_daemon_missing();
+}
+
+void cf_start(const struct cf_back_end *b)
+{
+	const char *const args[] = { "--backend", b->name, NULL };
+
+	rd_daemon_start(&daemon_, args);
+}
+
+void cf_stop(const struct cf_back_end *b)
+{
+	(void)b;
+	rd_daemon_expect_idle(&daemon_, geteuid());
+	rd_daemon_stop(&daemon_);
+}
+
+void cf_begin(const struct cf_back_end *b)
+{
+	(void)b;
+	rd = NULL;
+	arena = NULL;
+}
+
+static struct ringd *connection(void)
+{
+	if (!rd) {
+		int r = ringd_connect(&rd, daemon_.socket);
+
+		ck_assert_msg(r == 0, "cannot connect: %s", ringd_strerror(NULL));
+	}
+	return rd;
+}
+
+void cf_end(void)
+{
+	ringd_close(rd);
+}
+
+void *cf_region(size_t size)
+{
+	ck_assert_int_eq(ringd_arena_new(connection(), &arena, size, 0), 0);
+	return ringd_arena_base(arena);
+}
+
+/* --- rings --- */
+
+int cf_impl_new(struct cf_ring *ring, unsigned int entries, struct ringd_params *p)
+{
+	struct cf_impl *i;
+	struct ringd_ring *r;
+	int err = ringd_ring_new_params(connection(), &r, entries, p);
+
+	if (err < 0)
+		return err;
+	i = calloc(1, sizeof(*i));
+	ck_assert_ptr_nonnull(i);
+	i->r = r;
+	ring->p = *p;
+	ring->fd = (int)r->id;
+	ring->impl = i;
+	return 0;
+}
+
+void cf_impl_free(struct cf_ring *ring)
+{
+	ringd_ring_free(ring->impl->r);
+	free(ring->impl);
+}
+
+struct ringd_sqe *cf_sqe(struct cf_ring *ring, unsigned int op)
+{
+	struct ringd_sqe *sqe = ringd_get_sqe(ring->impl->r);
+
+	ck_assert_msg(sqe != NULL, "the SQ is full");
+	sqe->opcode = (uint8_t)op;
+	sqe->fd = -1;
+	return sqe;
+}
+
+struct ringd_sqe *cf_sqe128(struct cf_ring *ring, unsigned int op)
+{
+	struct ringd_sqe *sqe = cf_sqe(ring, op);
+
+	cf_sqe(ring, 0)->fd = 0;
+	return sqe;
+}
+
+void cf_sqe_fd(struct cf_ring *ring, struct ringd_sqe *sqe, int fd)
+{
+	struct cf_impl *i = ring->impl;
+	unsigned int slot;
+
+	if (fcntl(fd, F_GETFD) < 0) {
+		sqe->fd = fd;
+		return;
+	}
+	ck_assert_msg(!i->have_files, "a descriptor and a file table in one test");
+	if (!i->n_slots)
+		ck_assert_int_eq(ringd_register_files_sparse(i->r, SLOTS), 0);
+	for (slot = 0; slot < i->n_slots && i->slot_of[slot] != fd; slot++)
+		;
+	ck_assert_uint_lt(slot, SLOTS);
+	if (slot == i->n_slots) {
+		i->slot_of[i->n_slots++] = fd;
+		ck_assert_int_eq(ringd_register_files_update(i->r, slot, &fd, 1), 1);
+	}
+	sqe->fd = (int)slot;
+	sqe->flags |= RINGD_SQE_FIXED_FILE;
+}
+
+unsigned int cf_sq_pending(struct cf_ring *ring)
+{
+	return ringd_sq_ready(ring->impl->r);
+}
+
+void cf_publish(struct cf_ring *ring)
+{
+	struct ringd_ring *r = ring->impl->r;
+
+	rdl_store_release(&r->hot->sq_tail, r->sq_tail);
+	r->sq_published = r->sq_tail;
+}
+
+/* The first half of an enter: submit and flush, as the library does it */
+static int enter(struct cf_ring *ring, unsigned int to_submit, unsigned int flags)
+{
+	struct ringd_ring *r = ring->impl->r;
+	struct pollfd p = { .fd = r->wake, .events = POLLRDHUP };
+	const uint64_t one = 1;
+
+	cf_publish(ring);
+	rdl_store(&r->hot->enter_to_submit, to_submit);
+	rdl_store(&r->hot->enter_flags, flags);
+	rdl_store_barrier(&r->hot->enter_seq, ++r->enter_seq);
+	if (rdl_load(&r->hot->sq_flags) & RINGD_SQ_NEED_WAKEUP)
+		ck_assert_int_eq(write(r->doorbell, &one, sizeof(one)), sizeof(one));
+	while (rdl_load_acquire(&r->hot->enter_done) != r->enter_seq) {
+		if (poll(&p, 1, 1) > 0)
+			return -ECONNRESET;
+	}
+	r->sq_head = rdl_load_acquire(&r->hot->sq_head);
+	return rdl_load(&r->hot->enter_res);
+}
+
+int cf_enter(struct cf_ring *ring, unsigned int to_submit, unsigned int min_complete, unsigned int flags, const void *arg,
+	     size_t size)
+{
+	struct ringd_cqe *cqe;
+	int n, r;
+
+	(void)arg;
+	(void)size;
+	n = enter(ring, to_submit, flags & RINGD_ENTER_GETEVENTS);
+	if (n < 0 || (unsigned int)n < to_submit || !(flags & RINGD_ENTER_GETEVENTS) || !min_complete)
+		return n;
+	r = ringd_wait_cqe_nr(ring->impl->r, &cqe, min_complete);
+	return n || r == 0 ? n : r;
+}
+
+/* --- register --- */
+
+static const uint64_t *tags_of(uint64_t addr)
+{
+	return (const uint64_t *)(uintptr_t)addr;
+}
+
+static int reg_files2(struct ringd_ring *r, const struct ringd_rsrc_register *a)
+{
+	if (a->flags & RINGD_RSRC_REGISTER_SPARSE)
+		return ringd_register_files_sparse(r, a->nr);
+	return ringd_register_files_tags(r, (const int *)(uintptr_t)a->data, tags_of(a->tags), a->nr);
+}
+
+static int reg_buffers2(struct ringd_ring *r, const struct ringd_rsrc_register *a)
+{
+	if (a->flags & RINGD_RSRC_REGISTER_SPARSE)
+		return ringd_register_buffers_sparse(r, a->nr);
+	return ringd_register_buffers_tags(r, (const struct iovec *)(uintptr_t)a->data, tags_of(a->tags), a->nr);
+}
+
+int cf_register(struct cf_ring *ring, unsigned int opcode, const void *arg, unsigned int nr)
+{
+	const struct ringd_rsrc_update2 *up2 = arg;
+	const struct ringd_files_update *up = arg;
+	struct cf_impl *i = ring->impl;
+
+	if (opcode == RINGD_REGISTER_FILES || opcode == RINGD_REGISTER_FILES2)
+		i->have_files = true;
+	switch (opcode) {
+	case RINGD_REGISTER_BUFFERS:
+		return ringd_register_buffers(i->r, arg, nr);
+	case RINGD_UNREGISTER_BUFFERS:
+		return ringd_unregister_buffers(i->r);
+	case RINGD_REGISTER_FILES:
+		return ringd_register_files(i->r, arg, nr);
+	case RINGD_UNREGISTER_FILES:
+		return ringd_unregister_files(i->r);
+	case RINGD_REGISTER_FILES_UPDATE:
+		return ringd_register_files_update(i->r, up->offset, (const int *)(uintptr_t)up->fds, nr);
+	case RINGD_REGISTER_PROBE:
+		return ringd_register_probe(i->r, (void *)(uintptr_t)arg, nr);
+	case RINGD_REGISTER_FILES2:
+		return reg_files2(i->r, arg);
+	case RINGD_REGISTER_FILES_UPDATE2:
+		return ringd_register_files_update_tag(i->r, up2->offset, (const int *)(uintptr_t)up2->data, tags_of(up2->tags),
+						       up2->nr);
+	case RINGD_REGISTER_BUFFERS2:
+		return reg_buffers2(i->r, arg);
+	case RINGD_REGISTER_BUFFERS_UPDATE:
+		return ringd_register_buffers_update_tag(i->r, up2->offset, (const struct iovec *)(uintptr_t)up2->data,
+							 tags_of(up2->tags), up2->nr);
+	case RINGD_REGISTER_FILE_ALLOC_RANGE:
+		return ringd_register_file_alloc_range(i->r, ((const struct ringd_file_index_range *)arg)->off,
+						       ((const struct ringd_file_index_range *)arg)->len);
+	default:
+		return -EINVAL;
+	}
+}
+
+/* --- completions --- */
+
+unsigned int cf_cq_ready(struct cf_ring *ring)
+{
+	return ringd_cq_ready(ring->impl->r);
+}
+
+static void take(struct cf_ring *ring, struct cf_cqe *cqe, const struct ringd_cqe *c)
+{
+	*cqe = (struct cf_cqe){ .user_data = c->user_data, .res = c->res, .flags = c->flags };
+	ringd_cqe_seen(ring->impl->r, c);
+}
+
+bool cf_peek(struct cf_ring *ring, struct cf_cqe *cqe)
+{
+	struct ringd_cqe *c;
+
+	if (!cf_cq_ready(ring))
+		return false;
+	c = ringd_cqe_at(ring->impl->r, 0);
+	take(ring, cqe, c);
+	return true;
+}
+
+bool cf_wait_cqe_for(struct cf_ring *ring, struct cf_cqe *cqe, unsigned int ms)
+{
+	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000l };
+	struct ringd_cqe *c;
+	int r;
+
+	do {
+		r = ringd_wait_cqe_timeout(ring->impl->r, &c, &ts);
+	} while (r == -EINTR);
+	ck_assert_msg(r == 0 || r == -ETIME, "wait: %s: %s", strerror(-r), ringd_ring_strerror(ring->impl->r));
+	if (r == 0)
+		take(ring, cqe, c);
+	return r == 0;
+}
+
+/* --- words --- */
+
+unsigned int cf_sq_flags(struct cf_ring *ring)
+{
+	return rdl_load_acquire(&ring->impl->r->hot->sq_flags);
+}
+
+unsigned int cf_sq_head(struct cf_ring *ring)
+{
+	return rdl_load_acquire(&ring->impl->r->hot->sq_head);
+}
+
+unsigned int cf_sq_tail(struct cf_ring *ring)
+{
+	return ring->impl->r->sq_tail;
+}
+
+unsigned int cf_sq_dropped(struct cf_ring *ring)
+{
+	return rdl_load_acquire(&ring->impl->r->hot->sq_dropped);
+}
+
+unsigned int cf_cq_overflow(struct cf_ring *ring)
+{
+	return rdl_load_acquire(&ring->impl->r->hot->cq_overflow);
+}
+
+unsigned int cf_cq_tail(struct cf_ring *ring)
+{
+	return rdl_load_acquire(&ring->impl->r->hot->cq_tail);
+}
+
+void cf_set_cq_flags(struct cf_ring *ring, unsigned int flags)
+{
+	rdl_store_release(&ring->impl->r->hot->cq_flags, flags);
+}
