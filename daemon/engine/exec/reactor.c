@@ -55,7 +55,7 @@ int rd_reactor_new(struct rd_reactor **ret, unsigned int spin_us)
 	event_config_free(ecfg);
 	ecfg = NULL;
 	r->efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (!r->base || r->efd < 0)
+	if (!r->base || rd_timers_init(&r->timers, r->base) < 0 || r->efd < 0)
 		goto fail;
 	r->efd_event = event_new(r->base, r->efd, EV_READ | EV_PERSIST, reactor_on_efd, r);
 	if (!r->efd_event || event_add(r->efd_event, NULL) < 0)
@@ -77,6 +77,7 @@ struct rd_reactor *rd_reactor_free(struct rd_reactor *r)
 	if (r->efd_event)
 		event_free(r->efd_event);
 	if (r->base) {
+		rd_timers_deinit(&r->timers);
 		event_base_free(r->base);
 		rd_close(r->efd);
 	}
@@ -138,10 +139,27 @@ static void reactor_publish(struct rd_reactor *r)
 	}
 }
 
+static __attribute__((__noinline__)) unsigned int reactor_timers(struct rd_reactor *r)
+{
+	unsigned int n = rd_timers_run(&r->timers, r->now_ns);
+
+	reactor_publish(r);
+	return n;
+}
+
+/* Look at the clock, and see to what was to happen by now. */
+static inline void reactor_now(struct rd_reactor *r)
+{
+	r->now_ns = rd_now_ns();
+	if (rd_timers_due(&r->timers, r->now_ns))
+		reactor_timers(r);
+}
+
 static void reactor_events(struct rd_reactor *r, int flags)
 {
 	event_base_loop(r->base, flags);
-	r->now_ns = r->events_ns = rd_now_ns();
+	reactor_now(r);
+	r->events_ns = r->now_ns;
 	reactor_publish(r);
 }
 
@@ -208,7 +226,7 @@ static unsigned int reactor_look(struct rd_reactor *r)
 	return sum;
 }
 
-unsigned int rd_reactor_turn(struct rd_reactor *r)
+static unsigned int reactor_turn(struct rd_reactor *r)
 {
 	unsigned int n = reactor_look(r);
 
@@ -220,11 +238,20 @@ unsigned int rd_reactor_turn(struct rd_reactor *r)
 	return n;
 }
 
+unsigned int rd_reactor_turn(struct rd_reactor *r)
+{
+	unsigned int n = reactor_turn(r);
+
+	r->now_ns = rd_now_ns();
+	return rd_timers_due(&r->timers, r->now_ns) ? n + reactor_timers(r) : n;
+}
+
 /* Nothing happened for the spin time and no poller is awake: wait for an event. */
 static void reactor_sleep(struct rd_reactor *r)
 {
 	int flags = EVLOOP_ONCE;
 
+	rd_timers_doze(&r->timers);
 	atomic_store_explicit(&r->sleeping, 1, memory_order_relaxed);
 	/* full barrier: pairs with the exchange in rd_reactor_return() */
 	atomic_thread_fence(memory_order_seq_cst);
@@ -237,7 +264,8 @@ static void reactor_sleep(struct rd_reactor *r)
 
 static void reactor_clock(struct rd_reactor *r)
 {
-	r->now_ns = rd_now_ns();
+	r->worked = 0;
+	reactor_now(r);
 	reactor_doze_quiet(r);
 	if (r->now_ns - r->events_ns > RD_EVENTS_NS)
 		reactor_events(r, RD_EVENTS_POLL);
@@ -248,11 +276,11 @@ static void reactor_quiet(struct rd_reactor *r)
 {
 	if (r->quiet++ < r->patience) {
 		rd_cpu_relax();
-		if (r->quiet % RD_CLOCK_WORK == 0)
+		if (++r->worked >= RD_CLOCK_WORK)
 			reactor_clock(r);
 		return;
 	}
-	r->now_ns = rd_now_ns();
+	reactor_now(r);
 	if (!r->quiet_since)
 		r->quiet_since = r->now_ns;
 	reactor_doze_quiet(r);
@@ -281,16 +309,14 @@ static void reactor_busy(struct rd_reactor *r, unsigned int n)
 	r->quiet_since = 0;
 	/* work, not turns: one turn may visit many rings, and libevent has the doorbells of the others */
 	r->worked += n;
-	if (r->worked < RD_CLOCK_WORK)
-		return;
-	r->worked = 0;
-	reactor_clock(r);
+	if (r->worked >= RD_CLOCK_WORK)
+		reactor_clock(r);
 }
 
 void rd_reactor_run(struct rd_reactor *r)
 {
 	while (!r->stop) {
-		unsigned int n = rd_reactor_turn(r);
+		unsigned int n = reactor_turn(r);
 
 		if (n)
 			reactor_busy(r, n);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "daemon/common/list.h"
+#include "timer.h"
 #include "work.h"
 
 struct rd_uring;
@@ -40,6 +41,7 @@ struct rd_reactor {
 	struct rd_link active;		/* pollers that are awake */
 	struct rd_link dirty;		/* pollers with something to publish at the end of this phase */
 	struct rd_uring *uring;		/* may be NULL */
+	struct rd_timers timers;
 	_Atomic(struct rd_work *) returned;	/* newest first; any thread pushes, the reactor takes all */
 	_Atomic uint32_t sleeping;	/* 1: a push must write to efd */
 	int efd;
@@ -50,7 +52,7 @@ struct rd_reactor {
 	uint64_t events_ns;		/* when libevent was last given a chance */
 	uint32_t quiet;			/* turns in a row that found nothing */
 	uint32_t patience, patience_max;	/* of them, those that only pause */
-	uint32_t worked;		/* since it last looked at the clock */
+	uint32_t worked;		/* and paused, since it last looked at the clock */
 	bool stop;
 };
 
@@ -59,7 +61,7 @@ struct rd_reactor *rd_reactor_free(struct rd_reactor *r);
 /* Runs until rd_reactor_stop(), called from one of its callbacks. */
 void rd_reactor_run(struct rd_reactor *r);
 void rd_reactor_stop(struct rd_reactor *r);
-/* One turn without sleeping, for hosts that drive it themselves and for tests. Returns how much was done. */
+/* One turn without sleeping, timers included, for hosts that drive it themselves and for tests. Returns how much was done. */
 unsigned int rd_reactor_turn(struct rd_reactor *r);
 /* Any thread: hand work back; done() will run on the reactor. */
 void rd_reactor_return(struct rd_reactor *r, struct rd_work *work);
