@@ -129,12 +129,11 @@ static unsigned int reactor_take_returned(struct rd_reactor *r)
 
 static void reactor_publish(struct rd_reactor *r)
 {
-	struct rd_link *l, *tmp;
+	/* what one publishes may concern another one */
+	while (!rd_list_empty(&r->dirty)) {
+		struct rd_poller *p = rd_list_first(&r->dirty, struct rd_poller, dirty);
 
-	rd_list_foreach(l, tmp, &r->dirty) {
-		struct rd_poller *p = rd_list_entry(l, struct rd_poller, dirty);
-
-		rd_list_remove(l);
+		rd_list_remove(&p->dirty);
 		p->publish(p);
 	}
 }

@@ -57,8 +57,7 @@ static __attribute__((__noinline__)) int nop_with_flags(struct rd_req *req)
 	if (!(req->nop.flags & RINGD_NOP_TW))
 		return RD_DONE;
 	/* complete already, but its CQE comes behind those of the whole visit */
-	req->state = RD_REQ_DONE;
-	rd_list_append(&req->ctx->deferred, &req->link);
+	rd_req_defer(req);
 	return RD_PENDING;
 }
 

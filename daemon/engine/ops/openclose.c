@@ -137,16 +137,17 @@ static int install_slot(struct rd_req *req, int fd)
 	return r;
 }
 
-void rd_open_finish(struct rd_req *req)
+int rd_open_finish(struct rd_req *req)
 {
 	struct rd_host *host = req->ctx->host;
 	struct rd_open *open = &req->open;
 
 	rd_charge_give(&open->charge);	/* from here on the file itself pays */
 	if (open->fd < 0)
-		return;
+		return RD_DONE;
 	req->res = open->file_index ? install_slot(req, open->fd) : host->ops->install(host, open->fd);
 	open->fd = -1;
+	return RD_DONE;
 }
 
 void rd_open_cleanup(struct rd_req *req)

@@ -9,6 +9,10 @@
 int rd_nop_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_nop(struct rd_req *req, unsigned int issue_flags);
 
+/* cancel.c */
+int rd_cancel_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_cancel_issue(struct rd_req *req, unsigned int issue_flags);
+
 /* rw.c: READ WRITE READV WRITEV READ_FIXED WRITE_FIXED */
 int rd_rw_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_rwv_prep(struct rd_req *req, const struct ringd_sqe *sqe);
@@ -23,7 +27,7 @@ int rd_openat_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_openat2_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_open(struct rd_req *req, unsigned int issue_flags);
 void rd_open_work(struct rd_req *req);
-void rd_open_finish(struct rd_req *req);
+int rd_open_finish(struct rd_req *req);
 void rd_open_cleanup(struct rd_req *req);
 int rd_close_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_close_issue(struct rd_req *req, unsigned int issue_flags);

@@ -15,9 +15,9 @@
 
 static inline int rw_done(struct rd_req *req, int64_t res)
 {
-	/* less than was asked for is no success that the client wants to be spared */
-	if (RD_UNLIKELY(req->flags & RINGD_SQE_CQE_SKIP_SUCCESS) && res != (int64_t)req->rw.want)
-		req->flags &= (uint8_t)~RINGD_SQE_CQE_SKIP_SUCCESS;
+	/* less than was asked for is no success: neither for what is linked behind it nor for who wants to be spared it */
+	if (RD_UNLIKELY(res != (int64_t)req->rw.want))
+		req->outcome = RD_OUT_FAILED;
 	req->res = (int32_t)res;
 	return RD_DONE;
 }

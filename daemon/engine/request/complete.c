@@ -17,16 +17,23 @@ void rd_req_cleanup(struct rd_req *req)
 {
 	if (req->prepared && req->op->cleanup)
 		req->op->cleanup(req);
-	if (req->file && (req->counted || req->file_owned))
+	if (req->file && (req->holds || req->file_owned))
 		rd_file_put(req->file);
-	if (!req->counted)
+	if (!req->holds)
 		return;
 	if (req->buf)
 		rd_buf_put(req->buf);
 	rd_mem_put(req->mem);
 }
 
-void rd_req_done(struct rd_req *req)
+bool rd_req_failed(const struct rd_req *req)
+{
+	if (req->outcome != RD_OUT_AUTO)
+		return req->outcome == RD_OUT_FAILED;
+	return req->res < 0 && !req->op->soft;
+}
+
+void rd_req_retire(struct rd_req *req)
 {
 	struct rd_ctx *ctx = req->ctx;
 
@@ -34,5 +41,69 @@ void rd_req_done(struct rd_req *req)
 	rd_list_remove(&req->link);
 	ctx->inflight--;
 	ctx->engine->user.used[RINGD_LIMIT_INFLIGHT]--;
-	ctx->complete(ctx, req);
+}
+
+void rd_req_done(struct rd_req *req)
+{
+	struct rd_ctx *ctx = req->ctx;
+
+	rd_req_retire(req);
+	if (RD_UNLIKELY(req->next) && !ctx->dying)
+		rd_link_done(req);
+	else
+		ctx->complete(ctx, req);
+	if (RD_UNLIKELY(ctx->ordered))
+		rd_drain_kick(ctx);
+}
+
+void rd_req_defer(struct rd_req *req)
+{
+	req->state = RD_REQ_DONE;
+	rd_list_append(&req->ctx->deferred, &req->task);
+	req->ctx->stir(req->ctx);
+}
+
+void rd_ctx_post_deferred(struct rd_ctx *ctx)
+{
+	while (!rd_list_empty(&ctx->deferred)) {
+		struct rd_req *req = rd_list_first(&ctx->deferred, struct rd_req, task);
+
+		rd_list_remove(&req->task);
+		rd_req_done(req);
+	}
+}
+
+void rd_req_task_queue(struct rd_req *req, void (*fn)(struct rd_req *req))
+{
+	struct rd_ctx *ctx = req->ctx;
+
+	if (ctx->dying) {
+		fn(req);
+		return;
+	}
+	req->tasked = true;
+	req->task_fn = fn;
+	rd_list_append(&ctx->tasks, &req->task);
+	ctx->stir(ctx);
+}
+
+unsigned int rd_ctx_run_tasks(struct rd_ctx *ctx)
+{
+	struct rd_link now;
+	unsigned int n = 0;
+
+	if (rd_list_empty(&ctx->tasks))
+		return 0;
+	/* take them all: what they queue is for the next time. One that is cancelled meanwhile leaves this list. */
+	now = ctx->tasks;
+	now.next->prev = now.prev->next = &now;
+	rd_list_init(&ctx->tasks);
+	for (; !rd_list_empty(&now); n++) {
+		struct rd_req *req = rd_list_first(&now, struct rd_req, task);
+
+		rd_list_remove(&req->task);
+		req->tasked = false;
+		req->task_fn(req);
+	}
+	return n;
 }

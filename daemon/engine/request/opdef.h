@@ -13,16 +13,21 @@ struct rd_op {
 	int (*issue)(struct rd_req *req, unsigned int issue_flags);
 	/* On a worker thread: may sleep; uses req's op data, req->file->fd; sets req->res. */
 	void (*work)(struct rd_req *req);
-	/* Reactor thread, after work(): what must not happen on a worker (install into a slot). Optional. */
-	void (*finish)(struct rd_req *req);
+	/* Reactor thread, after work(): what must not happen on a worker (install into a slot). Returns as issue(). Optional. */
+	int (*finish)(struct rd_req *req);
 	/* Reactor thread, the kernel ring's answer to RD_IO: as issue(), req->res is to be set for RD_DONE. Needed with RD_IO. */
 	int (*io_done)(struct rd_req *req, int32_t res);
+	/* Reactor thread, state WAIT: stop waiting. 0: nobody will complete it any more but the caller, with -ECANCELED;
+	 * -EALREADY: it is completing by itself. Needed by ops that wait. */
+	int (*cancel)(struct rd_req *req);
 	/* Free what prep allocated. Called once, on the reactor thread, also after prep alone. Optional. */
 	void (*cleanup)(struct rd_req *req);
 	bool needs_file;	/* req->file is looked up before issue; -EBADF */
 	bool ioprio;		/* sqe->ioprio may be set */
 	bool buffer_select;	/* IOSQE_BUFFER_SELECT is meant for it */
 	bool hashed;		/* serialised per regular inode on workers */
+	bool soft;		/* an error of the operation itself does not break a soft link */
+	bool cancel_counts;	/* a single cancel that hits it answers 1, not 0 */
 	bool unbounded;		/* unbounded worker when the file is not regular, or not known before */
 };
 

@@ -7,6 +7,9 @@
  *   ring/sq.c: fetch -> rd_req_submit(): common checks, opdef prep, opdef issue
  *     -> RD_DONE: the result is in req->res, the caller posts it
  *     -> RD_PENDING: somebody will call rd_req_done(), which calls ctx->complete()
+ *
+ * SQEs with LINK, HARDLINK or DRAIN, and all that come while a chain is being collected or a drain holds things back, take
+ * the way through link.c and drain.c between prep and issue.
  */
 #ifndef RD_REQUEST_H
 #define RD_REQUEST_H
@@ -27,6 +30,17 @@
 struct rd_op;
 struct rd_req;
 
+/* What must run in order; see link.c and drain.c. */
+struct rd_order {
+	struct rd_req *head, *last;	/* the chain that is being collected */
+	bool failed;			/* a prep of it failed: none of it will run */
+	bool draining;			/* what was started last had the drain flag and is not finished */
+	bool kicking;			/* rd_drain_kick() is at work further up the stack */
+	bool skip_used;			/* CQE_SKIP_SUCCESS was seen: no drain on this ring any more */
+	uint32_t held_reqs;		/* requests on held, members of chains included */
+	struct rd_link held;		/* by rd_req.task: singles and heads of chains behind a drain, oldest first */
+};
+
 /* What all requests of one ring share; the ring without its shared memory. */
 struct rd_ctx {
 	struct rd_engine *engine;
@@ -35,7 +49,12 @@ struct rd_ctx {
 	struct rd_buftable bufs;
 	struct rd_tag_sink tags;
 	struct rd_link pending;		/* requests that are not complete */
-	struct rd_link deferred;	/* complete, but only to be posted at the end of the visit (NOP_TW) */
+	struct rd_link deferred;	/* by rd_req.task: finished, to be posted after what is being posted now */
+	struct rd_link tasks;		/* by rd_req.task: DEFER_TASKRUN: to be gone on with when the client enters */
+	struct rd_order order;
+	bool ordered;			/* a chain is open or a drain is active: nothing goes the short way */
+	bool lazy;			/* DEFER_TASKRUN */
+	uint32_t burst;			/* chain members run since the visit began */
 	uint32_t inflight;		/* on pending */
 	uint32_t setup_flags;		/* RINGD_SETUP_* */
 	uint64_t moved;			/* bytes copied on the reactor in this visit */
@@ -46,6 +65,10 @@ struct rd_ctx {
 	struct rd_link slabs;
 	/* a pending request is finished (reactor thread); the ring posts it and frees it with rd_req_free() */
 	void (*complete)(struct rd_ctx *ctx, struct rd_req *req);
+	/* a CQE besides: false when there is no room and keep is not set, or it could not be kept */
+	bool (*post)(struct rd_ctx *ctx, uint64_t user_data, int32_t res, uint32_t flags, bool keep);
+	/* something is on deferred or tasks: it is to be looked at when this phase of the reactor ends */
+	void (*stir)(struct rd_ctx *ctx);
 };
 
 /* req->state */
@@ -54,6 +77,15 @@ struct rd_ctx {
 #define RD_REQ_WORK	2	/* queued or running on a worker */
 #define RD_REQ_URING	3	/* in the kernel ring */
 #define RD_REQ_DONE	4	/* completed, not yet posted (or held back) */
+#define RD_REQ_WAIT	5	/* the op waits for something of its own: op->cancel() */
+#define RD_REQ_CHAIN	6	/* behind a running member, or its chain is being collected */
+#define RD_REQ_DRAIN	7	/* held back by a drain */
+#define RD_REQ_LATER	8	/* its turn has come, but the reactor has others to see to first */
+
+/* req->outcome: does it break a soft link, is a CQE owed in spite of CQE_SKIP_SUCCESS? */
+#define RD_OUT_AUTO	0	/* res < 0, unless errors of the op are soft */
+#define RD_OUT_FAILED	1
+#define RD_OUT_GOOD	2
 
 /* what rd_req_submit() and issue() return */
 #define RD_DONE		0	/* req->res is the result */
@@ -110,6 +142,12 @@ struct rd_sync {		/* FSYNC, SYNC_FILE_RANGE, FALLOCATE, FTRUNCATE */
 	uint32_t flags;
 };
 
+struct rd_cancelop {		/* ASYNC_CANCEL */
+	uint64_t user_data;
+	uint32_t flags;
+	uint32_t opcode;
+};
+
 struct rd_nop {
 	int32_t result;
 	uint32_t flags;
@@ -130,10 +168,15 @@ struct rd_req {
 	uint32_t cflags;	/* of the CQE */
 	uint8_t opcode;
 	uint8_t flags;		/* RINGD_SQE_* */
+	/* these eight are cleared by one store */
 	uint8_t state;		/* RD_REQ_* */
-	bool counted;		/* left the inline path: holds its references, is in ctx->pending and ctx->inflight */
+	uint8_t outcome;	/* RD_OUT_* */
+	bool counted;		/* left the inline path: is in ctx->pending and ctx->inflight */
+	bool holds;		/* file, buf and mem are references of its own */
 	bool file_owned;	/* file came from host->file(): ours also while inline */
 	bool prepared;		/* prep succeeded: op->cleanup applies */
+	bool tasked;		/* on ctx->tasks */
+	bool async;		/* completes outside its submission (EVENTFD_ASYNC) */
 	int32_t fd;		/* of the SQE, for ops that need a file */
 	struct rd_file *file;	/* reference held while the request is not inline any more; borrowed during an inline issue */
 	struct rd_buf *buf;	/* likewise */
@@ -145,11 +188,16 @@ struct rd_req {
 		struct rd_statx statx;
 		struct rd_sync sync;
 		struct rd_nop nop;
+		struct rd_cancelop cancel;
 		struct rd_closeop close;
 		struct rd_req *next_free;
 	};
 	/* cold part: only touched once the request leaves the inline path */
-	struct rd_link link;	/* ctx->pending or ctx->deferred */
+	struct rd_req *next;	/* the rest of the chain; NULL in a free request */
+	struct rd_req *target;	/* LINK_TIMEOUT that is armed: whom it guards */
+	struct rd_link link;	/* ctx->pending */
+	struct rd_link task;	/* ctx->deferred, ctx->tasks or order.held */
+	void (*task_fn)(struct rd_req *req);
 	struct rd_held held;	/* the CQE, when the CQ is full */
 	struct rd_work work;
 	struct rd_poll poll;
@@ -164,10 +212,71 @@ struct rd_req {
 void rd_req_go(struct rd_req *req, int verdict);
 /* Check, prepare and issue. *prep_failed: the result is a prep error (decides whether submission goes on). */
 int rd_req_submit(struct rd_req *req, const struct ringd_sqe *sqe, bool *prep_failed);
+/* First issue of a prepared request. RD_DONE: inline, req->res is the result; RD_PENDING. */
+int rd_req_issue(struct rd_req *req);
+/* It will not be finished in this call: ctx->pending has it, the budget counts it. */
+void rd_req_enlist(struct rd_req *req);
+/* issue() returns RD_PENDING after this: op->cancel() ends the wait. */
+static inline int rd_req_wait(struct rd_req *req)
+{
+	req->state = RD_REQ_WAIT;
+	return RD_PENDING;
+}
+
+/* --- link.c --- */
+/* A prepared SQE (err 0) or one that was refused (-errno) on a ring where order matters. As rd_req_submit(). */
+int rd_link_submit(struct rd_req *req, int err, bool *prep_failed);
+/* The submission ends here, and with it the chain that is still open. */
+void rd_link_end(struct rd_ctx *ctx);
+/* Run a chain (or a single request) from its first member on; all of it is enlisted. */
+void rd_link_run(struct rd_req *head);
+/* A member of a chain is finished (off the books already): post it, then what its result means for the rest. */
+void rd_link_done(struct rd_req *req);
+/* The timer of a LINK_TIMEOUT has fired (as a task of it): stop its target and finish it. */
+void rd_link_timeout_fired(struct rd_req *timeout);
+
+/* --- drain.c --- */
+/* Must this chain (or single; enlisted, drain says whether any of it has the flag) wait? True: it is held. */
+bool rd_drain_hold(struct rd_req *head, bool drain);
+/* Something is finished: start what waited for it. */
+void rd_drain_kick(struct rd_ctx *ctx);
+void rd_drain_update(struct rd_ctx *ctx);	/* ctx->ordered follows from ctx->order */
 
 /* --- complete.c --- */
-/* A pending request has its result in req->res: hand it to ctx->complete(). */
+/* A pending request has its result in req->res: hand it to ctx->complete(), then see to who waits for it. */
 void rd_req_done(struct rd_req *req);
+/* Take it off the books, without posting. */
+void rd_req_retire(struct rd_req *req);
+/* The request is finished, req->res is set: its CQE comes after those that are being posted now. */
+void rd_req_defer(struct rd_req *req);
+/* Post what was deferred. */
+void rd_ctx_post_deferred(struct rd_ctx *ctx);
+/* Go on with a pending request, by fn: now, or on a DEFER_TASKRUN ring when its client enters. One at a time. */
+void rd_req_task_queue(struct rd_req *req, void (*fn)(struct rd_req *req));
+static inline void rd_req_task(struct rd_req *req, void (*fn)(struct rd_req *req))
+{
+	if (RD_UNLIKELY(req->ctx->lazy))
+		rd_req_task_queue(req, fn);
+	else
+		fn(req);
+}
+/* Run the tasks there are now; those they queue stay. How many. */
+unsigned int rd_ctx_run_tasks(struct rd_ctx *ctx);
+/*
+ * One more CQE {user_data, res, cflags | F_MORE} of a multishot request. False: there is no room (or others wait for some):
+ * nothing was posted, finish the request with exactly this result, whose CQE then waits without F_MORE.
+ */
+static inline bool rd_req_more(struct rd_req *req, int32_t res, uint32_t cflags)
+{
+	return req->ctx->post(req->ctx, req->user_data, res, cflags | RINGD_CQE_F_MORE, false);
+}
+/* A CQE that belongs to no request of this ring; waits for room if there is none. False: it could not be kept. */
+static inline bool rd_ctx_post(struct rd_ctx *ctx, uint64_t user_data, int32_t res, uint32_t cflags)
+{
+	return ctx->post(ctx, user_data, res, cflags, true);
+}
+/* Does the result break a soft link? */
+bool rd_req_failed(const struct rd_req *req);
 /* Take down the latency of a sampled request. */
 void rd_req_sample(struct rd_req *req);
 /* Statistics of a finished request, inline or not. */
@@ -187,10 +296,22 @@ void rd_req_cleanup(struct rd_req *req);
 /* Is a CQE owed? Not for CQE_SKIP_SUCCESS and a good result. */
 static inline bool rd_req_silent(const struct rd_req *req)
 {
-	return (req->flags & RINGD_SQE_CQE_SKIP_SUCCESS) && req->res >= 0;
+	return RD_UNLIKELY(req->flags & RINGD_SQE_CQE_SKIP_SUCCESS) && !rd_req_failed(req);
 }
 
 /* --- cancel.c --- */
+struct rd_cancel_key {
+	uint64_t user_data;
+	struct rd_file *file;		/* with FD; held by the caller */
+	uint8_t opcode;			/* with OP */
+	uint32_t flags;			/* RINGD_ASYNC_CANCEL_* */
+};
+bool rd_cancel_match(const struct rd_req *req, const struct rd_cancel_key *key);
+/* 0: stopped, it ends with -ECANCELED by rd_req_defer(); -EALREADY: runs, was asked to stop if that is possible; -ENOENT: is
+ * no more, or not there yet. */
+int rd_req_cancel(struct rd_req *req);
+/* What ASYNC_CANCEL answers. self (may be NULL) is not looked at. */
+int rd_ctx_cancel(struct rd_ctx *ctx, const struct rd_cancel_key *key, const struct rd_req *self);
 /* The ring is dying: stop what can be stopped. Requests that nobody holds any more are freed here; ctx->inflight counts the rest. */
 void rd_ctx_cancel_all(struct rd_ctx *ctx);
 

@@ -27,6 +27,7 @@ static struct rd_req *slab_grow(struct rd_ctx *ctx)
 
 		req->ctx = ctx;
 		rd_list_init(&req->link);
+		rd_list_init(&req->task);
 		req->next_free = ctx->free_reqs;
 		ctx->free_reqs = req;
 	}

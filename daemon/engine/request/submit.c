@@ -10,15 +10,21 @@
 #include "../exec/reactor.h"
 #include "../exec/workers.h"
 
-/* SQE flags that mean something on this engine; links and drain are not among them yet */
-#define RD_SQE_FLAGS_SERVED (RINGD_SQE_FIXED_FILE | RINGD_SQE_ASYNC | RINGD_SQE_BUFFER_SELECT | RINGD_SQE_CQE_SKIP_SUCCESS)
+#define RD_SQE_LINKS		(RINGD_SQE_IO_LINK | RINGD_SQE_IO_HARDLINK)
 
 /* Out of line, as all that a plain inline request does not need: rd_req_submit() would save registers for it. */
-static __attribute__((__noinline__)) int check_unusual(const struct rd_op *op, const struct ringd_sqe *sqe)
+static __attribute__((__noinline__)) int check_unusual(struct rd_req *req, const struct ringd_sqe *sqe)
 {
-	if (sqe->flags & ~(uint32_t)RD_SQE_FLAGS_SERVED)
+	const struct rd_op *op = req->op;
+	struct rd_order *order = &req->ctx->order;
+
+	if (sqe->flags & ~(uint32_t)RINGD_SQE_FLAGS_ALL)
 		return -EINVAL;
 	if ((sqe->flags & RINGD_SQE_BUFFER_SELECT) && !op->buffer_select)
+		return -EOPNOTSUPP;
+	if (sqe->flags & RINGD_SQE_CQE_SKIP_SUCCESS)
+		order->skip_used = true;
+	if ((sqe->flags & RINGD_SQE_IO_DRAIN) && order->skip_used)
 		return -EOPNOTSUPP;
 	if (sqe->ioprio && !op->ioprio)
 		return -EINVAL;
@@ -55,13 +61,18 @@ static void work_run(struct rd_work *work)
 	req->op->work(req);
 }
 
+static void finish_work(struct rd_req *req)
+{
+	rd_req_go(req, req->op->finish && !req->ctx->dying ? req->op->finish(req) : RD_DONE);
+}
+
 static void work_done(struct rd_work *work)
 {
 	struct rd_req *req = RD_CONTAINER_OF(work, struct rd_req, work);
 
-	if (req->op->finish && !req->ctx->dying)
-		req->op->finish(req);
-	rd_req_done(req);
+	req->state = RD_REQ_IDLE;
+	req->async = true;
+	rd_req_task(req, finish_work);
 }
 
 /* May it wait for something else than a disk, or for ever? Then it must not use up the few threads of the bounded class. */
@@ -87,11 +98,17 @@ static void start_work(struct rd_req *req, bool ordered)
 	rd_workers_queue(engine->workers, &req->work);
 }
 
+static void issue_ready(struct rd_req *req)
+{
+	rd_req_go(req, req->op->issue(req, RD_READY));
+}
+
 static void poll_ready(struct rd_poll *poll)
 {
 	struct rd_req *req = RD_CONTAINER_OF(poll, struct rd_req, poll);
 
-	rd_req_go(req, req->op->issue(req, RD_READY));
+	req->state = RD_REQ_IDLE;
+	rd_req_task(req, issue_ready);
 }
 
 static void start_poll(struct rd_req *req, short events)
@@ -107,15 +124,22 @@ static void start_poll(struct rd_req *req, short events)
 		start_work(req, req->op->hashed);
 	} else if (r < 0) {
 		req->res = r;
-		rd_req_done(req);
+		rd_req_defer(req);	/* our caller may be in the middle of a chain */
 	}
+}
+
+static void finish_io(struct rd_req *req)
+{
+	rd_req_go(req, req->ctx->dying ? RD_DONE : req->op->io_done(req, req->res));
 }
 
 static void io_done(struct rd_uring_io *io, int32_t res)
 {
 	struct rd_req *req = RD_CONTAINER_OF(io, struct rd_req, io);
 
-	rd_req_go(req, req->ctx->dying ? RD_DONE : req->op->io_done(req, res));
+	req->state = RD_REQ_IDLE;
+	req->res = res;
+	rd_req_task(req, finish_io);
 }
 
 void rd_req_go(struct rd_req *req, int verdict)
@@ -147,27 +171,25 @@ void rd_req_go(struct rd_req *req, int verdict)
 	}
 }
 
-/* The request outlives this visit: what it borrowed it now holds. */
-static void pend(struct rd_req *req)
+void rd_req_enlist(struct rd_req *req)
 {
 	struct rd_ctx *ctx = req->ctx;
 
 	req->counted = true;
-	if (req->file && !req->file_owned)
-		rd_file_get(req->file);
-	if (req->buf)
-		rd_buf_get(req->buf);
-	rd_mem_get(req->mem);
 	rd_list_append(&ctx->pending, &req->link);
 	ctx->inflight++;
 	ctx->engine->user.used[RINGD_LIMIT_INFLIGHT]++;	/* room was seen to before the fetch */
 }
 
-static int fail(struct rd_req *req, int err, bool *prep_failed)
+/* The request outlives this call: what it borrowed it now holds. */
+static void hold(struct rd_req *req)
 {
-	req->res = err;
-	*prep_failed = true;
-	return RD_DONE;
+	req->holds = true;
+	if (req->file && !req->file_owned)
+		rd_file_get(req->file);
+	if (req->buf)
+		rd_buf_get(req->buf);
+	rd_mem_get(req->mem);
 }
 
 /* Everything but the file-less inline case, kept out of the way of it. */
@@ -180,6 +202,7 @@ static int issue_file(struct rd_req *req)
 		r = lookup_file(req);
 		if (r < 0) {
 			req->res = r;
+			req->outcome = RD_OUT_FAILED;	/* also where the op's own errors are soft */
 			return RD_DONE;
 		}
 	}
@@ -195,18 +218,56 @@ static __attribute__((__noinline__)) uint64_t sample_start(void)
 /* It did not complete inline. */
 static __attribute__((__noinline__)) int go_on(struct rd_req *req, int verdict)
 {
-	if (verdict == RD_PENDING && req->state == RD_REQ_DONE)	/* NOP_TW: complete, posted later */
-		return RD_PENDING;
-	pend(req);
+	if (!req->counted)
+		rd_req_enlist(req);
+	hold(req);
 	rd_req_go(req, verdict);
 	return RD_PENDING;
 }
+
+static inline int issue(struct rd_req *req)
+{
+	const struct rd_op *op = req->op;
+	int r = op->needs_file || !op->issue ? issue_file(req) : op->issue(req, RD_INLINE);
+
+	return RD_LIKELY(r == RD_DONE) ? RD_DONE : go_on(req, r);
+}
+
+int rd_req_issue(struct rd_req *req)
+{
+	int r = issue(req);
+
+	if (r != RD_DONE || !(req->flags & RINGD_SQE_ASYNC))
+		return r;
+	/* done at once, but this is not to be seen before the submission has gone on */
+	if (!req->counted)
+		rd_req_enlist(req);
+	hold(req);
+	req->async = true;
+	rd_req_defer(req);
+	return RD_PENDING;
+}
+
+/* The long way: something about this SQE or its ring is out of the ordinary. err: what the checks so far said. */
+static __attribute__((__noinline__)) int submit_unusual(struct rd_req *req, int err, bool *prep_failed)
+{
+	if ((req->flags & (RD_SQE_LINKS | RINGD_SQE_IO_DRAIN)) || req->ctx->ordered)
+		return rd_link_submit(req, err, prep_failed);
+	if (err == 0)
+		return rd_req_issue(req);
+	req->res = err;
+	req->outcome = RD_OUT_FAILED;
+	*prep_failed = true;
+	return RD_DONE;
+}
+
+#define RD_SQE_UNUSUAL	(RD_SQE_LINKS | RINGD_SQE_IO_DRAIN | RINGD_SQE_ASYNC)
 
 int rd_req_submit(struct rd_req *req, const struct ringd_sqe *sqe, bool *prep_failed)
 {
 	struct rd_ctx *ctx = req->ctx;
 	const struct rd_op *op;
-	int r;
+	int r = 0;
 
 	req->user_data = sqe->user_data;
 	req->opcode = sqe->opcode;
@@ -215,26 +276,30 @@ int rd_req_submit(struct rd_req *req, const struct ringd_sqe *sqe, bool *prep_fa
 	req->file = NULL;
 	req->buf = NULL;
 	req->mem = NULL;
+	req->state = RD_REQ_IDLE;
+	req->outcome = RD_OUT_AUTO;
 	req->counted = false;
+	req->holds = false;
 	req->file_owned = false;
 	req->prepared = false;
+	req->tasked = false;
+	req->async = false;
 	req->t0 = (ctx->sample++ & (RD_SAMPLE_EVERY - 1)) ? 0 : sample_start();
-	if (RD_UNLIKELY(sqe->opcode >= RINGD_OP_LAST))
-		return fail(req, -EINVAL, prep_failed);
-	/* masking instead of a branch: a mispredicted check above must not index beyond the table */
+	/* masking besides the check: a mispredicted one must not index beyond the table */
 	op = req->op = &rd_ops[sqe->opcode & RD_OP_MASK];
-	if (RD_UNLIKELY(!op->prep))
-		return fail(req, -EINVAL, prep_failed);
+	if (RD_UNLIKELY(sqe->opcode >= RINGD_OP_LAST || !op->prep))
+		return submit_unusual(req, -EINVAL, prep_failed);
 	if (RD_UNLIKELY((sqe->flags & ~(uint32_t)RINGD_SQE_FIXED_FILE) | sqe->ioprio | sqe->personality)) {
-		r = check_unusual(op, sqe);
+		r = check_unusual(req, sqe);
 		if (r < 0)
-			return fail(req, r, prep_failed);
+			return submit_unusual(req, r, prep_failed);
 	}
 	req->fd = sqe->fd;
 	r = op->prep(req, sqe);
 	if (RD_UNLIKELY(r < 0))
-		return fail(req, r, prep_failed);
+		return submit_unusual(req, r, prep_failed);
 	req->prepared = true;
-	r = op->needs_file || !op->issue ? issue_file(req) : op->issue(req, RD_INLINE);
-	return RD_LIKELY(r == RD_DONE) ? RD_DONE : go_on(req, r);
+	if (RD_UNLIKELY((sqe->flags & RD_SQE_UNUSUAL) || ctx->ordered))
+		return submit_unusual(req, 0, prep_failed);
+	return issue(req);
 }

@@ -38,7 +38,57 @@ static void ring_wake(struct rd_poller *p)
 
 static void ring_publish(struct rd_poller *p)
 {
-	rd_cq_publish(from_poller(p));
+	struct rd_ring *ring = from_poller(p);
+
+	rd_ctx_post_deferred(&ring->ctx);
+	rd_list_remove(&p->dirty);	/* for what that has posted */
+	rd_cq_publish(ring);
+}
+
+static void ring_stir(struct rd_ctx *ctx)
+{
+	struct rd_ring *ring = RD_CONTAINER_OF(ctx, struct rd_ring, ctx);
+
+	rd_poller_dirty(ctx->engine->reactor, &ring->poller);
+}
+
+/* A completion of no request, which must be kept until there is room. */
+struct loose_cqe {
+	struct rd_held held;
+};
+
+static void loose_release(struct rd_held *held)
+{
+	free(RD_CONTAINER_OF(held, struct loose_cqe, held));
+}
+
+static bool ring_keep(struct rd_ring *ring, uint64_t user_data, int32_t res, uint32_t flags)
+{
+	const struct rd_user *user = &ring->ctx.engine->user;
+	struct loose_cqe *cqe;
+
+	if (user->used[RINGD_LIMIT_INFLIGHT] >= user->limit[RINGD_LIMIT_INFLIGHT])
+		return false;
+	cqe = malloc(sizeof(*cqe));
+	if (!cqe)
+		return false;
+	cqe->held = (struct rd_held){ .user_data = user_data, .res = res, .flags = flags, .release = loose_release };
+	rd_list_init(&cqe->held.link);
+	rd_cq_hold(ring, &cqe->held);	/* which charges it */
+	return true;
+}
+
+static bool ring_post(struct rd_ctx *ctx, uint64_t user_data, int32_t res, uint32_t flags, bool keep)
+{
+	struct rd_ring *ring = RD_CONTAINER_OF(ctx, struct rd_ring, ctx);
+
+	if (ring->dead)
+		return false;
+	rd_poller_dirty(ctx->engine->reactor, &ring->poller);
+	if (!rd_cq_room(ring))
+		return keep && ring_keep(ring, user_data, res, flags);
+	rd_cq_put(ring, user_data, res, flags);
+	return true;
 }
 
 static void ring_bury(struct rd_work *work)
@@ -111,9 +161,13 @@ static void ring_init_ctx(struct rd_ring *ring, struct rd_engine *engine, struct
 	ctx->host = host;
 	ctx->setup_flags = setup_flags;
 	ctx->complete = ring_complete;
+	ctx->post = ring_post;
+	ctx->stir = ring_stir;
 	ctx->tags.post = post_tag;
 	rd_list_init(&ctx->pending);
 	rd_list_init(&ctx->deferred);
+	rd_list_init(&ctx->tasks);
+	rd_list_init(&ctx->order.held);
 	rd_list_init(&ctx->slabs);
 	rd_list_init(&ring->overflow);
 	rd_list_init(&ring->starved);

@@ -72,7 +72,7 @@ static inline bool post(struct rd_ring *ring, struct rd_req *req)
 		reusable = hold_req(ring, req);
 	/* after the CQE: a tag this sets free comes behind it; before the publication: nothing is held that the client
 	 * believes gone */
-	if (RD_UNLIKELY(req->counted || req->file_owned || (req->prepared && req->op->cleanup)))
+	if (RD_UNLIKELY(req->holds || req->file_owned || (req->prepared && req->op->cleanup)))
 		rd_req_cleanup(req);
 	return reusable;
 }
@@ -110,17 +110,6 @@ static inline const struct ringd_sqe *next_sqe(struct rd_ring *ring, uint32_t po
 	return &ring->sqes[slot];
 }
 
-static void post_deferred(struct rd_ring *ring)
-{
-	while (!rd_list_empty(&ring->ctx.deferred)) {
-		struct rd_req *req = rd_list_first(&ring->ctx.deferred, struct rd_req, link);
-
-		rd_list_remove(&req->link);
-		if (post(ring, req))
-			rd_req_free(&ring->ctx, req);
-	}
-}
-
 /* How much a visit has done, for the reactor. */
 static unsigned int done_by(const struct rd_ring *ring, const struct rd_visit *v)
 {
@@ -150,6 +139,7 @@ static void run(struct rd_ring *ring, uint32_t n, struct rd_visit *v)
 	/* not for a plain ring: what can complete at once has its CQE when the enter returns */
 	ctx->busy = ring->sqpoll && n >= RD_BUSY_BATCH;
 	ctx->moved = 0;
+	ctx->burst = 0;
 	while (req && pos != end) {
 		const struct ringd_sqe *shared = next_sqe(ring, pos++);
 
@@ -192,7 +182,7 @@ static void run(struct rd_ring *ring, uint32_t n, struct rd_visit *v)
 /* Everything of this visit is done: let the client see it. */
 static void commit(struct rd_ring *ring)
 {
-	post_deferred(ring);
+	rd_ctx_post_deferred(&ring->ctx);
 	/* SQPOLL: the SQEs were copied, their slots are free. Release pairs with the client's acquire. */
 	__atomic_store_n(&ring->hot->sq_head, ring->sq_head, __ATOMIC_RELEASE);
 	rd_cq_publish(ring);
@@ -236,10 +226,12 @@ static unsigned int enter_step(struct rd_ring *ring)
 
 	if (ring->enter_left) {
 		run(ring, RD_MIN(ring->enter_left, RD_VISIT), &v);
-		post_deferred(ring);
 		ring->enter_taken += v.counted;
 		ring->enter_left -= v.taken;
 	}
+	if (v.stop || v.starved || !ring->enter_left)
+		rd_link_end(&ring->ctx);
+	rd_ctx_post_deferred(&ring->ctx);
 	if (v.stop || v.starved || !ring->enter_left)
 		enter_end(ring, v.starved && !ring->enter_taken ? -EAGAIN : (int32_t)ring->enter_taken);
 	return 1 + done_by(ring, &v);
@@ -258,6 +250,9 @@ static unsigned int look_sqpoll(struct rd_ring *ring)
 		return 1;
 	}
 	run(ring, RD_MIN(n, RD_VISIT), &v);
+	/* a chain goes on into the next visit as long as there is more of what was published with its beginning */
+	if (v.taken == n || v.stop || v.starved)
+		rd_link_end(&ring->ctx);
 	commit(ring);
 	/* it is looked at again when a request of the tenant completes: see rd_sq_feed_starved() */
 	if (RD_UNLIKELY(v.starved && !v.taken && rd_list_empty(&ring->starved)))
