@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One-shot readiness: every kind of descriptor, several polls on one, disarm, files that cannot be waited for. */
+/* Readiness: every kind of descriptor, several polls on one, disarm, edges, files that cannot be waited for. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,29 +19,42 @@ struct waiter {
 	int fired;
 	int rearm;		/* this many times more */
 	int fd;
+	struct rd_watched *watched;
+	uint32_t revents;	/* of the last time */
+	bool multi;
 	struct waiter *victim;	/* disarmed when we fire */
 };
 
 static struct rd_reactor *reactor;
 static int fds[2];
+static struct rd_watched watched[2];
 
 static void setup(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	ck_assert_int_eq(rd_reactor_new(&reactor, 0), 0);
 	ck_assert_int_eq(pipe2(fds, O_NONBLOCK), 0);
+	rd_watched_init(&watched[0]);
+	rd_watched_init(&watched[1]);
+}
+
+static void forget_close(struct rd_watched *of, int fd)
+{
+	rd_watched_forget(of, reactor);
+	rd_close(fd);
 }
 
 static void teardown(void)
 {
+	forget_close(&watched[0], fds[0]);
+	forget_close(&watched[1], fds[1]);
 	rd_reactor_free(reactor);
-	rd_close(fds[0]);
-	rd_close(fds[1]);
 }
 
 static void loop(void)
 {
 	event_base_loop(reactor->base, EVLOOP_NONBLOCK);
+	rd_reactor_turn(reactor);
 }
 
 static void on_ready(struct rd_poll *poll)
@@ -49,17 +63,20 @@ static void on_ready(struct rd_poll *poll)
 
 	ck_assert(!poll->armed);
 	w->fired++;
+	w->revents = poll->revents;
 	if (w->victim)
 		rd_poll_disarm(&w->victim->poll);
 	if (w->rearm-- > 0)
-		ck_assert_int_eq(rd_poll_arm(poll, reactor, w->fd, EV_READ, on_ready), 0);
+		ck_assert_int_eq(rd_poll_arm(poll, reactor, w->watched, w->fd, EPOLLIN, on_ready), 0);
+	if (w->multi)
+		rd_poll_again(poll);
 }
 
 START_TEST(fires_once_when_ready)
 {
 	struct waiter w = { 0 };
 
-	ck_assert_int_eq(rd_poll_arm(&w.poll, reactor, fds[0], EV_READ, on_ready), 0);
+	ck_assert_int_eq(rd_poll_arm(&w.poll, reactor, &watched[0], fds[0], EPOLLIN, on_ready), 0);
 	loop();
 	ck_assert_int_eq(w.fired, 0);
 	ck_assert(w.poll.armed);
@@ -74,7 +91,7 @@ START_TEST(already_ready_fires_in_the_next_loop)
 {
 	struct waiter w = { 0 };
 
-	ck_assert_int_eq(rd_poll_arm(&w.poll, reactor, fds[1], EV_WRITE, on_ready), 0);
+	ck_assert_int_eq(rd_poll_arm(&w.poll, reactor, &watched[1], fds[1], EPOLLOUT, on_ready), 0);
 	ck_assert_int_eq(w.fired, 0);
 	loop();
 	ck_assert_int_eq(w.fired, 1);
@@ -84,12 +101,14 @@ END_TEST
 START_TEST(several_polls_on_one_descriptor_all_fire)
 {
 	struct waiter w[5] = { 0 }, out = { 0 };
+	struct rd_watched wsk;
 	int sk[2];
 
+	rd_watched_init(&wsk);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sk), 0);
 	for (int i = 0; i < 5; i++)
-		ck_assert_int_eq(rd_poll_arm(&w[i].poll, reactor, sk[0], EV_READ, on_ready), 0);
-	ck_assert_int_eq(rd_poll_arm(&out.poll, reactor, sk[0], EV_WRITE, on_ready), 0);
+		ck_assert_int_eq(rd_poll_arm(&w[i].poll, reactor, &wsk, sk[0], EPOLLIN, on_ready), 0);
+	ck_assert_int_eq(rd_poll_arm(&out.poll, reactor, &wsk, sk[0], EPOLLOUT, on_ready), 0);
 	loop();
 	ck_assert_int_eq(out.fired, 1);
 	ck_assert_int_eq(w[0].fired, 0);
@@ -100,7 +119,7 @@ START_TEST(several_polls_on_one_descriptor_all_fire)
 	loop();
 	for (int i = 0; i < 5; i++)
 		ck_assert_int_eq(w[i].fired, i != 3);
-	close(sk[0]);
+	forget_close(&wsk, sk[0]);
 	close(sk[1]);
 }
 END_TEST
@@ -112,7 +131,7 @@ START_TEST(disarmed_by_another_of_the_same_round)
 	w[0].victim = &w[1];
 	w[1].victim = &w[0];
 	for (int i = 0; i < 2; i++)
-		ck_assert_int_eq(rd_poll_arm(&w[i].poll, reactor, fds[0], EV_READ, on_ready), 0);
+		ck_assert_int_eq(rd_poll_arm(&w[i].poll, reactor, &watched[0], fds[0], EPOLLIN, on_ready), 0);
 	ck_assert_int_eq(write(fds[1], "x", 1), 1);
 	loop();
 	loop();
@@ -122,9 +141,9 @@ END_TEST
 
 START_TEST(can_be_armed_again_from_ready)
 {
-	struct waiter w = { .rearm = 3, .fd = fds[0] };
+	struct waiter w = { .rearm = 3, .fd = fds[0], .watched = &watched[0] };
 
-	ck_assert_int_eq(rd_poll_arm(&w.poll, reactor, fds[0], EV_READ, on_ready), 0);
+	ck_assert_int_eq(rd_poll_arm(&w.poll, reactor, &watched[0], fds[0], EPOLLIN, on_ready), 0);
 	ck_assert_int_eq(write(fds[1], "x", 1), 1);
 	for (int i = 0; i < 6; i++)
 		loop();
@@ -135,30 +154,36 @@ END_TEST
 START_TEST(an_eventfd_is_waited_for)
 {
 	struct waiter w = { 0 };
-	RD_CLOSE int efd = eventfd(0, EFD_NONBLOCK);
+	struct rd_watched wefd;
+	int efd = eventfd(0, EFD_NONBLOCK);
 	uint64_t one = 1;
 
-	ck_assert_int_eq(rd_poll_arm(&w.poll, reactor, efd, EV_READ, on_ready), 0);
+	rd_watched_init(&wefd);
+	ck_assert_int_eq(rd_poll_arm(&w.poll, reactor, &wefd, efd, EPOLLIN, on_ready), 0);
 	loop();
 	ck_assert_int_eq(w.fired, 0);
 	ck_assert_int_eq(write(efd, &one, sizeof(one)), sizeof(one));
 	loop();
 	ck_assert_int_eq(w.fired, 1);
+	forget_close(&wefd, efd);
 }
 END_TEST
 
 START_TEST(a_hangup_wakes_readers_and_writers)
 {
 	struct waiter in = { 0 }, out = { 0 };
+	struct rd_watched wsk, wp;
 	int sk[2], p[2];
-	char c;
+	char c = 0;
 
+	rd_watched_init(&wsk);
+	rd_watched_init(&wp);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sk), 0);
 	ck_assert_int_eq(pipe2(p, O_NONBLOCK), 0);
 	while (write(p[1], &c, 1) == 1)
 		;
-	ck_assert_int_eq(rd_poll_arm(&in.poll, reactor, sk[0], EV_READ, on_ready), 0);
-	ck_assert_int_eq(rd_poll_arm(&out.poll, reactor, p[1], EV_WRITE, on_ready), 0);
+	ck_assert_int_eq(rd_poll_arm(&in.poll, reactor, &wsk, sk[0], EPOLLIN, on_ready), 0);
+	ck_assert_int_eq(rd_poll_arm(&out.poll, reactor, &wp, p[1], EPOLLOUT, on_ready), 0);
 	loop();
 	ck_assert_int_eq(in.fired + out.fired, 0);
 	close(sk[1]);
@@ -166,8 +191,10 @@ START_TEST(a_hangup_wakes_readers_and_writers)
 	loop();
 	ck_assert_int_eq(in.fired, 1);
 	ck_assert_int_eq(out.fired, 1);
-	close(sk[0]);
-	close(p[1]);
+	ck_assert_uint_eq(in.revents & EPOLLHUP, EPOLLHUP);
+	ck_assert_uint_eq(out.revents & EPOLLERR, EPOLLERR);
+	forget_close(&wsk, sk[0]);
+	forget_close(&wp, p[1]);
 }
 END_TEST
 
@@ -177,9 +204,13 @@ START_TEST(files_that_are_always_ready_are_refused)
 {
 	RD_CLOSE int fd = open(no_poll[_i], O_RDONLY);
 	struct waiter w = { 0 };
+	struct rd_watched wfd;
 
+	rd_watched_init(&wfd);
 	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(rd_poll_arm(&w.poll, reactor, fd, EV_READ, on_ready), -EPERM);
+	ck_assert_uint_eq(rd_poll_look(fd, EPOLLIN | EPOLLPRI), EPOLLIN);
+	ck_assert_int_eq(rd_poll_look_and_arm(&w.poll, reactor, &wfd, fd, EPOLLIN, on_ready), -EPERM);
+	ck_assert_int_eq(rd_poll_arm(&w.poll, reactor, &wfd, fd, EPOLLIN, on_ready), -EPERM);
 	ck_assert(!w.poll.armed);
 	rd_poll_disarm(&w.poll);
 	loop();
@@ -192,11 +223,12 @@ START_TEST(a_number_can_be_another_file_later)
 	struct waiter w = { 0 };
 	int p[2];
 
-	ck_assert_int_eq(rd_poll_arm(&w.poll, reactor, fds[0], EV_READ, on_ready), 0);
+	ck_assert_int_eq(rd_poll_arm(&w.poll, reactor, &watched[0], fds[0], EPOLLIN, on_ready), 0);
 	rd_poll_disarm(&w.poll);
+	rd_watched_forget(&watched[0], reactor);
 	ck_assert_int_eq(pipe(p), 0);
 	ck_assert_int_eq(dup2(p[0], fds[0]), fds[0]);
-	ck_assert_int_eq(rd_poll_arm(&w.poll, reactor, fds[0], EV_READ, on_ready), 0);
+	ck_assert_int_eq(rd_poll_arm(&w.poll, reactor, &watched[0], fds[0], EPOLLIN, on_ready), 0);
 	ck_assert_int_eq(write(p[1], "x", 1), 1);
 	loop();
 	ck_assert_int_eq(w.fired, 1);
@@ -205,18 +237,166 @@ START_TEST(a_number_can_be_another_file_later)
 }
 END_TEST
 
-static void quiet(int severity, const char *msg)
+static void put(int fd)
 {
-	(void)severity;
-	(void)msg;
+	ck_assert_int_eq(write(fd, "x", 1), 1);
 }
+
+static void get(int fd)
+{
+	char c[64];
+
+	ck_assert_int_gt(read(fd, c, sizeof(c)), 0);
+}
+
+START_TEST(what_is_there_already_is_seen_at_once)
+{
+	struct waiter w = { 0 };
+
+	ck_assert_int_eq(rd_poll_look_or_arm(&w.poll, reactor, &watched[0], fds[0], EPOLLIN, on_ready), 0);
+	rd_poll_disarm(&w.poll);
+	put(fds[1]);
+	ck_assert_int_eq(rd_poll_look_or_arm(&w.poll, reactor, &watched[0], fds[0], EPOLLIN | EPOLLRDNORM, on_ready),
+			 EPOLLIN | EPOLLRDNORM);
+	ck_assert(!w.poll.armed);
+	/* and so it is by one that only waits, whether epoll knows the file or not */
+	ck_assert_int_eq(rd_poll_arm(&w.poll, reactor, &watched[0], fds[0], EPOLLIN, on_ready), 0);
+	loop();
+	ck_assert_int_eq(w.fired, 1);
+}
+END_TEST
+
+START_TEST(a_multishot_poll_fires_for_news_only)
+{
+	struct waiter w = { .multi = true }, other = { 0 };
+
+	put(fds[1]);
+	ck_assert_int_eq(rd_poll_look_and_arm(&w.poll, reactor, &watched[0], fds[0], EPOLLIN, on_ready), EPOLLIN);
+	loop();
+	ck_assert_int_eq(w.fired, 0);
+	/* another one on the same descriptor is none of its business, in whichever direction */
+	ck_assert_int_eq(rd_poll_look_or_arm(&other.poll, reactor, &watched[0], fds[0], EPOLLPRI, on_ready), 0);
+	loop();
+	ck_assert_int_eq(w.fired, 0);
+	for (int i = 1; i <= 3; i++) {
+		put(fds[1]);
+		loop();
+		loop();
+		ck_assert_int_eq(w.fired, i);
+	}
+	get(fds[0]);
+	loop();
+	ck_assert_int_eq(w.fired, 3);
+	/* gone before we looked */
+	put(fds[1]);
+	get(fds[0]);
+	loop();
+	ck_assert_int_eq(w.fired, 3);
+	rd_poll_disarm(&w.poll);
+	rd_poll_disarm(&other.poll);
+}
+END_TEST
+
+START_TEST(directions_do_not_disturb_each_other)
+{
+	struct waiter in = { .multi = true }, out = { .multi = true }, both = { .multi = true };
+	struct rd_watched wsk;
+	int sk[2];
+
+	rd_watched_init(&wsk);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sk), 0);
+	put(sk[1]);
+	ck_assert_int_eq(rd_poll_look_and_arm(&in.poll, reactor, &wsk, sk[0], EPOLLIN, on_ready), EPOLLIN);
+	ck_assert_int_eq(rd_poll_look_and_arm(&out.poll, reactor, &wsk, sk[0], EPOLLOUT, on_ready), EPOLLOUT);
+	ck_assert_int_eq(rd_poll_look_and_arm(&both.poll, reactor, &wsk, sk[0], EPOLLIN | EPOLLOUT, on_ready),
+			 EPOLLIN | EPOLLOUT);
+	loop();
+	ck_assert_int_eq(in.fired + out.fired + both.fired, 0);
+	put(sk[1]);
+	loop();
+	ck_assert_int_eq(in.fired, 1);
+	ck_assert_int_eq(out.fired, 0);
+	ck_assert_int_eq(both.fired, 1);
+	put(sk[0]);
+	get(sk[1]);	/* room for us again */
+	loop();
+	ck_assert_int_eq(in.fired, 1);
+	ck_assert_int_eq(out.fired, 1);
+	ck_assert_int_eq(both.fired, 2);
+	close(sk[1]);
+	loop();
+	ck_assert_int_eq(in.fired, 2);
+	ck_assert_uint_eq(in.revents & EPOLLHUP, EPOLLHUP);
+	rd_poll_disarm(&in.poll);
+	rd_poll_disarm(&out.poll);
+	rd_poll_disarm(&both.poll);
+	forget_close(&wsk, sk[0]);
+}
+END_TEST
+
+START_TEST(of_exclusive_ones_one_is_woken)
+{
+	struct waiter w[3] = { 0 }, plain = { 0 };
+
+	for (int i = 0; i < 3; i++) {
+		w[i].poll.exclusive = true;
+		ck_assert_int_eq(rd_poll_look_or_arm(&w[i].poll, reactor, &watched[0], fds[0], EPOLLIN, on_ready), 0);
+	}
+	ck_assert_int_eq(rd_poll_look_or_arm(&plain.poll, reactor, &watched[0], fds[0], EPOLLIN, on_ready), 0);
+	for (int i = 1; i <= 3; i++) {
+		put(fds[1]);
+		loop();
+		ck_assert_int_eq(w[0].fired + w[1].fired + w[2].fired, i);
+		ck_assert_int_eq(plain.fired, 1);
+	}
+}
+END_TEST
+
+START_TEST(a_descriptor_that_nobody_waits_for_is_dropped)
+{
+	struct waiter w = { 0 };
+	struct rd_watch *in = &watched[0].way[0];
+
+	for (int round = 0; round < 2; round++) {
+		ck_assert_int_eq(rd_poll_look_or_arm(&w.poll, reactor, &watched[0], fds[0], EPOLLIN, on_ready), 0);
+		rd_poll_disarm(&w.poll);
+		for (int i = 0; i < 10; i++) {
+			put(fds[1]);
+			loop();
+		}
+		ck_assert_int_eq(in->fd, -1);
+		get(fds[0]);
+	}
+	ck_assert_int_eq(rd_poll_look_or_arm(&w.poll, reactor, &watched[0], fds[0], EPOLLIN, on_ready), 0);
+	put(fds[1]);
+	loop();
+	ck_assert_int_eq(w.fired, 1);
+}
+END_TEST
+
+/* epoll would keep the entry, and with it a pointer to us, as long as anybody has the file open. */
+START_TEST(a_forgotten_descriptor_brings_no_events)
+{
+	struct waiter w = { 0 };
+	RD_CLOSE int copy = dup(fds[0]);
+
+	ck_assert_int_eq(rd_poll_look_or_arm(&w.poll, reactor, &watched[0], fds[0], EPOLLIN, on_ready), 0);
+	rd_poll_disarm(&w.poll);
+	put(fds[1]);
+	rd_watched_forget(&watched[0], reactor);
+	memset(&watched[0], 0xa5, sizeof(watched[0]));
+	put(fds[1]);
+	loop();
+	rd_watched_init(&watched[0]);
+	ck_assert_int_eq(w.fired, 0);
+}
+END_TEST
 
 int main(void)
 {
 	Suite *s = suite_create("poll");
 	TCase *tc = tcase_create("poll");
 
-	event_set_log_callback(quiet);	/* it warns of every file that epoll refuses */
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, fires_once_when_ready);
 	tcase_add_test(tc, already_ready_fires_in_the_next_loop);
@@ -227,6 +407,12 @@ int main(void)
 	tcase_add_test(tc, a_hangup_wakes_readers_and_writers);
 	tcase_add_loop_test(tc, files_that_are_always_ready_are_refused, 0, (int)RD_ARRAY_SIZE(no_poll));
 	tcase_add_test(tc, a_number_can_be_another_file_later);
+	tcase_add_test(tc, what_is_there_already_is_seen_at_once);
+	tcase_add_test(tc, a_multishot_poll_fires_for_news_only);
+	tcase_add_test(tc, directions_do_not_disturb_each_other);
+	tcase_add_test(tc, of_exclusive_ones_one_is_woken);
+	tcase_add_test(tc, a_descriptor_that_nobody_waits_for_is_dropped);
+	tcase_add_test(tc, a_forgotten_descriptor_brings_no_events);
 	suite_add_tcase(s, tc);
 	return rd_suite_main(s);
 }

@@ -55,7 +55,10 @@ int rd_reactor_new(struct rd_reactor **ret, unsigned int spin_us)
 	event_config_free(ecfg);
 	ecfg = NULL;
 	r->efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (!r->base || rd_timers_init(&r->timers, r->base) < 0 || r->efd < 0)
+	if (!r->base)
+		goto fail;
+	/* both, so that both can be undone */
+	if ((rd_timers_init(&r->timers, r->base) | rd_polls_init(&r->polls, r->base)) < 0 || r->efd < 0)
 		goto fail;
 	r->efd_event = event_new(r->base, r->efd, EV_READ | EV_PERSIST, reactor_on_efd, r);
 	if (!r->efd_event || event_add(r->efd_event, NULL) < 0)
@@ -78,6 +81,7 @@ struct rd_reactor *rd_reactor_free(struct rd_reactor *r)
 		event_free(r->efd_event);
 	if (r->base) {
 		rd_timers_deinit(&r->timers);
+		rd_polls_deinit(&r->polls);
 		event_base_free(r->base);
 		rd_close(r->efd);
 	}
@@ -230,6 +234,8 @@ static unsigned int reactor_turn(struct rd_reactor *r)
 	unsigned int n = reactor_look(r);
 
 	n += reactor_take_returned(r);
+	if (RD_UNLIKELY(r->polls.pending))
+		n += rd_polls_run(&r->polls);
 	if (r->uring)
 		n += rd_uring_flush(r->uring);
 	if (!rd_list_empty(&r->dirty))

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "daemon/common/list.h"
+#include "poll.h"
 #include "timer.h"
 #include "work.h"
 
@@ -42,6 +43,7 @@ struct rd_reactor {
 	struct rd_link dirty;		/* pollers with something to publish at the end of this phase */
 	struct rd_uring *uring;		/* may be NULL */
 	struct rd_timers timers;
+	struct rd_polls polls;
 	_Atomic(struct rd_work *) returned;	/* newest first; any thread pushes, the reactor takes all */
 	_Atomic uint32_t sleeping;	/* 1: a push must write to efd */
 	int efd;

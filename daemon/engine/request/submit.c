@@ -5,6 +5,8 @@
  */
 #include "request.h"
 
+#include <sys/epoll.h>
+
 #include "daemon/common/clock.h"
 #include "opdef.h"
 #include "../exec/reactor.h"
@@ -111,14 +113,15 @@ static void poll_ready(struct rd_poll *poll)
 	rd_req_task(req, issue_ready);
 }
 
-static void start_poll(struct rd_req *req, short events)
+static void start_poll(struct rd_req *req, uint32_t events)
 {
 	struct rd_engine *engine = req->ctx->engine;
 	int r;
 
 	req->state = RD_REQ_POLL;
 	engine->stats.polled++;
-	r = rd_poll_arm(&req->poll, engine->reactor, req->file->fd, events, poll_ready);
+	req->poll.exclusive = false;
+	r = rd_poll_arm(&req->poll, engine->reactor, &req->file->watched, req->file->fd, events, poll_ready);
 	if (r == -EPERM) {
 		req->file->flags |= RD_FILE_NO_POLL;	/* it cannot be waited for: a worker may sleep on it */
 		start_work(req, req->op->hashed);
@@ -155,10 +158,10 @@ void rd_req_go(struct rd_req *req, int verdict)
 		start_work(req, true);
 		return;
 	case RD_POLL_IN:
-		start_poll(req, EV_READ);
+		start_poll(req, EPOLLIN);
 		return;
 	case RD_POLL_OUT:
-		start_poll(req, EV_WRITE);
+		start_poll(req, EPOLLOUT);
 		return;
 	case RD_IO:
 		req->state = RD_REQ_URING;

@@ -16,6 +16,7 @@
 
 #include "daemon/common/util.h"
 #include "../engine.h"
+#include "../exec/reactor.h"
 #include "../exec/uring.h"
 #include "../exec/workers.h"
 
@@ -160,6 +161,8 @@ static void file_close(struct rd_file *file)
 	if (file->ring_slot && file->engine->uring)
 		rd_uring_file_remove(file->engine->uring, file->ring_slot);
 	file->ring_slot = 0;
+	if (file->engine->reactor)
+		rd_watched_forget(&file->watched, file->engine->reactor);
 	file->work.run = close_run;
 	file->work.done = close_done;
 	file->work.unbounded = !(file->flags & (RD_FILE_REG | RD_FILE_DIR)) || (file->flags & RD_FILE_SLOW);
@@ -189,6 +192,7 @@ int rd_file_new(struct rd_file **ret, struct rd_engine *engine, int fd)
 	}
 	file->node.refs = 1;
 	file->node.free = file_free;
+	rd_watched_init(&file->watched);
 	file->fd = fd;
 	file->engine = engine;
 	file->charge = charge;

@@ -11,6 +11,7 @@
 
 #include "charge.h"
 #include "node.h"
+#include "../exec/poll.h"
 #include "../exec/work.h"
 
 struct rd_engine;
@@ -38,6 +39,7 @@ struct rd_file {
 	uint64_t hash;		/* of (dev, ino) for regular files: writes on it are serialised; never 0 there, else 0 */
 	struct rd_engine *engine;
 	struct rd_charge charge;
+	struct rd_watched watched;	/* by who waits for readiness */
 	struct rd_work work;	/* carries the descriptor to the worker that closes it */
 	int close_res;		/* what close() said there */
 	void (*closed)(void *arg, int res);	/* see rd_file_put_notify() */
