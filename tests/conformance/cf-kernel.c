@@ -183,7 +183,7 @@ static void *get(struct cf_ring *ring, unsigned int op, uint32_t slots, size_t s
 	return sqe;
 }
 
-struct ringd_sqe *cf_sqe(struct cf_ring *ring, unsigned int op)
+struct ringd_sqe *cf_impl_sqe(struct cf_ring *ring, unsigned int op)
 {
 	return get(ring, op, 1, 64u << ring->impl->sqe_shift);
 }

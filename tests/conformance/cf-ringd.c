@@ -96,7 +96,7 @@ void cf_impl_free(struct cf_ring *ring)
 	free(ring->impl);
 }
 
-struct ringd_sqe *cf_sqe(struct cf_ring *ring, unsigned int op)
+struct ringd_sqe *cf_impl_sqe(struct cf_ring *ring, unsigned int op)
 {
 	struct ringd_sqe *sqe = ringd_get_sqe(ring->impl->r);
 
@@ -110,7 +110,7 @@ struct ringd_sqe *cf_sqe128(struct cf_ring *ring, unsigned int op)
 {
 	struct ringd_sqe *sqe = cf_sqe(ring, op);
 
-	cf_sqe(ring, 0)->fd = 0;
+	cf_impl_sqe(ring, 0)->fd = 0;
 	return sqe;
 }
 

@@ -27,6 +27,7 @@ static struct report *reports;
 static const struct cf_back_end *back_end;
 static jmp_buf skip_jump;
 static int running;		/* index of the test in this process */
+static pthread_t main_thread;	/* of the test; only it may skip */
 static char top_dir[64];
 static char dir[128];		/* of this test, once made */
 static char *memory;		/* what cf_alloc() divides */
@@ -113,6 +114,7 @@ static void run_test(int i)
 {
 	running = i;
 	reports[i].outcome = STARTED;
+	main_thread = pthread_self();
 	memory = NULL;
 	memory_used = 0;
 	rings = NULL;
@@ -216,21 +218,33 @@ void cf_need_setup(unsigned int flags)
 	ck_assert_int_eq(r, 0);
 }
 
-void cf_need_op(unsigned int op)
+/* What the target's probe says, asked once per test */
+static bool knows_op(unsigned int op)
 {
-	struct {
+	static struct {
 		struct ringd_probe p;
 		struct ringd_probe_op ops[RINGD_MAX_PROBE_OPS];
-	} probe = { 0 };
+	} probe;
 	struct cf_ring *ring;
 
-	if (cf_on(CF_RINGD))
-		return;
-	ring = cf_ring_new(1, 0);
-	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_PROBE, &probe, RINGD_MAX_PROBE_OPS), 0);
-	cf_ring_free(ring);
-	if (op > probe.p.last_op || !(probe.ops[op].flags & RINGD_OP_SUPPORTED))
-		cf_skip("this kernel does not know opcode %u", op);
+	if (!probe.p.last_op) {
+		ring = cf_ring_new(1, 0);
+		ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_PROBE, &probe, RINGD_MAX_PROBE_OPS), 0);
+		cf_ring_free(ring);
+	}
+	return op <= probe.p.last_op && (probe.ops[op].flags & RINGD_OP_SUPPORTED);
+}
+
+void cf_need_op(unsigned int op)
+{
+	if (!knows_op(op))
+		cf_skip("opcode %u is not known here", op);
+}
+
+void cf_need_register(struct cf_ring *ring, unsigned int opcode, const void *arg, unsigned int nr)
+{
+	if (cf_register(ring, opcode, arg, nr) == -EINVAL)
+		cf_skip("register opcode %u is not known here", opcode);
 }
 
 void cf_need_feature(unsigned int features)
@@ -245,6 +259,13 @@ void cf_need_feature(unsigned int features)
 	cf_ring_free(ring);
 	if ((have & features) != features)
 		cf_skip("this kernel does not have features %#x", features & ~have);
+}
+
+struct ringd_sqe *cf_sqe(struct cf_ring *ring, unsigned int op)
+{
+	if (op != RINGD_OP_NOP && op < RINGD_OP_LAST && pthread_equal(pthread_self(), main_thread))
+		cf_need_op(op);
+	return cf_impl_sqe(ring, op);
 }
 
 struct ringd_sqe *cf_sqe_ud(struct cf_ring *ring, unsigned int op, uint64_t user_data, unsigned int flags)

@@ -95,10 +95,12 @@ static inline bool cf_on(unsigned int targets)
 
 /* End the test here as skipped. On ringd only for what the machine lacks (a capability, a device), not for features. */
 void cf_skip(const char *fmt, ...) __attribute__((__noreturn__, __format__(__printf__, 1, 2)));
-/* Skip on a kernel that does not know the opcode, the setup flags, the register opcode (must have no effect with arg NULL and
- * nr 0 but an error other than -EINVAL); nothing on ringd, which knows all of them. */
+/* Skip where the probe does not know the opcode; cf_sqe() does it too. */
 void cf_need_op(unsigned int op);
+/* Skip on a kernel that does not know the setup flags, features; nothing on ringd, which knows all of them. */
 void cf_need_setup(unsigned int flags);
+/* Skip where this register call, which would not be refused as invalid, is -EINVAL: the opcode is not known there. */
+void cf_need_register(struct cf_ring *ring, unsigned int opcode, const void *arg, unsigned int nr);
 void cf_need_feature(unsigned int features);
 
 /* --- rings --- */
@@ -126,7 +128,8 @@ struct cf_ring *cf_ring_new_params(unsigned int entries, struct ringd_params p);
 /* As close() of the last descriptor of the ring, and unmap. The end of the test does it for all others. */
 void cf_ring_free(struct cf_ring *ring);
 
-/* A cleared SQE with that opcode and fd -1; the next in order. The test fails when the SQ is full. 64 bytes, 128 on a ring with
+/* A cleared SQE with that opcode and fd -1; the next in order. The test fails when the SQ is full, and is skipped when the
+ * target's probe does not know the opcode (below RINGD_OP_LAST). 64 bytes, 128 on a ring with
  * SETUP_SQE128; cf_sqe128(): 128 bytes on a ring with SETUP_SQE_MIXED (the two slots must not wrap). */
 struct ringd_sqe *cf_sqe(struct cf_ring *ring, unsigned int op);
 struct ringd_sqe *cf_sqe128(struct cf_ring *ring, unsigned int op);
@@ -247,6 +250,7 @@ void cf_begin(const struct cf_back_end *b);	/* in the test's process */
 void cf_end(void);
 void *cf_region(size_t size);		/* what cf_alloc() divides */
 void cf_impl_free(struct cf_ring *ring);
+struct ringd_sqe *cf_impl_sqe(struct cf_ring *ring, unsigned int op);
 int cf_impl_new(struct cf_ring *ring, unsigned int entries, struct ringd_params *p);
 
 #endif
