@@ -45,6 +45,8 @@
 
 #define CF_PATIENCE_MS	20000	/* for what must happen; never a measure of speed */
 
+struct cf_ring;
+
 /* Targets; one bit each. */
 #define CF_KERNEL	1u
 #define CF_SYNC		2u		/* ringd, sync back end */
