@@ -175,6 +175,15 @@ struct ringd_arena_ref {
  *   REGISTER_EVENTFD, REGISTER_EVENTFD_ASYNC  s32[nr], nr 1: as a file array, so with one descriptor
  *   REGISTER_ENABLE_RINGS    nothing
  *   REGISTER_RESIZE_RINGS    ringd_resize, nr 1; the answer's data is ringd_resized, and it has the descriptor {ring}
+ *   REGISTER_PERSONALITY     nothing; the result is the id. UNREGISTER_PERSONALITY: nothing, nr is the id
+ *   REGISTER_RESTRICTIONS    restriction[nr]; without a ring task_restriction, restriction[nr_res], nr 1
+ *   REGISTER_IOWQ_AFF        nr bytes of CPU mask
+ *   REGISTER_IOWQ_MAX_WORKERS  u32[2], nr 2; the answer's data is u32[2], as it was
+ *   REGISTER_CLOCK           clock_register
+ *   REGISTER_CLONE_BUFFERS   clone_buffers, nr 1; src_fd is a ring_id
+ *   REGISTER_MEM_REGION      mem_region_reg, region_desc, nr 1; the answer's data is region_desc, without USER it has the
+ *                            descriptor {region}, to be mapped at offset 0
+ *   REGISTER_QUERY           query_hdr, next_entry and query_data 0; the answer's data is what is asked for
  *   REGISTER_PROBE           nothing; the answer's data is probe_op[nr]-terminated struct probe
  *   UNREGISTER_*             nothing
  * In a file array -1 is a hole and -2 skips (update); any value >= 0 means "the next descriptor of this request",

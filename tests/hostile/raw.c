@@ -425,6 +425,27 @@ int raw_register(struct raw_ring *ring, uint32_t opcode, uint32_t nr, uint32_t h
 	return raw_call(ring->raw, &head->msg, RINGD_MSG_REGISTER, sizeof(*head) + len, fds, n_fds, NULL, 0);
 }
 
+int raw_register_get(struct raw *raw, uint32_t ring_id, uint32_t opcode, uint32_t nr, const void *data, size_t len, void *out,
+		     size_t out_len, int *fd)
+{
+	_Alignas(8) char buf[RINGD_MSG_MAX], answer[sizeof(struct ringd_registered) + 256] = "";
+	struct ringd_register *head = (void *)buf;
+	size_t n_fds = fd ? 1 : 0;
+	int r;
+
+	ck_assert_uint_le(len, sizeof(buf) - sizeof(*head));
+	ck_assert_uint_le(out_len, 256);
+	*head = (struct ringd_register){ .ring_id = ring_id, .opcode = opcode, .nr = nr };
+	if (len)
+		memcpy(head + 1, data, len);
+	if (fd)
+		*fd = -1;
+	r = call_fds(raw, &head->msg, RINGD_MSG_REGISTER, sizeof(*head) + len, NULL, 0, answer, sizeof(answer), fd,
+		     fd ? &n_fds : NULL);
+	memcpy(out, answer + sizeof(struct ringd_registered), out_len);
+	return r;
+}
+
 int raw_register_files(struct raw_ring *ring, const int *fds, unsigned int nr)
 {
 	int send[RINGD_MSG_FDS];

@@ -89,6 +89,9 @@ void raw_arena_drop(struct raw_arena *a);
 /* --- register: data behind struct ringd_register in one packet --- */
 int raw_register(struct raw_ring *ring, uint32_t opcode, uint32_t nr, uint32_t has_tags, const void *data, size_t len,
 		 const int *fds, size_t n_fds);
+/* ring_id 0: no ring. At most out_len bytes of the answer's data, and its descriptor (-1: none; fd NULL: there must be none). */
+int raw_register_get(struct raw *raw, uint32_t ring_id, uint32_t opcode, uint32_t nr, const void *data, size_t len, void *out,
+		     size_t out_len, int *fd);
 int raw_register_files(struct raw_ring *ring, const int *fds, unsigned int nr);
 int raw_update_file(struct raw_ring *ring, unsigned int slot, int fd);	/* -1 empties */
 

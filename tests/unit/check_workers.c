@@ -254,6 +254,87 @@ START_TEST(each_class_has_one_thread_whatever_the_budget)
 }
 END_TEST
 
+START_TEST(a_lowered_limit_holds_once_work_has_ended)
+{
+	const uint32_t two[2] = { 2, 0 }, four[2] = { 4, 0 }, none[2] = { 0, 0 };
+	struct job jobs[12];
+	uint32_t old[2];
+
+	for (unsigned int i = 0; i < 12; i++)
+		queue(&jobs[i], run_gated, 0, false);
+	TURN_UNTIL(ran == 4);
+	rd_workers_limit(pool, two, old);
+	ck_assert_uint_eq(old[0], 4);
+	ck_assert_uint_eq(old[1], 64);	/* the budget */
+	open_gate(4);
+	TURN_UNTIL(finished == 4 && ran == 6);
+	TURN_UNTIL(rd_workers_running(pool) == 2);
+	for (unsigned int i = 0; i < 100; i++)
+		turn();
+	ck_assert_uint_eq(ran, 6);
+	rd_workers_limit(pool, four, old);
+	TURN_UNTIL(ran == 8);
+	rd_workers_limit(pool, none, old);
+	ck_assert_uint_eq(old[0], 4);
+	open_gate(8);
+	TURN_UNTIL(finished == 12);
+}
+END_TEST
+
+START_TEST(idle_threads_too_many_pass_the_call_on)
+{
+	const uint32_t one[2] = { 1, 1 };
+	struct job jobs[8];
+	uint32_t old[2];
+
+	rd_workers_set_idle(pool, 60000);
+	for (unsigned int i = 0; i < 4; i++)
+		queue(&jobs[i], run_gated, 0, false);
+	TURN_UNTIL(ran == 4);
+	open_gate(4);
+	TURN_UNTIL(finished == 4);
+	rd_workers_limit(pool, one, old);
+	for (unsigned int i = 4; i < 8; i++)
+		queue(&jobs[i], run_short, 0, false);
+	TURN_UNTIL(finished == 8);
+	TURN_UNTIL(rd_workers_running(pool) == 1);
+}
+END_TEST
+
+static _Atomic int cpus_seen;
+
+static void run_count_cpus(struct rd_work *work)
+{
+	cpu_set_t cpus;
+
+	ck_assert_int_eq(sched_getaffinity(0, sizeof(cpus), &cpus), 0);
+	cpus_seen = CPU_COUNT(&cpus);
+	run_short(work);
+}
+
+START_TEST(threads_go_where_they_are_sent)
+{
+	cpu_set_t all, one;
+	struct job job;
+
+	ck_assert_int_eq(sched_getaffinity(0, sizeof(all), &all), 0);
+	CPU_ZERO(&one);
+	for (int cpu = 0; !CPU_COUNT(&one); cpu++)
+		if (CPU_ISSET(cpu, &all))
+			CPU_SET(cpu, &one);
+	for (unsigned int round = 0; round < 3; round++) {
+		queue(&job, run_count_cpus, 0, round == 1);
+		TURN_UNTIL(finished == 2 * round + 1);
+		ck_assert_int_eq(cpus_seen, CPU_COUNT(&all));
+		rd_workers_pin(pool, &one);
+		queue(&job, run_count_cpus, 0, round == 1);
+		TURN_UNTIL(finished == 2 * round + 2);
+		ck_assert_int_eq(cpus_seen, 1);
+		rd_workers_pin(pool, &all);
+	}
+}
+END_TEST
+
 START_TEST(cancelled_before_it_ran_is_never_done)
 {
 	struct job first, lane[4], plain;
@@ -603,6 +684,9 @@ int main(void)
 	tcase_add_test(tc, bounded_work_stays_in_its_limit);
 	tcase_add_test(tc, unbounded_work_stays_in_the_budget);
 	tcase_add_test(tc, each_class_has_one_thread_whatever_the_budget);
+	tcase_add_test(tc, a_lowered_limit_holds_once_work_has_ended);
+	tcase_add_test(tc, idle_threads_too_many_pass_the_call_on);
+	tcase_add_test(tc, threads_go_where_they_are_sent);
 	tcase_add_test(tc, cancelled_before_it_ran_is_never_done);
 	tcase_add_test(tc, cancelling_the_leader_lets_the_lane_go_on);
 	tcase_add_test(tc, cancel_and_run_race_with_one_winner);

@@ -16,6 +16,7 @@
 
 #include <event2/event_struct.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 
@@ -44,6 +45,7 @@ struct rd_worker {
 	struct rd_work *running;	/* under the lock */
 	bool interrupted;		/* a signal was sent since running was taken; under the lock */
 	_Atomic bool returning;		/* between the lock and the end of rd_reactor_return() */
+	unsigned int moved;		/* pool->moves as last followed; its thread only */
 	bool alive;			/* has a thread that was not joined; reactor thread only */
 	struct rd_charge charge;	/* reactor thread only */
 };
@@ -58,6 +60,8 @@ struct rd_workers {
 	pthread_cond_t all_ended;	/* with stop: threads became 0 */
 	_Atomic int credit;		/* how much the last spins were worth it */
 	unsigned int idle_ms;
+	cpu_set_t cpus;			/* where threads run, once moves is not 0 */
+	_Atomic unsigned int moves;	/* times cpus was changed */
 	int efd;
 	/* from here on the reactor's thread only */
 	struct rd_reactor *reactor;
@@ -85,6 +89,12 @@ static inline bool rd_class_short(const struct rd_class *c)
 	return !rd_list_empty(&c->runnable) && !c->searching && rd_list_empty(&c->idle) && c->threads < c->max && !c->refused;
 }
 
+/* Under the lock: one of its threads must end, since the limit was lowered. */
+static inline bool rd_class_crowded(const struct rd_class *c)
+{
+	return c->threads > c->max;
+}
+
 /* Under the lock. Its class must be called afterwards. */
 static inline void rd_class_add(struct rd_workers *w, struct rd_work *work)
 {
@@ -97,6 +107,14 @@ void rd_class_call(struct rd_class *c, struct rd_call *call);
 /* After the lock. */
 void rd_call_out(struct rd_workers *w, const struct rd_call *call);
 void *rd_worker_main(void *worker);
+
+/* --- crew.c --- */
+/* On the thread itself, without the lock: go where the pool's threads are to be. */
+void rd_worker_move(struct rd_worker *t, unsigned int moves);
+
+/* --- workers.c --- */
+/* Reactor thread: start the threads that are missing. */
+void rd_workers_feed(struct rd_workers *w);
 
 /* --- interrupt.c --- */
 int rd_interrupt_init(struct rd_workers *w);

@@ -100,6 +100,8 @@ static bool worker_wait(struct rd_worker *t)
 {
 	struct rd_workers *w = t->pool;
 
+	if (rd_class_crowded(t->class))
+		return false;
 	t->called = false;
 	rd_list_append(t->class->idle.next, &t->link);	/* before the first one */
 	if (!w->stop && atomic_load_explicit(&w->credit, memory_order_relaxed) > 0) {
@@ -125,6 +127,10 @@ static struct rd_work *worker_take(struct rd_worker *t, struct rd_call *call)
 	t->interrupted = false;
 	if (t->pool->stop || rd_list_empty(&c->runnable))
 		return NULL;
+	if (RD_UNLIKELY(rd_class_crowded(c))) {
+		rd_class_call(c, call);		/* it ends, another one comes for the work */
+		return NULL;
+	}
 	work = t->running = rd_list_first(&c->runnable, struct rd_work, link);
 	rd_list_remove(&work->link);
 	work->state = RD_WORK_RUNNING;
@@ -162,8 +168,11 @@ static bool worker_run(struct rd_worker *t, struct rd_work *work)
 
 	while (work) {
 		struct rd_call call = { 0 };
+		unsigned int moves = atomic_load_explicit(&w->moves, memory_order_acquire);
 		bool interrupted;
 
+		if (RD_UNLIKELY(moves != t->moved))
+			rd_worker_move(t, moves);
 		work->run(work);
 		pthread_mutex_lock(&w->lock);
 		if (w->abandoned)
@@ -196,6 +205,7 @@ static bool worker_serve(struct rd_worker *t)
 		if (!worker_run(t, work))
 			return false;
 	}
+	rd_call_out(t->pool, &call);
 	return true;
 }
 
@@ -208,6 +218,7 @@ void *rd_worker_main(void *arg)
 	pthread_setname_np(pthread_self(), "ringd-wrk");
 	pthread_mutex_lock(&w->lock);
 	t->class->searching--;
+	t->moved = 0;
 	do
 		ours = worker_serve(t);
 	while (ours && worker_wait(t));

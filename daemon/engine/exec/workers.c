@@ -141,6 +141,11 @@ static void feed_all(struct rd_workers *w, bool again)
 	}
 }
 
+void rd_workers_feed(struct rd_workers *w)
+{
+	feed_all(w, false);
+}
+
 static void on_retry(evutil_socket_t fd, short events, void *arg)
 {
 	(void)fd;

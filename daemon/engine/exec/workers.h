@@ -7,7 +7,9 @@
 #ifndef RD_WORKERS_H
 #define RD_WORKERS_H
 
+#include <sched.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "work.h"
 
@@ -40,6 +42,13 @@ bool rd_workers_cancel(struct rd_workers *w, struct rd_work *work);
 void rd_workers_interrupt(struct rd_workers *w, struct rd_work *work);
 /* How long a thread without work stays; 100 at start. Reactor thread, before the first work. */
 void rd_workers_set_idle(struct rd_workers *w, unsigned int idle_ms);
+/*
+ * Reactor thread. At most so many threads of each class (bounded, unbounded; 0 leaves it) from now on; more than the
+ * tenant's WORKERS budget there never are. What is too many ends after its work. old: as it was, at most the budget.
+ */
+void rd_workers_limit(struct rd_workers *w, const uint32_t want[2], uint32_t old[2]);
+/* Reactor thread. Threads run on these CPUs only, each from its next work on. */
+void rd_workers_pin(struct rd_workers *w, const cpu_set_t *cpus);
 unsigned int rd_workers_running(const struct rd_workers *w);	/* threads alive now */
 
 #endif

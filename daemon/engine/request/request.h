@@ -26,6 +26,8 @@
 #include "../host.h"
 #include "../rsrc/buftable.h"
 #include "../rsrc/filetable.h"
+#include "../rsrc/personality.h"
+#include "restrict.h"
 
 struct rd_op;
 struct rd_req;
@@ -48,6 +50,9 @@ struct rd_ctx {
 	struct rd_filetable files;
 	struct rd_buftable bufs;
 	struct rd_tag_sink tags;
+	struct rd_personalities personalities;
+	struct rd_restrict ring_rules, task_rules;
+	bool restricted;		/* one of them has rules for SQEs */
 	struct rd_link pending;		/* requests that are not complete */
 	struct rd_link deferred;	/* by rd_req.task: finished, to be posted after what is being posted now */
 	struct rd_link tasks;		/* by rd_req.task: DEFER_TASKRUN: to be gone on with when the client enters */

@@ -28,10 +28,13 @@ static __attribute__((__noinline__)) int check_unusual(struct rd_req *req, const
 		order->skip_used = true;
 	if ((sqe->flags & RINGD_SQE_IO_DRAIN) && order->skip_used)
 		return -EOPNOTSUPP;
+	if (req->ctx->restricted && rd_restrict_sqe(req->ctx, sqe) < 0)
+		return -EACCES;
 	if (sqe->ioprio && !op->ioprio)
 		return -EINVAL;
-	if (sqe->personality)
-		return -EINVAL;		/* none can be registered */
+	/* they are all the tenant, so there is nothing to change into */
+	if (sqe->personality && !rd_personality_known(&req->ctx->personalities, sqe->personality))
+		return -EINVAL;
 	return 0;
 }
 
@@ -292,7 +295,7 @@ int rd_req_submit(struct rd_req *req, const struct ringd_sqe *sqe, bool *prep_fa
 	op = req->op = &rd_ops[sqe->opcode & RD_OP_MASK];
 	if (RD_UNLIKELY(sqe->opcode >= RINGD_OP_LAST || !op->prep))
 		return submit_unusual(req, -EINVAL, prep_failed);
-	if (RD_UNLIKELY((sqe->flags & ~(uint32_t)RINGD_SQE_FIXED_FILE) | sqe->ioprio | sqe->personality)) {
+	if (RD_UNLIKELY((sqe->flags & ~(uint32_t)RINGD_SQE_FIXED_FILE) | sqe->ioprio | sqe->personality | ctx->restricted)) {
 		r = check_unusual(req, sqe);
 		if (r < 0)
 			return submit_unusual(req, r, prep_failed);

@@ -243,6 +243,7 @@ void rd_ring_kill(struct rd_ring *ring, uint32_t reason)
 	rd_cq_drop_overflow(ring);
 	rd_filetable_deinit(&ctx->files);
 	rd_buftable_deinit(&ctx->bufs);
+	rd_personality_deinit(&ctx->personalities);
 	rd_ctx_cancel_all(ctx);
 	ctx->host->ops->ring_dead(ctx->host, ring, reason);
 	ring_check_burial(ring);

@@ -35,6 +35,22 @@ int rd_buf_new(struct rd_buf **ret, struct rd_host *host, uint64_t addr, uint64_
 	return 0;
 }
 
+int rd_buf_clone(struct rd_buf **ret, const struct rd_buf *buf)
+{
+	struct rd_buf *clone = calloc(1, sizeof(*clone));
+
+	if (!clone)
+		return -ENOMEM;
+	clone->node.refs = 1;
+	clone->node.free = buf_free;
+	clone->addr = buf->addr;
+	clone->len = buf->len;
+	clone->ptr = buf->ptr;
+	clone->mem = rd_mem_get(buf->mem);
+	*ret = clone;
+	return 0;
+}
+
 void rd_buf_put(struct rd_buf *buf)
 {
 	if (--buf->node.refs)

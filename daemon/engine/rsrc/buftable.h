@@ -25,6 +25,8 @@ struct rd_buftable {
 
 /* A buffer with one reference. -EFAULT: not in client memory, len 0 with addr, > 1 GiB; -ENOMEM. {0, 0} is the caller's to handle: a hole. */
 int rd_buf_new(struct rd_buf **ret, struct rd_host *host, uint64_t addr, uint64_t len);
+/* Another buffer over the same memory, with one reference and no tag. -ENOMEM. */
+int rd_buf_clone(struct rd_buf **ret, const struct rd_buf *buf);
 static inline struct rd_buf *rd_buf_get(struct rd_buf *buf)
 {
 	buf->node.refs++;

@@ -34,6 +34,7 @@ struct rd_hostring {
 	uint64_t scratch_base;
 	void *rings, *sqes, *scratch;
 	struct rd_charge bytes;
+	struct rd_region region;
 };
 
 /* --- the end --- */
@@ -67,6 +68,7 @@ static void hostring_destroy(struct rd_hostring *hr)
 	unmap(hr->sqes, hr->layout.sqes_size);
 	unmap(hr->scratch, hr->layout.scratch_size);
 	rd_charge_give(&hr->bytes);
+	rd_region_drop(&hr->region);
 	free(hr);
 }
 
@@ -200,6 +202,8 @@ static int hostring_start(struct rd_session *session, struct rd_hostring *hr, co
 	if (r < 0)
 		return rd_refuse(session, r, "the ring could not be started");
 	hr->ring->host_data = hr;
+	hr->ring->ctx.task_rules = session->task_rules;
+	rd_restrict_update(&hr->ring->ctx);
 	hr->session = session;
 	hr->id = ++session->last_ring;
 	rd_list_append(&session->rings, &hr->link);
@@ -305,6 +309,11 @@ struct rd_ring *rd_hostring_find(struct rd_session *session, uint32_t id, int *e
 	else
 		*err = rd_refuse(session, -ENOENT, "no ring %u", id);
 	return NULL;
+}
+
+struct rd_region *rd_hostring_region(const struct rd_ring *ring)
+{
+	return &((struct rd_hostring *)ring->host_data)->region;
 }
 
 int rd_hostring_free(struct rd_session *session, struct rd_packet *p)

@@ -8,12 +8,8 @@
 
 #include <string.h>
 
-#include "../request/opdef.h"
-
 #define RD_STAGE_BYTES	(512u << 10)	/* more than any call needs that does not name 100,000 descriptors */
 #define RD_STAGE_UNIT	64		/* bytes that cost one object */
-
-static int reg_probe(struct rd_reg *reg);
 
 static int (*const reg_ops[RINGD_REGISTER_LAST])(struct rd_reg *reg) = {
 	[RINGD_REGISTER_BUFFERS] = rd_reg_bufs,
@@ -21,12 +17,22 @@ static int (*const reg_ops[RINGD_REGISTER_LAST])(struct rd_reg *reg) = {
 	[RINGD_REGISTER_FILES] = rd_reg_files,
 	[RINGD_UNREGISTER_FILES] = rd_reg_unregister_files,
 	[RINGD_REGISTER_FILES_UPDATE] = rd_reg_files_update,
-	[RINGD_REGISTER_PROBE] = reg_probe,
+	[RINGD_REGISTER_PROBE] = rd_reg_probe,
 	[RINGD_REGISTER_FILES2] = rd_reg_files2,
 	[RINGD_REGISTER_FILES_UPDATE2] = rd_reg_files_update2,
 	[RINGD_REGISTER_BUFFERS2] = rd_reg_bufs2,
 	[RINGD_REGISTER_BUFFERS_UPDATE] = rd_reg_bufs_update,
 	[RINGD_REGISTER_FILE_ALLOC_RANGE] = rd_reg_file_alloc_range,
+	[RINGD_REGISTER_PERSONALITY] = rd_reg_personality,
+	[RINGD_UNREGISTER_PERSONALITY] = rd_reg_unregister_personality,
+	[RINGD_REGISTER_RESTRICTIONS] = rd_reg_restrictions,
+	[RINGD_REGISTER_IOWQ_AFF] = rd_reg_iowq_aff,
+	[RINGD_UNREGISTER_IOWQ_AFF] = rd_reg_unregister_iowq_aff,
+	[RINGD_REGISTER_IOWQ_MAX_WORKERS] = rd_reg_iowq_max_workers,
+	[RINGD_REGISTER_CLOCK] = rd_reg_clock,
+	[RINGD_REGISTER_CLONE_BUFFERS] = rd_reg_clone_bufs,
+	[RINGD_REGISTER_MEM_REGION] = rd_reg_mem_region,
+	[RINGD_REGISTER_QUERY] = rd_reg_query,
 };
 
 /* --- what the handlers share --- */
@@ -91,21 +97,11 @@ int rd_reg_no_args(struct rd_reg *reg)
 	return 0;
 }
 
-static int reg_probe(struct rd_reg *reg)
+int rd_reg_exactly(struct rd_reg *reg, void *dst, size_t size)
 {
-	uint32_t nr = reg->head->nr;
-	struct ringd_probe *probe = (void *)reg->out;
-
-	if (nr > RINGD_MAX_PROBE_OPS || reg->len || reg->head->has_tags)
-		return rd_refuse(reg->session, -EINVAL, "a probe has at most %u entries and no data", RINGD_MAX_PROBE_OPS);
-	reg->out_len = sizeof(*probe) + nr * sizeof(probe->ops[0]);
-	memset(probe, 0, reg->out_len);
-	probe->last_op = RINGD_OP_LAST - 1;
-	probe->ops_len = (uint8_t)RD_MIN(nr, (uint32_t)RINGD_OP_LAST);
-	for (uint8_t i = 0; i < probe->ops_len; i++) {
-		probe->ops[i].op = i;
-		probe->ops[i].flags = rd_op_known(i) ? RINGD_OP_SUPPORTED : 0;
-	}
+	if (reg->len != size || reg->head->has_tags)
+		return rd_refuse(reg->session, -EPROTO, "register %u with %zu bytes", reg->head->opcode, reg->len);
+	memcpy(dst, reg->data, size);
 	return 0;
 }
 
@@ -124,14 +120,18 @@ static bool is_blind(uint32_t opcode)
 	       opcode == RINGD_REGISTER_QUERY || opcode == RINGD_REGISTER_BPF_FILTER;
 }
 
-/* The descriptor of an answer that could not be sent is lost, and so is what it stands for: the client is told. */
+/* A descriptor that cannot be sent (too many are under way) takes the whole call back. */
 static int reg_answer(struct rd_reg *reg, uint8_t *buf, int32_t res)
 {
 	struct ringd_registered *answer = (void *)buf;
 	int r = rd_session_answer(reg->session, &answer->msg, sizeof(*answer) + reg->out_len, res, &reg->out_fd,
 				  reg->out_fd >= 0);
 
-	return r < 0 && reg->session->connected ? rd_refuse(reg->session, r, "the descriptor could not be sent") : 0;
+	if (r == 0 || !reg->session->connected)
+		return 0;
+	if (reg->undo)
+		reg->undo(reg);
+	return rd_refuse(reg->session, r, "the descriptor could not be sent");
 }
 
 /* Which ring, and may this be asked of it? */
@@ -152,6 +152,10 @@ static int reg_target(struct rd_reg *reg)
 	if (!reg->ring)
 		return r;
 	reg->ctx = &reg->ring->ctx;
+	/* a ring that was not started yet may still be told everything */
+	if (!rd_reg_disabled(reg) && rd_restrict_register(reg->ctx, head->opcode) < 0)
+		return rd_refuse(reg->session, -EACCES, "register opcode %u is not among those this ring is restricted to",
+				 head->opcode);
 	return 0;
 }
 

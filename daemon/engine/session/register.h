@@ -17,6 +17,7 @@ struct rd_reg {
 	uint8_t *out;			/* the answer's data, room for RD_REG_OUT */
 	size_t out_len;
 	int out_fd;			/* a descriptor for the answer, closed when it is sent; -1: none */
+	void (*undo)(struct rd_reg *reg);	/* take back what was done: the descriptor could not be sent */
 	bool later;			/* the handler, or what it started, answers */
 };
 
@@ -35,8 +36,16 @@ int rd_reg_arrays(struct rd_reg *reg, struct rd_reg_arrays *ret, size_t struct_s
 /* rsrc_register, rsrc_update2: the rules files and buffers share. -EINVAL, -EPROTO. */
 int rd_reg_rsrc(struct rd_reg *reg, bool *sparse);
 int rd_reg_update2(struct rd_reg *reg, uint32_t *off);
+/* A structure and nothing else. -EPROTO: another length. */
+int rd_reg_exactly(struct rd_reg *reg, void *dst, size_t size);
 /* A call without arguments. -EINVAL. */
 int rd_reg_no_args(struct rd_reg *reg);
+
+/* The ring was made with RINGD_SETUP_R_DISABLED and not started yet. */
+static inline bool rd_reg_disabled(const struct rd_reg *reg)
+{
+	return reg->ctx->setup_flags & RINGD_SETUP_R_DISABLED;
+}
 
 static inline uint64_t rd_reg_tag(const struct rd_reg_arrays *a, uint32_t i)
 {
@@ -62,5 +71,20 @@ int rd_reg_bufs(struct rd_reg *reg);
 int rd_reg_bufs2(struct rd_reg *reg);
 int rd_reg_bufs_update(struct rd_reg *reg);
 int rd_reg_unregister_bufs(struct rd_reg *reg);
+int rd_reg_clone_bufs(struct rd_reg *reg);
+/* register_query.c */
+int rd_reg_probe(struct rd_reg *reg);
+int rd_reg_query(struct rd_reg *reg);
+int rd_reg_clock(struct rd_reg *reg);
+int rd_reg_personality(struct rd_reg *reg);
+int rd_reg_unregister_personality(struct rd_reg *reg);
+/* register_region.c */
+int rd_reg_mem_region(struct rd_reg *reg);
+/* register_restrict.c */
+int rd_reg_restrictions(struct rd_reg *reg);
+/* register_workers.c */
+int rd_reg_iowq_aff(struct rd_reg *reg);
+int rd_reg_unregister_iowq_aff(struct rd_reg *reg);
+int rd_reg_iowq_max_workers(struct rd_reg *reg);
 
 #endif

@@ -117,6 +117,7 @@ struct rd_session {
 	struct rd_link arenas;		/* struct rd_arena, those the client has not freed */
 	struct rd_link rings;		/* struct rd_hostring, until their last request is back */
 	uint32_t last_arena, last_ring;	/* ids given out; never given again */
+	struct rd_restrict task_rules;	/* for rings made from now on */
 	struct rd_cwd *cwd;		/* NULL: the engine's own, the root directory */
 	struct rd_stage stage;
 	struct rd_work close_work;	/* for sock */
@@ -165,6 +166,15 @@ int rd_memfd_sealed(const char *name, uint64_t size, unsigned int flags);
 
 /* --- hostring.c --- */
 struct rd_hostring;
+
+/* What REGISTER_MEM_REGION has given a ring: register_region.c. */
+struct rd_region {
+	bool set;			/* not again */
+	struct rd_mem *mem;		/* the client's, held */
+	struct rd_charge bytes;		/* or ours */
+};
+void rd_region_drop(struct rd_region *region);
+struct rd_region *rd_hostring_region(const struct rd_ring *ring);
 int rd_hostring_create(struct rd_session *session, struct rd_packet *p);
 int rd_hostring_free(struct rd_session *session, struct rd_packet *p);
 void rd_hostring_kill_all(struct rd_session *session, uint32_t reason);

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The worker pool as io_uring_register(2) shows it. There it belongs to a task, here to the engine: what one client sets
+ * holds for all rings of the tenant, as it does there for all rings of the process.
+ */
+#include <sched.h>
+#include <string.h>
+
+#include "register.h"
+
+#define RD_CPU_BYTES	8192u	/* 65536 CPUs: more than any kernel knows */
+
+static int allowed_cpus(struct rd_reg *reg, cpu_set_t *cpus)
+{
+	if (sched_getaffinity(0, sizeof(*cpus), cpus) < 0)
+		return rd_refuse(reg->session, -errno, "the engine's own CPUs are unknown");
+	return 0;
+}
+
+/* nr bytes of mask; what is beyond the CPUs a machine can have is cut off, as there. */
+int rd_reg_iowq_aff(struct rd_reg *reg)
+{
+	cpu_set_t cpus, allowed, both;
+	int r;
+
+	if (!reg->head->nr || reg->head->nr > RD_CPU_BYTES)
+		return rd_refuse(reg->session, -EINVAL, "a mask of %u bytes", reg->head->nr);
+	if (reg->len != reg->head->nr || reg->head->has_tags)
+		return rd_refuse(reg->session, -EPROTO, "a mask of %u bytes in %zu", reg->head->nr, reg->len);
+	r = allowed_cpus(reg, &allowed);
+	if (r < 0)
+		return r;
+	CPU_ZERO(&cpus);
+	memcpy(&cpus, reg->data, RD_MIN(reg->len, sizeof(cpus)));
+	CPU_AND(&both, &cpus, &allowed);
+	if (!CPU_EQUAL(&both, &cpus))
+		return rd_refuse(reg->session, -EINVAL, "the engine may not use all of these CPUs");
+	if (CPU_COUNT(&cpus))	/* none at all is no place to run: nothing changes */
+		rd_workers_pin(reg->session->service->engine.workers, &cpus);
+	return 0;
+}
+
+int rd_reg_unregister_iowq_aff(struct rd_reg *reg)
+{
+	cpu_set_t allowed;
+	int r = rd_reg_no_args(reg);
+
+	if (r == 0)
+		r = allowed_cpus(reg, &allowed);
+	if (r == 0)
+		rd_workers_pin(reg->session->service->engine.workers, &allowed);
+	return r;
+}
+
+int rd_reg_iowq_max_workers(struct rd_reg *reg)
+{
+	uint32_t want[2], old[2];
+	int r;
+
+	if (reg->head->nr != RD_ARRAY_SIZE(want))
+		return rd_refuse(reg->session, -EINVAL, "worker limits are two, not %u", reg->head->nr);
+	r = rd_reg_exactly(reg, want, sizeof(want));
+	if (r < 0)
+		return r;
+	if (want[0] > INT32_MAX || want[1] > INT32_MAX)
+		return rd_refuse(reg->session, -EINVAL, "worker limits %u and %u", want[0], want[1]);
+	rd_workers_limit(reg->session->service->engine.workers, want, old);
+	memcpy(reg->out, old, sizeof(old));
+	reg->out_len = sizeof(old);
+	return 0;
+}
