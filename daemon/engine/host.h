@@ -44,6 +44,8 @@ struct rd_host_ops {
 	void *(*map)(struct rd_host *host, uint64_t addr, uint64_t len, struct rd_mem **owner);
 	/* Copy small inputs (iovecs, open_how) in, each byte read once. 0 or -EFAULT. */
 	int (*copy_in)(struct rd_host *host, void *dst, uint64_t addr, size_t len);
+	/* Copy small results out, into data memory. 0 or -EFAULT. */
+	int (*copy_out)(struct rd_host *host, uint64_t addr, const void *src, size_t len);
 	/* Copy a string of less than size bytes in. Its length, -EFAULT, or -ENAMETOOLONG. dst is terminated on success. */
 	ssize_t (*copy_str)(struct rd_host *host, char *dst, uint64_t addr, size_t size);
 	/* What an fd number of the client means: a new reference, or -EBADF. */

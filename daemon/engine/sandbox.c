@@ -9,7 +9,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
+#include <linux/blkzoned.h>
+#include <linux/fs.h>
 #include <linux/sched.h>
+#include <linux/sockios.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
@@ -56,6 +59,12 @@ static const int allowed[] = {
 	CALL(clock_gettime), CALL(clock_getres), CALL(gettimeofday), CALL(time), CALL(times),
 };
 
+static const unsigned long ioctls[] = {
+	TCGETS,						/* is standard error a terminal? */
+	SIOCINQ, SIOCOUTQ,				/* commands of sockets */
+	BLKDISCARD, BLKGETSIZE64, BLKRESETZONE,		/* and of block devices */
+};
+
 /* Calls of which only one use is ours. */
 static int allow_partly(scmp_filter_ctx ctx)
 {
@@ -80,9 +89,8 @@ static int allow_partly(scmp_filter_ctx ctx)
 	/* are two descriptors the same open file? */
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(kcmp), 1, SCMP_A2(SCMP_CMP_EQ, KCMP_FILE));
-	/* is standard error a terminal? */
-	if (r == 0)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, TCGETS));
+	for (size_t i = 0; r == 0 && i < RD_ARRAY_SIZE(ioctls); i++)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, ioctls[i]));
 #ifdef PR_SET_VMA	/* names of anonymous memory, by malloc */
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_VMA));

@@ -59,6 +59,15 @@ static int host_copy_in(struct rd_host *h, void *dst, uint64_t addr, size_t len)
 	return 0;
 }
 
+static int host_copy_out(struct rd_host *h, uint64_t addr, const void *src, size_t len)
+{
+	(void)h;
+	if (!rd_range_inside(addr, len, ARENA_BASE, ARENA_SIZE))
+		return -EFAULT;
+	memcpy(arena + (addr - ARENA_BASE), src, len);
+	return 0;
+}
+
 /* Any string becomes the name of something in our directory. */
 static ssize_t host_copy_str(struct rd_host *h, char *dst, uint64_t addr, size_t size)
 {
@@ -127,6 +136,7 @@ static void host_gone(struct rd_host *h, struct rd_ring *r)
 static const struct rd_host_ops host_ops = {
 	.map = host_map,
 	.copy_in = host_copy_in,
+	.copy_out = host_copy_out,
 	.copy_str = host_copy_str,
 	.file = host_file,
 	.dirfd = host_dirfd,

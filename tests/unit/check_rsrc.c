@@ -150,15 +150,18 @@ START_TEST(kinds_are_told_apart)
 		uint32_t flags;
 	} t[] = {
 		{ open("/", O_RDONLY | O_CLOEXEC), RD_FILE_DIR },
-		{ open("/dev/null", O_RDWR | O_CLOEXEC), 0 },
+		{ open("/dev/null", O_RDWR | O_CLOEXEC), RD_FILE_NULL },
+		{ open("/dev/null", O_PATH | O_CLOEXEC), 0 },
+		{ open("/dev/zero", O_RDWR | O_CLOEXEC), 0 },
 		{ open("/dev/ptmx", O_RDWR | O_CLOEXEC | O_NOCTTY), RD_FILE_STREAM },
 		{ eventfd(0, EFD_CLOEXEC), RD_FILE_STREAM },
 		{ memfd_create("mine", MFD_CLOEXEC), RD_FILE_REG },
 		{ scratch_file(O_DIRECT), RD_FILE_REG | RD_FILE_DIRECT },
 		{ open("/tmp", O_PATH | O_CLOEXEC), RD_FILE_DIR },
 		{ pipe2(p, O_CLOEXEC) ? -1 : p[0], RD_FILE_STREAM },
-		{ socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s) ? -1 : s[0], RD_FILE_STREAM | RD_FILE_CARRIER },
-		{ socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), RD_FILE_STREAM },
+		{ socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s) ? -1 : s[0],
+		  RD_FILE_STREAM | RD_FILE_CARRIER | RD_FILE_SOCK },
+		{ socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), RD_FILE_STREAM | RD_FILE_SOCK | RD_FILE_INET },
 	};
 
 	for (size_t i = 0; i < RD_ARRAY_SIZE(t); i++) {

@@ -40,6 +40,14 @@ static int th_copy_in(struct rd_host *host, void *dst, uint64_t addr, size_t len
 	return 0;
 }
 
+static int th_copy_out(struct rd_host *host, uint64_t addr, const void *src, size_t len)
+{
+	if (len && !inside(from_host(host), addr, len))
+		return -EFAULT;
+	memcpy((void *)(uintptr_t)addr, src, len);
+	return 0;
+}
+
 static ssize_t th_copy_str(struct rd_host *host, char *dst, uint64_t addr, size_t size)
 {
 	struct rd_testhost *th = from_host(host);
@@ -54,17 +62,38 @@ static ssize_t th_copy_str(struct rd_host *host, char *dst, uint64_t addr, size_
 	return -ENAMETOOLONG;
 }
 
-static int th_file(struct rd_host *host, int fd, struct rd_file **ret)
+static int dup_file(struct rd_testhost *th, int fd, struct rd_file **ret)
 {
 	RD_CLOSE int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	int r;
 
 	if (own < 0)
 		return -EBADF;
-	r = rd_file_new(ret, &from_host(host)->engine, own);
+	r = rd_file_new(ret, &th->engine, own);
 	if (r == 0)
 		rd_steal_fd(&own);
 	return r;
+}
+
+static int th_file(struct rd_host *host, int fd, struct rd_file **ret)
+{
+	struct rd_testhost *th = from_host(host);
+
+	for (unsigned int i = 0; i < th->n_lent; i++) {
+		if (th->lent[i].fd == fd) {
+			*ret = rd_file_get(th->lent[i].file);
+			return 0;
+		}
+	}
+	return dup_file(th, fd, ret);
+}
+
+void rd_th_lend(struct rd_testhost *th, int fd)
+{
+	ck_assert_uint_lt(th->n_lent, RD_TH_LENT);
+	th->lent[th->n_lent].fd = fd;
+	ck_assert_int_eq(dup_file(th, fd, &th->lent[th->n_lent].file), 0);
+	th->n_lent++;
 }
 
 static int th_dirfd(struct rd_host *host, int dirfd, struct rd_mem **owner)
@@ -124,6 +153,7 @@ static void th_mem_release(struct rd_mem *mem)
 static const struct rd_host_ops th_ops = {
 	.map = th_map,
 	.copy_in = th_copy_in,
+	.copy_out = th_copy_out,
 	.copy_str = th_copy_str,
 	.file = th_file,
 	.dirfd = th_dirfd,
@@ -200,6 +230,8 @@ void rd_th_settle(struct rd_testhost *th)
 
 void rd_th_deinit(struct rd_testhost *th)
 {
+	while (th->n_lent)
+		rd_file_put(th->lent[--th->n_lent].file);
 	rd_th_settle(th);
 	ck_assert_uint_eq(th->engine.stats.submitted, th->engine.stats.completed);
 	ck_assert_uint_eq(th->mem.refs, 1);

@@ -10,6 +10,7 @@
 #include "daemon/engine/ring/ring.h"
 
 #define RD_TH_ARENA (16u << 20)
+#define RD_TH_LENT 8
 
 struct rd_testhost {
 	struct rd_host host;
@@ -20,6 +21,11 @@ struct rd_testhost {
 	bool can_install;	/* may the client get plain descriptors? */
 	unsigned int maps, wakes, dead, gone;	/* calls so far */
 	uint32_t reason;	/* of the last ring_dead() */
+	struct {
+		int fd;
+		struct rd_file *file;
+	} lent[RD_TH_LENT];	/* descriptors that mean the same file again and again; see rd_th_lend() */
+	unsigned int n_lent;
 };
 
 struct rd_testclient {
@@ -47,6 +53,8 @@ void rd_th_deinit(struct rd_testhost *th);
 void *rd_th_alloc(struct rd_testhost *th, size_t size);
 /* The client's address of a copy of s. */
 uint64_t rd_th_str(struct rd_testhost *th, const char *s);
+/* From now on fd means one file of the engine, until th is gone; other numbers mean a new one in each request. */
+void rd_th_lend(struct rd_testhost *th, int fd);
 /* One turn of the reactor with its events; gives the CPU away when there was nothing to do. */
 void rd_th_turn(struct rd_testhost *th);
 /* Turn until nothing but worker threads is charged: files closed, rings buried. */

@@ -48,4 +48,66 @@ int rd_statx(struct rd_req *req, unsigned int issue_flags);
 void rd_statx_work(struct rd_req *req);
 void rd_statx_cleanup(struct rd_req *req);
 
+/* names.c: RENAMEAT UNLINKAT MKDIRAT SYMLINKAT LINKAT */
+int rd_renameat_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_unlinkat_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_mkdirat_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_symlinkat_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_linkat_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_names(struct rd_req *req, unsigned int issue_flags);
+void rd_renameat_work(struct rd_req *req);
+void rd_unlinkat_work(struct rd_req *req);
+void rd_mkdirat_work(struct rd_req *req);
+void rd_symlinkat_work(struct rd_req *req);
+void rd_linkat_work(struct rd_req *req);
+void rd_names_cleanup(struct rd_req *req);
+
+/* xattr.c: SETXATTR FSETXATTR GETXATTR FGETXATTR */
+int rd_setxattr_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_fsetxattr_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_getxattr_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_fgetxattr_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_setxattr(struct rd_req *req, unsigned int issue_flags);
+int rd_getxattr(struct rd_req *req, unsigned int issue_flags);
+void rd_setxattr_work(struct rd_req *req);
+void rd_fsetxattr_work(struct rd_req *req);
+void rd_getxattr_work(struct rd_req *req);
+void rd_fgetxattr_work(struct rd_req *req);
+void rd_xattr_cleanup(struct rd_req *req);
+
+/* advise.c: FADVISE MADVISE */
+int rd_fadvise_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+void rd_fadvise_work(struct rd_req *req);
+int rd_madvise_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_madvise(struct rd_req *req, unsigned int issue_flags);
+void rd_madvise_work(struct rd_req *req);
+
+/* splice.c: SPLICE TEE */
+int rd_splice_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_tee_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_splice(struct rd_req *req, unsigned int issue_flags);
+void rd_splice_work(struct rd_req *req);
+void rd_tee_work(struct rd_req *req);
+void rd_splice_cleanup(struct rd_req *req);
+
+/* epollctl.c */
+int rd_epoll_ctl_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_epoll_ctl(struct rd_req *req, unsigned int issue_flags);
+void rd_epoll_ctl_work(struct rd_req *req);
+void rd_epoll_ctl_cleanup(struct rd_req *req);
+
+/* filesupdate.c */
+int rd_files_update_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_files_update(struct rd_req *req, unsigned int issue_flags);
+void rd_files_update_work(struct rd_req *req);
+int rd_files_update_finish(struct rd_req *req);
+void rd_files_update_cleanup(struct rd_req *req);
+
+/* cmd.c: URING_CMD */
+int rd_cmd_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_cmd(struct rd_req *req, unsigned int issue_flags);
+void rd_cmd_work(struct rd_req *req);
+int rd_cmd_finish(struct rd_req *req);
+void rd_cmd_cleanup(struct rd_req *req);
+
 #endif

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -77,4 +78,33 @@ int rd_path_open(int at, const char *path, const struct open_how *how)
 		return r;
 	}
 	return fd;
+}
+
+int rd_path_place(struct rd_place *place, int at, char *path)
+{
+	const struct open_how how = { .flags = O_PATH | O_DIRECTORY };
+	const char *dir = path;
+	size_t len = strlen(path);
+
+	place->at = at;
+	place->name = path;
+	while (len > 0 && path[len - 1] == '/')
+		len--;
+	while (len > 0 && path[len - 1] != '/')
+		len--;
+	if (!len)
+		return 0;	/* a name without a directory, or nothing but slashes: the root itself */
+	place->name = path + len;
+	if (len == 1) {
+		dir = "/";
+	} else {
+		path[len - 1] = 0;
+	}
+	place->fd = place->at = rd_path_open(at, dir, &how);
+	return RD_MIN(place->fd, 0);
+}
+
+void rd_path_fd(char path[RD_PATH_FD], int fd)
+{
+	snprintf(path, RD_PATH_FD, "/proc/self/fd/%d", fd);
 }

@@ -29,6 +29,7 @@ struct rd_op {
 	bool soft;		/* an error of the operation itself does not break a soft link */
 	bool cancel_counts;	/* a single cancel that hits it answers 1, not 0 */
 	bool unbounded;		/* unbounded worker when the file is not regular, or not known before */
+	bool sleeps;		/* unbounded worker whatever the file is: it is not all that may be waited for */
 };
 
 extern const struct rd_op rd_ops[RD_OP_MASK + 1];

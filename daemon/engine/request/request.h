@@ -19,6 +19,7 @@
 #include <sys/uio.h>
 
 #include "proto/abi.h"
+#include "fsdata.h"
 #include "../engine.h"
 #include "../exec/poll.h"
 #include "../exec/uring.h"
@@ -192,6 +193,13 @@ struct rd_req {
 		struct rd_open open;
 		struct rd_statx statx;
 		struct rd_sync sync;
+		struct rd_names names;
+		struct rd_xattr xattr;
+		struct rd_advise advise;
+		struct rd_splice splice;
+		struct rd_epoll_ctl epoll_ctl;
+		struct rd_files_update update;
+		struct rd_cmd cmd;
 		struct rd_nop nop;
 		struct rd_cancelop cancel;
 		struct rd_closeop close;

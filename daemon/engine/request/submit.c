@@ -85,7 +85,7 @@ static bool is_unbounded(const struct rd_req *req)
 {
 	uint32_t flags = req->file ? req->file->flags : 0;
 
-	if (flags & RD_FILE_SLOW)
+	if ((flags & RD_FILE_SLOW) || req->op->sleeps)
 		return true;
 	return req->op->unbounded && !(flags & (RD_FILE_REG | RD_FILE_DIR));
 }

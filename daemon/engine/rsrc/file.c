@@ -48,7 +48,7 @@ static bool means_engine(int fd)
 }
 
 /*
- * Does a user's process serve this regular file (FUSE)? Its kernel part claims to do without waiting and then waits for the
+ * Does a user's process serve this regular file or directory (FUSE)? Its kernel part claims to do without waiting and then waits for the
  * process, for ever if that likes. Every call that could tell the file system's type would ask the process, too, but the
  * form of its file handles is decided in the kernel. XFS has the same one, on real devices, where only root mounts FUSE.
  * What has no handles of its own (procfs, sysfs) looks the same and loses nothing by going to workers.
@@ -80,12 +80,27 @@ static uint64_t inode_hash(const struct statx *st)
 	return h ? h : 1;
 }
 
-static bool is_unix_socket(int fd)
+static uint32_t socket_flags(int fd)
 {
 	int domain;
 	socklen_t len = sizeof(domain);
 
-	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0)
+		domain = AF_UNSPEC;
+	switch (domain) {
+	case AF_UNIX:
+		return RD_FILE_STREAM | RD_FILE_SOCK | RD_FILE_CARRIER;
+	case AF_INET:
+	case AF_INET6:
+		return RD_FILE_STREAM | RD_FILE_SOCK | RD_FILE_INET;
+	default:
+		return RD_FILE_STREAM | RD_FILE_SOCK;
+	}
+}
+
+static bool is_dev_null(const struct statx *st)
+{
+	return st->stx_rdev_major == 1 && st->stx_rdev_minor == 3;
 }
 
 static uint32_t kind_flags(const struct statx *st, int fd)
@@ -98,10 +113,12 @@ static uint32_t kind_flags(const struct statx *st, int fd)
 	case S_IFDIR:
 		return RD_FILE_DIR;
 	case S_IFCHR:
+		if (is_dev_null(st))
+			return RD_FILE_NULL;
 		/* some have a position (/dev/mem), ttys have none; lseek() to where we are asks the driver nothing */
 		return lseek(fd, 0, SEEK_CUR) < 0 ? RD_FILE_STREAM : 0;
 	case S_IFSOCK:
-		return is_unix_socket(fd) ? RD_FILE_STREAM | RD_FILE_CARRIER : RD_FILE_STREAM;
+		return socket_flags(fd);
 	default:
 		return RD_FILE_STREAM;
 	}
@@ -123,9 +140,11 @@ static int file_probe(struct rd_file *file, int fd)
 	if ((type == 0 || (type == S_IFREG && fcntl(fd, F_GET_SEALS) >= 0)) && means_engine(fd))
 		return -EBADF;
 	file->flags = kind_flags(&st, fd);
-	if (flags & O_DIRECT && !(flags & O_PATH))
+	if (flags & O_PATH)
+		file->flags &= ~RD_FILE_NULL;	/* a name, not the device */
+	else if (flags & O_DIRECT)
 		file->flags |= RD_FILE_DIRECT;
-	if (type == S_IFREG && served_by_process(fd, &st))
+	if ((type == S_IFREG || type == S_IFDIR) && served_by_process(fd, &st))
 		file->flags |= RD_FILE_SLOW;
 	file->hash = type == S_IFREG ? inode_hash(&st) : 0;
 	return 0;

@@ -28,6 +28,10 @@ struct rd_engine;
 #define RD_FILE_SLOW	0x100u	/* says it knows RWF_NOWAIT and waits all the same (with REG): workers only */
 #define RD_FILE_CARRIER	0x200u	/* UNIX socket: a read may drop, and so close, descriptors that were sent through it */
 
+#define RD_FILE_SOCK	0x400u
+#define RD_FILE_INET	0x800u	/* (with SOCK) of the Internet, either version */
+#define RD_FILE_NULL	0x1000u	/* /dev/null */
+
 #define RD_FILE_HOT	32	/* a place in the kernel ring's table pays after so many operations */
 
 struct rd_file {

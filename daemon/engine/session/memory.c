@@ -6,6 +6,8 @@
  * The memory behind it belongs to the client: other threads of it write while we read, and pages turn to zero when it
  * punches holes. So small inputs are copied out by atomic loads, each byte once, and only the copy is looked at.
  */
+#include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 
 #include "session.h"
@@ -161,6 +163,43 @@ int rd_memory_copy_in(struct rd_host *host, void *dst, uint64_t addr, size_t len
 	if (range->arena && rd_arena_fd(range->arena) >= 0)
 		return copy_by_fd(rd_arena_fd(range->arena), dst, off, len);
 	copy_once(dst, range->ptr + off, len);
+	return 0;
+}
+
+/* Through a pipe, whose other end writes to memory as read() does: huge pages that are not there are EFAULT, not SIGBUS. */
+static int copy_by_pipe(char *dst, const char *src, size_t len)
+{
+	RD_CLOSE int in = -1;
+	RD_CLOSE int out = -1;
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -EFAULT;
+	out = fds[0];
+	in = fds[1];
+	for (size_t n; len > 0; len -= n, src += n, dst += n) {
+		n = RD_MIN(len, (size_t)PIPE_BUF);
+		if (write(in, src, n) != (ssize_t)n || read(out, dst, n) != (ssize_t)n)
+			return -EFAULT;
+	}
+	return 0;
+}
+
+int rd_memory_copy_out(struct rd_host *host, uint64_t addr, const void *src, size_t len)
+{
+	struct rd_session *session = RD_CONTAINER_OF(host, struct rd_session, host);
+	const struct rd_range *range;
+	char *dst;
+
+	if (!len)
+		return 0;
+	range = space_find(&session->space, addr, len);
+	if (!range || !range->arena)
+		return -EFAULT;
+	dst = range->ptr + (addr - range->base);
+	if (rd_arena_fd(range->arena) >= 0)
+		return copy_by_pipe(dst, src, len);
+	memcpy(dst, src, len);
 	return 0;
 }
 

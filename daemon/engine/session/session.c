@@ -62,6 +62,7 @@ static int session_close_fd(struct rd_host *host, int fd)
 static const struct rd_host_ops session_host = {
 	.map = rd_memory_map,
 	.copy_in = rd_memory_copy_in,
+	.copy_out = rd_memory_copy_out,
 	.copy_str = rd_memory_copy_str,
 	.file = session_file,
 	.dirfd = rd_cwd_dirfd,

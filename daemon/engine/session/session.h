@@ -77,6 +77,7 @@ int rd_space_add(struct rd_session *session, const struct rd_range *range);
 void rd_space_remove(struct rd_space *space, uint64_t base);	/* unknown: nothing */
 void *rd_memory_map(struct rd_host *host, uint64_t addr, uint64_t len, struct rd_mem **owner);
 int rd_memory_copy_in(struct rd_host *host, void *dst, uint64_t addr, size_t len);
+int rd_memory_copy_out(struct rd_host *host, uint64_t addr, const void *src, size_t len);
 ssize_t rd_memory_copy_str(struct rd_host *host, char *dst, uint64_t addr, size_t size);
 
 /* --- session.c --- */
