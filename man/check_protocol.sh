@@ -11,7 +11,7 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/ringd-page.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 
 # the structures in the order of the page's "Offset;Type;Member" tables
-structs="msg hello welcome ring_create ring_created arena_create arena_created register status hot"
+structs="msg hello welcome ring_create ring_created arena_create arena_created register fd_list channel ring_token status hot"
 
 awk -v structs="$structs" '
 BEGIN { n = split(structs, s, " "); print "#include \"proto/wire.h\"" }

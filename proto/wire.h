@@ -31,6 +31,12 @@
 #define RINGD_MSG_REGISTER	6	/* ringd_register + data (+ fds) -> ringd_registered + data */
 #define RINGD_MSG_SET_CWD	7	/* + fd {O_PATH directory} -> : base of relative paths from now on */
 #define RINGD_MSG_STATUS	8	/* only an answer: ringd_status, repeated, by the manager to a HELLO of kind STATUS */
+#define RINGD_MSG_FD_LEND	9	/* ringd_fd_list + fds -> : these numbers mean these files from now on */
+#define RINGD_MSG_FD_RETURN	10	/* ringd_fd_list -> : ... nothing again */
+#define RINGD_MSG_CHANNEL	11	/* -> + fd {channel}: how new descriptors come to the client; see ringd_channel */
+#define RINGD_MSG_RING_EXPORT	12	/* ringd_ring_ref -> ringd_ring_token: who knows it may name the ring */
+#define RINGD_MSG_RING_IMPORT	13	/* ringd_ring_token -> ringd_ring_ref: a handle of another client's ring */
+#define RINGD_MSG_RING_FORGET	14	/* ringd_ring_ref {handle} -> */
 
 /* ringd_msg.flags */
 #define RINGD_MSG_F_MORE	0x1	/* the request goes on in the next packet; answered only at its end */
@@ -138,6 +144,56 @@ struct ringd_ring_ref {
 	uint32_t resv;		/* 0 */
 };
 
+/* 128 random bits: whoever of the tenant's clients has them may send messages to the ring. Dies with the ring. */
+struct ringd_ring_token {
+	struct ringd_msg msg;
+	uint8_t token[16];
+};
+
+#define RINGD_FD_MAX		1048576u	/* numbers from here on cannot be lent */
+
+/*
+ * Descriptors that an SQE without FIXED_FILE may name by their numbers in the client. numbers follow the structure; those
+ * of a FD_LEND travel in the same order by SCM_RIGHTS. A number that is lent already means the new file from then on.
+ */
+struct ringd_fd_list {
+	struct ringd_msg msg;
+	uint32_t nr;		/* 1 to RINGD_MSG_FDS */
+	uint32_t resv;		/* 0 */
+	/* int32_t numbers[nr] */
+};
+
+/*
+ * The channel is a SOCK_SEQPACKET socket that the client only reads: one packet for each request that gave the client a
+ * descriptor or closed one. It is sent before the CQE is posted; res of that CQE is the packet's cookie and its flags have
+ * RINGD_CQE_F_CHANNEL. Who reads the CQE takes the packet whose ring_id, user_data and cookie are the CQE's, and finds the
+ * real res. Of a request without a CQE (CQE_SKIP_SUCCESS) the packet has SILENT.
+ *
+ * A channel holds some 20 packets; requests that find it full wait. So the client empties it also when ringd_hot.channel
+ * has moved, which it looks at before it sleeps and when it was woken.
+ */
+struct ringd_channel {
+	uint64_t user_data;
+	uint64_t addr;		/* PIPE, PAIR: where the two numbers go, as in the SQE */
+	uint32_t ring_id;
+	uint32_t cookie;	/* 0 to INT32_MAX */
+	uint16_t kind;		/* RINGD_CHANNEL_* */
+	uint16_t flags;		/* RINGD_CHANNEL_F_* */
+	int32_t number;		/* CLOSE: the client's number to be closed; PAIR: the first slot */
+	int32_t number2;	/* PAIR: the second */
+	int32_t res;		/* CLOSE: what the request has come to, 0 or a negative errno */
+};
+
+#define RINGD_CHANNEL_FD	1	/* + fd: its number is res */
+#define RINGD_CHANNEL_PIPE	2	/* + 2 fds: their numbers go to addr as two 32-bit integers, res is 0 */
+#define RINGD_CHANNEL_PAIR	3	/* number and number2 go to addr, res is 0 */
+#define RINGD_CHANNEL_CLOSE	4	/* close number; res, or the errno of that close when res is 0 */
+
+#define RINGD_CHANNEL_F_CLOEXEC	0x1	/* the new descriptors are close-on-exec */
+#define RINGD_CHANNEL_F_SILENT	0x2	/* no CQE comes */
+
+#define RINGD_CQE_F_CHANNEL	(1u << 14)	/* ringd_cqe.flags; no flag of io_uring. libringd takes it away */
+
 #define RINGD_ARENA_HUGE	0x1	/* 2 MiB pages, populated at creation; -ENOMEM when there are none */
 
 struct ringd_arena_create {
@@ -172,6 +228,7 @@ struct ringd_arena_ref {
  *   REGISTER_BUFFERS2        rsrc_register, iovec[nr] unless SPARSE, tags as above
  *   REGISTER_BUFFERS_UPDATE  rsrc_update2, iovec[nr], tags as above
  *   REGISTER_FILE_ALLOC_RANGE  file_index_range
+ *   REGISTER_SEND_MSG_RING   sqe; nr 1, ring_id 0
  *   REGISTER_EVENTFD, REGISTER_EVENTFD_ASYNC  s32[nr], nr 1: as a file array, so with one descriptor
  *   REGISTER_ENABLE_RINGS    nothing
  *   REGISTER_RESIZE_RINGS    ringd_resize, nr 1; the answer's data is ringd_resized, and it has the descriptor {ring}
@@ -235,7 +292,8 @@ struct ringd_hot {
 	uint32_t cq_overflow;
 	uint32_t state;			/* RINGD_STATE_* */
 	uint32_t reason;		/* RINGD_REASON_* once state is DEAD */
-	uint32_t pad4[27];
+	uint32_t channel;		/* +1: read the channel: it is full, or holds a packet that no CQE tells of */
+	uint32_t pad4[26];
 };
 
 /*

@@ -7,12 +7,15 @@
 #ifndef RD_HOST_H
 #define RD_HOST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+struct rd_ctx;
 struct rd_file;
 struct rd_host;
+struct rd_req;
 struct rd_ring;
 
 /* Client memory that a request or a registered buffer still needs. Counted on the owner thread only. */
@@ -35,6 +38,15 @@ static inline struct rd_mem *rd_mem_put(struct rd_mem *mem)
 	return NULL;
 }
 
+/* For the client: one descriptor; two, whose numbers are stored at addr; or (n 0) two numbers that are stored there. */
+struct rd_newfds {
+	struct rd_file *files[2];
+	uint32_t n;
+	bool cloexec;
+	uint64_t addr;		/* client's, of two 32-bit integers */
+	int32_t numbers[2];
+};
+
 struct rd_host_ops {
 	/*
 	 * Where [addr, addr + len) of the client's data memory is in ours, or NULL when any byte of it is not. len
@@ -53,11 +65,20 @@ struct rd_host_ops {
 	/* Descriptor to resolve relative paths of dirfd against: >= 0, AT_FDCWD, or -EBADF, -EPERM. Stays the host's and
 	 * open until the request that asked is finished. */
 	int (*dirfd)(struct rd_host *host, int dirfd, struct rd_mem **owner);
-	/* Give the client a descriptor; takes fd over in every case. Its number there, or -EOPNOTSUPP. fd -1 asks whether it
-	 * can at all: -EOPNOTSUPP, or -EBADF when it can. */
-	int (*install)(struct rd_host *host, int fd);
-	/* Close one of the client's descriptors. 0, -EBADF. */
-	int (*close)(struct rd_host *host, int fd);
+	/* Could the client be given a descriptor? 0, -EOPNOTSUPP. */
+	int (*can_install)(struct rd_host *host);
+	/*
+	 * What a request has made for the client: n files become descriptors of it, the references are taken over. RD_DONE:
+	 * req->res and cflags are what the CQE says: the number (n 1), 0 (n 2, n 0), or -EMFILE, -EFAULT, ...; or RD_PENDING:
+	 * the request waits until it can be told.
+	 */
+	int (*install)(struct rd_host *host, struct rd_req *req, const struct rd_newfds *new);
+	/* Close one of the client's descriptors: RD_DONE with req->res (-EBADF), or RD_PENDING. */
+	int (*close)(struct rd_host *host, struct rd_req *req, int fd);
+	/* op->cancel of a request that waits in install() or close(). */
+	int (*install_cancel)(struct rd_host *host, struct rd_req *req);
+	/* What a number means where a ring is wanted: borrowed for this call. -EBADF; -EBADFD: no ring, or not any more. */
+	int (*ring)(struct rd_host *host, int fd, struct rd_ctx **ret);
 	/* The wait word of this ring asks for a wake-up and its target is reached. Never blocks. */
 	void (*wake)(struct rd_host *host, struct rd_ring *ring);
 	/* The ring was ended (RINGD_REASON_*): tell the client. The ring still exists. */

@@ -78,6 +78,7 @@ static void service_start(void)
 	service.tick = evtimer_new(base, nothing, NULL);
 	rd_fuzz_check(service.link_room && service.tick);
 	rd_list_init(&service.sessions);
+	rd_list_init(&service.exports);
 	atexit(service_stop);
 	rd_fuzz_dir();
 }

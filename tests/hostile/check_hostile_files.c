@@ -104,10 +104,42 @@ static int own_connection(void)
 	return fcntl(raw.sock, F_DUPFD_CLOEXEC, 0);
 }
 
+/* One that reads of this file would take the very bytes from that should wake its client. */
+static int own_wake(void)
+{
+	return fcntl(ring.wake, F_DUPFD_CLOEXEC, 0);
+}
+
+static int own_channel(void)
+{
+	struct ringd_msg msg = { 0 };
+	size_t n = 1;
+	int fd = -1;
+
+	raw_send(&raw, &(struct ringd_msg){ .size = sizeof(msg), .type = RINGD_MSG_CHANNEL, .seq = ++raw.seq }, sizeof(msg), NULL, 0);
+	ck_assert_int_eq(raw_recv(&raw, &msg, sizeof(msg), &fd, &n), sizeof(msg));
+	ck_assert_int_eq(msg.res, 0);
+	ck_assert_uint_eq(n, 1);
+	return fd;
+}
+
+static int (*const engines[])(void) = { make_signalfd, own_ring, own_connection, own_wake, own_channel };
+
+static int lend(const int32_t *numbers, const int *fds, uint32_t nr)
+{
+	struct {
+		struct ringd_fd_list list;
+		int32_t numbers[RINGD_MSG_FDS];
+	} m = { .list = { .nr = nr } };
+
+	memcpy(m.numbers, numbers, nr * sizeof(*numbers));
+	return raw_call(&raw, &m.list.msg, RINGD_MSG_FD_LEND, sizeof(m.list) + nr * sizeof(*numbers), fds, nr, NULL, 0);
+}
+
 START_TEST(files_that_mean_the_engine_are_ebadf)
 {
-	int (*const make[])(void) = { make_signalfd, own_ring, own_connection };
-	RD_CLOSE int fd = make[_i]();
+	RD_CLOSE int fd = engines[_i]();
+	const int32_t number = 5;
 	const int none = -1;
 	int hole[2] = { -1, fd };
 
@@ -118,6 +150,7 @@ START_TEST(files_that_mean_the_engine_are_ebadf)
 	ck_assert_int_eq(raw_register(&ring, RINGD_UNREGISTER_FILES, 0, 0, NULL, 0, NULL, 0), -ENXIO);
 	ck_assert_int_eq(raw_register_files(&ring, &none, 1), 0);
 	ck_assert_int_eq(raw_update_file(&ring, 0, fd), -EBADF);
+	ck_assert_int_eq(lend(&number, &fd, 1), -EBADF);
 }
 END_TEST
 
@@ -200,15 +233,6 @@ static int make_pidfd(void)
 	return pidfd_open(getpid(), 0);
 }
 
-/* Of a ring that nobody waits for: reads of this file take the very bytes that should wake its client. */
-static int make_own_wake(void)
-{
-	struct raw_ring idle;
-
-	raw_ring(&idle, &raw, 8, 0);
-	return idle.wake;
-}
-
 static int make_own_doorbell(void)
 {
 	return fcntl(ring.doorbell, F_DUPFD_CLOEXEC, 0);
@@ -236,7 +260,7 @@ static int make_path(void)
 
 static int (*const odd[])(void) = {
 	make_fifo, make_full_pipe, make_tty, make_socket, make_listener, make_datagram, make_eventfd, make_timerfd, make_epoll,
-	make_inotify, make_pidfd, make_own_wake, make_own_doorbell, make_own_arena, make_proc_mem, make_kmsg, make_path,
+	make_inotify, make_pidfd, make_own_doorbell, make_own_arena, make_proc_mem, make_kmsg, make_path,
 };
 
 START_TEST(odd_files_keep_nobody_waiting)
@@ -395,7 +419,7 @@ int main(void)
 	tc = tcase_create("a client with odd files");
 	tcase_add_unchecked_fixture(tc, open_scene, NULL);
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, files_that_mean_the_engine_are_ebadf, 0, 3);
+	tcase_add_loop_test(tc, files_that_mean_the_engine_are_ebadf, 0, (int)RD_ARRAY_SIZE(engines));
 	tcase_add_loop_test(tc, odd_files_keep_nobody_waiting, 0, (int)RD_ARRAY_SIZE(odd));
 	tcase_add_test(tc, proc_files_are_the_clients_own);
 	tcase_add_test(tc, a_lease_keeps_only_the_open_waiting);

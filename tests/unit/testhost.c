@@ -104,19 +104,95 @@ static int th_dirfd(struct rd_host *host, int dirfd, struct rd_mem **owner)
 	return fcntl(dirfd, F_GETFD) < 0 ? -EBADF : dirfd;
 }
 
-static int th_install(struct rd_host *host, int fd)
+static int th_can_install(struct rd_host *host)
 {
-	if (!from_host(host)->can_install) {
-		rd_close(fd);
-		return -EOPNOTSUPP;
-	}
-	return fd < 0 ? -EBADF : fd;
+	return from_host(host)->can_install ? 0 : -EOPNOTSUPP;
 }
 
-static int th_close(struct rd_host *host, int fd)
+/* The client has its descriptors; the request is complete when the engine's are closed. */
+struct letting_go {
+	struct rd_req *req;
+	unsigned int open;
+};
+
+static void closed_one(void *arg, int res)
+{
+	struct letting_go *l = arg;
+	struct rd_req *req = l->req;
+
+	(void)res;
+	if (--l->open)
+		return;
+	free(l);
+	rd_req_task(req, rd_req_done);
+}
+
+static int let_go(struct rd_req *req, const struct rd_newfds *new)
+{
+	struct letting_go *l = malloc(sizeof(*l));
+
+	*l = (struct letting_go){ .req = req, .open = 1 };
+	for (uint32_t i = 0; i < new->n; i++)
+		l->open += rd_file_put_notify(new->files[i], closed_one, l);
+	if (--l->open) {
+		req->state = RD_REQ_IDLE;
+		return RD_PENDING;
+	}
+	free(l);
+	return RD_DONE;
+}
+
+static int th_install_now(struct rd_testhost *th, const struct rd_newfds *new)
+{
+	int32_t numbers[2] = { new->numbers[0], new->numbers[1] };
+
+	if (new->n && !th->can_install)
+		return -EOPNOTSUPP;
+	if (new->n != 1 && !inside(th, new->addr, sizeof(numbers)))
+		return -EFAULT;
+	for (uint32_t i = 0; i < new->n; i++) {
+		numbers[i] = fcntl(new->files[i]->fd, new->cloexec ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
+		if (numbers[i] < 0)
+			return -errno;
+	}
+	if (new->n == 1)
+		return numbers[0];
+	memcpy((void *)(uintptr_t)new->addr, numbers, sizeof(numbers));
+	return 0;
+}
+
+static int th_install(struct rd_host *host, struct rd_req *req, const struct rd_newfds *new)
+{
+	req->res = th_install_now(from_host(host), new);
+	return let_go(req, new);
+}
+
+static int th_close(struct rd_host *host, struct rd_req *req, int fd)
 {
 	(void)host;
-	return close(fd) < 0 ? -errno : 0;
+	req->res = close(fd) < 0 ? -errno : 0;
+	return RD_DONE;
+}
+
+static int th_install_cancel(struct rd_host *host, struct rd_req *req)
+{
+	(void)host;
+	(void)req;
+	ck_abort_msg("nobody waits in install()");
+	return -EALREADY;
+}
+
+static int th_ring(struct rd_host *host, int fd, struct rd_ctx **ret)
+{
+	struct rd_testhost *th = from_host(host);
+	int i = fd - RD_TH_RING;
+
+	if (i < 0 || i >= (int)RD_ARRAY_SIZE(th->rings))
+		return fcntl(fd, F_GETFD) < 0 ? -EBADF : -EBADFD;
+	if (!th->rings[i])
+		return -EBADF;
+	*ret = &th->rings[i]->ctx;
+	return 0;
 }
 
 static void th_wake(struct rd_host *host, struct rd_ring *ring)
@@ -129,7 +205,10 @@ static void th_ring_dead(struct rd_host *host, struct rd_ring *ring, uint32_t re
 {
 	struct rd_testhost *th = from_host(host);
 
-	(void)ring;
+	for (size_t i = 0; i < RD_ARRAY_SIZE(th->rings); i++) {
+		if (th->rings[i] == ring)
+			th->rings[i] = NULL;
+	}
 	th->dead++;
 	th->reason = reason;
 }
@@ -157,8 +236,11 @@ static const struct rd_host_ops th_ops = {
 	.copy_str = th_copy_str,
 	.file = th_file,
 	.dirfd = th_dirfd,
+	.can_install = th_can_install,
 	.install = th_install,
 	.close = th_close,
+	.install_cancel = th_install_cancel,
+	.ring = th_ring,
 	.wake = th_wake,
 	.ring_dead = th_ring_dead,
 	.ring_gone = th_ring_gone,
@@ -346,6 +428,17 @@ int32_t rd_tc_run(struct rd_testclient *c)
 	ck_assert_uint_eq(cqe.user_data, c->user_data);
 	ck_assert_uint_eq(cqe.flags, 0);
 	return cqe.res;
+}
+
+int rd_tc_number(struct rd_testclient *c)
+{
+	struct rd_testhost *th = c->th;
+	size_t i = 0;
+
+	while (th->rings[i] && th->rings[i] != c->ring)
+		ck_assert_uint_lt(++i, RD_ARRAY_SIZE(th->rings));
+	th->rings[i] = c->ring;
+	return RD_TH_RING + (int)i;
 }
 
 void rd_tc_files(struct rd_testclient *c, uint32_t nr)

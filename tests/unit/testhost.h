@@ -11,6 +11,7 @@
 
 #define RD_TH_ARENA (16u << 20)
 #define RD_TH_LENT 8
+#define RD_TH_RING 10000	/* numbers of rings, where a request wants one: this and the next */
 
 struct rd_testhost {
 	struct rd_host host;
@@ -19,6 +20,7 @@ struct rd_testhost {
 	size_t used;		/* of the arena, from its start */
 	struct rd_mem mem;	/* what uses the arena: 1 when nobody does */
 	bool can_install;	/* may the client get plain descriptors? */
+	struct rd_ring *rings[8];	/* by number - RD_TH_RING; see rd_tc_number() */
 	unsigned int maps, wakes, dead, gone;	/* calls so far */
 	uint32_t reason;	/* of the last ring_dead() */
 	struct {
@@ -71,6 +73,8 @@ bool rd_tc_peek(struct rd_testclient *c, struct ringd_cqe *cqe);
 struct ringd_cqe rd_tc_wait(struct rd_testclient *c);
 /* Submit the one prepared SQE and wait for its CQE: res. */
 int32_t rd_tc_run(struct rd_testclient *c);
+/* The number that means this ring in requests. */
+int rd_tc_number(struct rd_testclient *c);
 /* A table of nr slots. */
 void rd_tc_files(struct rd_testclient *c, uint32_t nr);
 /* Put a duplicate of fd into a slot. */

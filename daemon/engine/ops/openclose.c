@@ -88,7 +88,7 @@ int rd_open(struct rd_req *req, unsigned int issue_flags)
 	int r;
 
 	/* before the file is touched: it could not be handed over */
-	r = !open->file_index && host->ops->install(host, -1) == -EOPNOTSUPP ? -EOPNOTSUPP : 0;
+	r = open->file_index ? 0 : host->ops->can_install(host);
 	if (r == 0)
 		r = open->at = rd_path_at(req, open->dirfd, open->path, open->resolve, &req->mem);
 	if (r >= 0 || r == AT_FDCWD)
@@ -137,17 +137,37 @@ static int install_slot(struct rd_req *req, int fd)
 	return r;
 }
 
-int rd_open_finish(struct rd_req *req)
+static int install_fd(struct rd_req *req, int fd)
 {
 	struct rd_host *host = req->ctx->host;
+	struct rd_newfds new = { .n = 1, .cloexec = req->open.flags & O_CLOEXEC };
+
+	req->res = rd_file_new(&new.files[0], req->ctx->engine, fd);
+	if (req->res == 0)
+		return host->ops->install(host, req, &new);
+	rd_close(fd);
+	return RD_DONE;
+}
+
+int rd_open_finish(struct rd_req *req)
+{
 	struct rd_open *open = &req->open;
 
 	rd_charge_give(&open->charge);	/* from here on the file itself pays */
 	if (open->fd < 0)
 		return RD_DONE;
-	req->res = open->file_index ? install_slot(req, open->fd) : host->ops->install(host, open->fd);
-	open->fd = -1;
+	if (!open->file_index)
+		return install_fd(req, rd_steal_fd(&open->fd));
+	req->res = install_slot(req, rd_steal_fd(&open->fd));
 	return RD_DONE;
+}
+
+/* Waits for room to tell the client of its descriptor. */
+int rd_install_cancel(struct rd_req *req)
+{
+	struct rd_host *host = req->ctx->host;
+
+	return host->ops->install_cancel(host, req);
 }
 
 void rd_open_cleanup(struct rd_req *req)
@@ -206,6 +226,5 @@ int rd_close_issue(struct rd_req *req, unsigned int issue_flags)
 
 	if (req->close.file_index)
 		return close_slot(req, req->close.file_index - 1);
-	req->res = host->ops->close(host, req->close.fd);
-	return RD_DONE;
+	return host->ops->close(host, req, req->close.fd);
 }

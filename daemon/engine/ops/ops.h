@@ -29,8 +29,23 @@ int rd_open(struct rd_req *req, unsigned int issue_flags);
 void rd_open_work(struct rd_req *req);
 int rd_open_finish(struct rd_req *req);
 void rd_open_cleanup(struct rd_req *req);
+/* op->cancel of all that gives the client a descriptor or closes one */
+int rd_install_cancel(struct rd_req *req);
 int rd_close_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_close_issue(struct rd_req *req, unsigned int issue_flags);
+
+/* pipe.c: PIPE FIXED_FD_INSTALL */
+int rd_pipe_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_pipe_issue(struct rd_req *req, unsigned int issue_flags);
+int rd_pipe_cancel(struct rd_req *req);
+int rd_install_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_install_issue(struct rd_req *req, unsigned int issue_flags);
+
+/* msgring.c: MSG_RING */
+int rd_msgring_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_msgring_issue(struct rd_req *req, unsigned int issue_flags);
+/* SEND_MSG_RING: what the CQE of such a request would say. */
+int rd_msgring_sync(struct rd_host *host, const struct ringd_sqe *sqe);
 
 /* sync.c: FSYNC SYNC_FILE_RANGE FALLOCATE FTRUNCATE */
 int rd_fsync_prep(struct rd_req *req, const struct ringd_sqe *sqe);

@@ -166,6 +166,27 @@ struct rd_closeop {
 	uint32_t file_index;
 };
 
+struct rd_pipeop {
+	uint64_t addr;
+	uint32_t file_index;
+	uint32_t flags;
+	int32_t slots[2];	/* taken for it; -1: none */
+};
+
+struct rd_installop {		/* FIXED_FD_INSTALL */
+	uint32_t flags;
+};
+
+struct rd_msgring {
+	uint64_t user_data;	/* of the message */
+	uint64_t cmd;
+	uint64_t src_slot;
+	uint32_t len;
+	uint32_t file_index;	/* SEND_FD: where to; DATA: CQE flags with FLAGS_PASS */
+	uint32_t flags;
+	int32_t fd;
+};
+
 struct rd_req {
 	struct rd_ctx *ctx;
 	const struct rd_op *op;
@@ -203,6 +224,9 @@ struct rd_req {
 		struct rd_nop nop;
 		struct rd_cancelop cancel;
 		struct rd_closeop close;
+		struct rd_pipeop pipe;
+		struct rd_installop install;
+		struct rd_msgring msg;
 		struct rd_req *next_free;
 	};
 	/* cold part: only touched once the request leaves the inline path */
@@ -225,6 +249,8 @@ struct rd_req {
 void rd_req_go(struct rd_req *req, int verdict);
 /* Check, prepare and issue. *prep_failed: the result is a prep error (decides whether submission goes on). */
 int rd_req_submit(struct rd_req *req, const struct ringd_sqe *sqe, bool *prep_failed);
+/* A fresh request that no SQE stands for: it can be enlisted and finished. */
+void rd_req_init(struct rd_req *req, uint8_t opcode, uint64_t user_data);
 /* First issue of a prepared request. RD_DONE: inline, req->res is the result; RD_PENDING. */
 int rd_req_issue(struct rd_req *req);
 /* It will not be finished in this call: ctx->pending has it, the budget counts it. */

@@ -215,6 +215,22 @@ static int issue_file(struct rd_req *req)
 	return op->issue ? op->issue(req, RD_INLINE) : RD_PUNT;
 }
 
+void rd_req_init(struct rd_req *req, uint8_t opcode, uint64_t user_data)
+{
+	req->user_data = user_data;
+	req->opcode = opcode;
+	req->op = &rd_ops[opcode & RD_OP_MASK];
+	req->flags = 0;
+	req->cflags = 0;
+	req->file = NULL;
+	req->buf = NULL;
+	req->mem = NULL;
+	req->state = RD_REQ_IDLE;
+	req->outcome = RD_OUT_AUTO;
+	req->counted = req->holds = req->file_owned = req->prepared = req->tasked = req->async = false;
+	req->t0 = 0;
+}
+
 /* Out of line: its timespec on the stack would give every request a stack guard. */
 static __attribute__((__noinline__)) uint64_t sample_start(void)
 {

@@ -31,6 +31,7 @@ struct rd_ring {
 	uint32_t cq_tail_published;
 	uint32_t cq_head;		/* the client's, as last read */
 	uint32_t sq_flags, sq_dropped;
+	uint32_t channel;		/* written by the host, see struct ringd_hot */
 	uint32_t enter_seen;		/* enter_seq that was served or is being served */
 	uint32_t enter_left;		/* plain ring: SQEs still to take for it */
 	uint32_t enter_taken;

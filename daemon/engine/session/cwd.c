@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "../rsrc/file.h"
 #include "session.h"
 
 struct rd_cwd {
@@ -67,7 +68,53 @@ void rd_cwd_drop(struct rd_session *session)
 	session->cwd = NULL;
 }
 
-/* host->dirfd. The service knows no descriptor numbers, so all that is left is the working directory. */
+/*
+ * A lent directory that paths start from. The session holds the last one, requests hold what they use: so one that is
+ * looked up and not used needs nobody to give it back.
+ */
+struct rd_start {
+	struct rd_mem mem;
+	struct rd_file *file;
+};
+
+static void start_release(struct rd_mem *mem)
+{
+	struct rd_start *start = RD_CONTAINER_OF(mem, struct rd_start, mem);
+
+	rd_file_put(start->file);
+	free(start);
+}
+
+void rd_start_drop(struct rd_session *session, const struct rd_file *file)
+{
+	if (session->start && (!file || session->start->file == file))
+		rd_mem_put(&((struct rd_start *)rd_steal_ptr(&session->start))->mem);
+}
+
+static int start_at(struct rd_session *session, int dirfd, struct rd_mem **owner)
+{
+	struct rd_file *file;
+	int r = rd_lent_file(&session->host, dirfd, &file);
+
+	if (r < 0)
+		return r;
+	if (session->start && session->start->file == file) {
+		rd_file_put(file);
+	} else {
+		rd_start_drop(session, NULL);
+		session->start = calloc(1, sizeof(*session->start));
+		if (!session->start) {
+			rd_file_put(file);
+			return -ENOMEM;
+		}
+		session->start->mem = (struct rd_mem){ .refs = 1, .release = start_release };
+		session->start->file = file;
+	}
+	*owner = &session->start->mem;
+	return session->start->file->fd;
+}
+
+/* host->dirfd. The working directory, or a lent one. */
 int rd_cwd_dirfd(struct rd_host *host, int dirfd, struct rd_mem **owner)
 {
 	struct rd_session *session = RD_CONTAINER_OF(host, struct rd_session, host);
@@ -75,7 +122,7 @@ int rd_cwd_dirfd(struct rd_host *host, int dirfd, struct rd_mem **owner)
 	if (session->flags & RD_CLIENT_NO_PATHS)
 		return -EPERM;
 	if (dirfd != AT_FDCWD)
-		return -EBADF;
+		return start_at(session, dirfd, owner);
 	if (!session->cwd)
 		return AT_FDCWD;	/* nothing was set: the engine's own, the root directory */
 	*owner = &session->cwd->mem;

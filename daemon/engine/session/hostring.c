@@ -35,6 +35,7 @@ struct rd_hostring {
 	void *rings, *sqes, *scratch;
 	struct rd_charge bytes;
 	struct rd_region region;
+	struct rd_export export;
 };
 
 /* --- the end --- */
@@ -48,6 +49,7 @@ static void unmap(void *ptr, uint64_t size)
 /* The client is not heard any more and learns that it is not. */
 static void hostring_silence(struct rd_hostring *hr)
 {
+	rd_export_end(&hr->export);
 	rd_space_remove(&hr->session->space, hr->scratch_base);
 	if (hr->rung)
 		event_free(hr->rung);
@@ -206,6 +208,7 @@ static int hostring_start(struct rd_session *session, struct rd_hostring *hr, co
 	rd_restrict_update(&hr->ring->ctx);
 	hr->session = session;
 	hr->id = ++session->last_ring;
+	rd_export_init(&hr->export, session, hr->ring, hr->id);
 	rd_list_append(&session->rings, &hr->link);
 	rd_session_get(session);
 	return 0;
@@ -294,7 +297,7 @@ int rd_hostring_create(struct rd_session *session, struct rd_packet *p)
 
 /* --- by id --- */
 
-struct rd_ring *rd_hostring_find(struct rd_session *session, uint32_t id, int *err)
+struct rd_ring *rd_hostring_own(struct rd_session *session, uint32_t id)
 {
 	struct rd_link *l, *tmp;
 
@@ -304,6 +307,29 @@ struct rd_ring *rd_hostring_find(struct rd_session *session, uint32_t id, int *e
 		if (hr->id == id && !hr->dead)
 			return hr->ring;
 	}
+	return NULL;
+}
+
+uint32_t rd_hostring_id(const struct rd_ring *ring)
+{
+	const struct rd_hostring *hr = ring->host_data;
+
+	return hr->id;
+}
+
+struct rd_export *rd_hostring_export(struct rd_ring *ring)
+{
+	struct rd_hostring *hr = ring->host_data;
+
+	return &hr->export;
+}
+
+struct rd_ring *rd_hostring_find(struct rd_session *session, uint32_t id, int *err)
+{
+	struct rd_ring *ring = rd_hostring_own(session, id);
+
+	if (ring)
+		return ring;
 	if (id && id <= session->last_ring)
 		*err = rd_refuse(session, -ECONNRESET, "ring %u has ended", id);
 	else

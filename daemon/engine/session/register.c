@@ -8,8 +8,12 @@
 
 #include <string.h>
 
+#include "../ops/ops.h"
+
 #define RD_STAGE_BYTES	(512u << 10)	/* more than any call needs that does not name 100,000 descriptors */
 #define RD_STAGE_UNIT	64		/* bytes that cost one object */
+
+static int reg_send_msg_ring(struct rd_reg *reg);
 
 static int (*const reg_ops[RINGD_REGISTER_LAST])(struct rd_reg *reg) = {
 	[RINGD_REGISTER_BUFFERS] = rd_reg_bufs,
@@ -33,6 +37,7 @@ static int (*const reg_ops[RINGD_REGISTER_LAST])(struct rd_reg *reg) = {
 	[RINGD_REGISTER_CLONE_BUFFERS] = rd_reg_clone_bufs,
 	[RINGD_REGISTER_MEM_REGION] = rd_reg_mem_region,
 	[RINGD_REGISTER_QUERY] = rd_reg_query,
+	[RINGD_REGISTER_SEND_MSG_RING] = reg_send_msg_ring,
 };
 
 /* --- what the handlers share --- */
@@ -103,6 +108,23 @@ int rd_reg_exactly(struct rd_reg *reg, void *dst, size_t size)
 		return rd_refuse(reg->session, -EPROTO, "register %u with %zu bytes", reg->head->opcode, reg->len);
 	memcpy(dst, reg->data, size);
 	return 0;
+}
+
+/* A message from no ring. */
+static int reg_send_msg_ring(struct rd_reg *reg)
+{
+	struct ringd_sqe sqe;
+	int r;
+
+	if (reg->ring)
+		return rd_refuse(reg->session, -EINVAL, "this call is not made on a ring");
+	r = rd_reg_struct(reg, &sqe, sizeof(sqe));
+	if (r < 0)
+		return r;
+	if (reg->head->nr != 1 || reg->len != sizeof(sqe) || reg->head->has_tags)
+		return rd_refuse(reg->session, -EINVAL, "this call takes one SQE");
+	r = rd_msgring_sync(&reg->session->host, &sqe);
+	return r < 0 ? rd_refuse(reg->session, r, "the message to ring %d was not sent", sqe.fd) : r;
 }
 
 /* --- one whole call --- */

@@ -58,8 +58,10 @@ static inline uint64_t rd_reg_tag(const struct rd_reg_arrays *a, uint32_t i)
 
 /* One handler per opcode: what io_uring_register returns, or a negative errno and words in the session. */
 /* register_files.c */
-/* Is it a client's end of a connection to ringd? */
+/* Is it a client's end of a connection to ringd, of a channel or of a wake socket? */
 bool rd_reg_is_connection(const struct rd_session *session, int fd);
+/* A file out of a client's descriptor, which becomes -1. -EBADF, -ENOMEM; -EDQUOT with its words. */
+int rd_reg_file_new(struct rd_session *session, struct rd_file **ret, int *fd);
 int rd_reg_files(struct rd_reg *reg);
 int rd_reg_files2(struct rd_reg *reg);
 int rd_reg_files_update(struct rd_reg *reg);

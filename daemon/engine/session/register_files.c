@@ -30,11 +30,7 @@ static int count_fds(struct rd_reg *reg, const struct rd_reg_arrays *a)
 	return 0;
 }
 
-/*
- * The client's end of a connection to ringd: in a slot it would keep alive the very session that holds the slot, and we would
- * never see that the client is gone. io_uring refuses its own descriptors for the same reason.
- */
-bool rd_reg_is_connection(const struct rd_session *session, int fd)
+static bool is_connection(const struct rd_session *session, int fd)
 {
 	struct sockaddr_un peer, own;
 	socklen_t peer_len = sizeof(peer), own_len = sizeof(own);
@@ -46,17 +42,53 @@ bool rd_reg_is_connection(const struct rd_session *session, int fd)
 	return peer.sun_family == AF_UNIX && peer_len == own_len && memcmp(&peer, &own, own_len) == 0;
 }
 
-/* The next descriptor of the request as a file. -EBADF, -EDQUOT, -ENOMEM. */
-static int next_file(struct rd_reg *reg, uint32_t i, struct rd_file **ret)
+static bool nameless(int (*get)(int, struct sockaddr *, socklen_t *), int fd)
 {
-	int *fd = &reg->fds[reg->next_fd++];
-	int r = rd_reg_is_connection(reg->session, *fd) ? -EBADF : rd_file_new(ret, reg->ctx->engine, *fd);
+	struct sockaddr_un sa;
+	socklen_t len = sizeof(sa);
+
+	return get(fd, (struct sockaddr *)&sa, &len) == 0 && len == sizeof(sa.sun_family) && sa.sun_family == AF_UNIX;
+}
+
+/*
+ * One of the socket pairs that this engine makes: a wake socket, a channel. The kernel remembers who made a pair. So it does
+ * for a connection that the engine has made for a client, but that one's listener has a name.
+ */
+static bool is_own_pair(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	return nameless(getpeername, fd) && nameless(getsockname, fd) &&
+	       getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && cred.pid == getpid();
+}
+
+/*
+ * The client's end of a connection to ringd: in a slot it would keep alive the very session that holds the slot, and we would
+ * never see that the client is gone. io_uring refuses its own descriptors for the same reason.
+ */
+bool rd_reg_is_connection(const struct rd_session *session, int fd)
+{
+	return is_connection(session, fd) || is_own_pair(fd);
+}
+
+int rd_reg_file_new(struct rd_session *session, struct rd_file **ret, int *fd)
+{
+	int r = rd_reg_is_connection(session, *fd) ? -EBADF : rd_file_new(ret, &session->service->engine, *fd);
 
 	if (r == 0)
 		*fd = -1;
 	else if (r == -EDQUOT)
-		rd_refuse_budget(reg->session, RINGD_LIMIT_FILES, 1);
-	else
+		rd_refuse_budget(session, RINGD_LIMIT_FILES, 1);
+	return r;
+}
+
+/* The next descriptor of the request as a file. -EBADF, -EDQUOT, -ENOMEM. */
+static int next_file(struct rd_reg *reg, uint32_t i, struct rd_file **ret)
+{
+	int r = rd_reg_file_new(reg->session, ret, &reg->fds[reg->next_fd++]);
+
+	if (r < 0 && r != -EDQUOT)
 		rd_refuse(reg->session, r, "entry %u: a descriptor of this kind cannot be registered", i);
 	return r;
 }

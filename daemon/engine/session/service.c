@@ -325,6 +325,7 @@ int rd_service_run(const struct rd_engine_config *cfg, int link_fd)
 	service->link_fd = link_fd;
 	service->started_ns = rd_now_ns();
 	rd_list_init(&service->sessions);
+	rd_list_init(&service->exports);
 	fit_descriptors(&fitted);
 	r = rd_engine_init(&service->engine, &fitted);
 	if (r < 0) {

@@ -32,42 +32,28 @@ static const struct rd_handler handlers[] = {
 	[RINGD_MSG_ARENA_FREE] = { sizeof(struct ringd_arena_ref), sizeof(struct ringd_arena_ref), 0, 0, 0, rd_arena_free },
 	[RINGD_MSG_REGISTER] = { sizeof(struct ringd_register), RINGD_MSG_MAX, 0, RINGD_MSG_FDS, RINGD_MSG_F_MORE,
 				 rd_register },
+	[RINGD_MSG_FD_LEND] = { sizeof(struct ringd_fd_list), RINGD_MSG_MAX, 1, RINGD_MSG_FDS, 0, rd_lend },
+	[RINGD_MSG_FD_RETURN] = { sizeof(struct ringd_fd_list), RINGD_MSG_MAX, 0, 0, 0, rd_lend_return },
+	[RINGD_MSG_CHANNEL] = { sizeof(struct ringd_msg), sizeof(struct ringd_msg), 0, 0, 0, rd_channel_create },
+	[RINGD_MSG_RING_EXPORT] = { sizeof(struct ringd_ring_ref), sizeof(struct ringd_ring_ref), 0, 0, 0, rd_handle_export },
+	[RINGD_MSG_RING_IMPORT] = { sizeof(struct ringd_ring_token), sizeof(struct ringd_ring_token), 0, 0, 0,
+				    rd_handle_import },
+	[RINGD_MSG_RING_FORGET] = { sizeof(struct ringd_ring_ref), sizeof(struct ringd_ring_ref), 0, 0, 0, rd_handle_forget },
 	[RINGD_MSG_SET_CWD] = { sizeof(struct ringd_msg), sizeof(struct ringd_msg), 1, 1, 0, rd_cwd_set },
 };
-
-/* The service knows no descriptor numbers of its clients: files live in slots, new ones go there too. */
-static int session_file(struct rd_host *host, int fd, struct rd_file **ret)
-{
-	(void)host;
-	(void)fd;
-	(void)ret;
-	return -EBADF;
-}
-
-static int session_install(struct rd_host *host, int fd)
-{
-	struct rd_session *session = RD_CONTAINER_OF(host, struct rd_session, host);
-
-	rd_closer_close(session->service, session, &fd, 1);
-	return -EOPNOTSUPP;
-}
-
-static int session_close_fd(struct rd_host *host, int fd)
-{
-	(void)host;
-	(void)fd;
-	return -EBADF;
-}
 
 static const struct rd_host_ops session_host = {
 	.map = rd_memory_map,
 	.copy_in = rd_memory_copy_in,
 	.copy_out = rd_memory_copy_out,
 	.copy_str = rd_memory_copy_str,
-	.file = session_file,
+	.file = rd_lent_file,
 	.dirfd = rd_cwd_dirfd,
-	.install = session_install,
-	.close = session_close_fd,
+	.can_install = rd_channel_can,
+	.install = rd_channel_install,
+	.close = rd_channel_close,
+	.install_cancel = rd_channel_cancel,
+	.ring = rd_handle_ring,
 	.wake = rd_hostring_wake,
 	.ring_dead = rd_hostring_dead,
 	.ring_gone = rd_hostring_gone,
@@ -274,6 +260,9 @@ void rd_session_close(struct rd_session *session, uint32_t reason)
 	rd_hostring_kill_all(session, reason);
 	rd_arena_drop_all(session);
 	rd_cwd_drop(session);
+	rd_lent_drop(session);
+	rd_channel_drop(session);
+	rd_handle_drop_all(session);
 	rd_stage_drop(session);
 	/* The client learns it now. Descriptors it sent and we never took die with our end: a worker closes it. */
 	shutdown(session->sock, SHUT_RDWR);
@@ -335,6 +324,7 @@ void rd_session_start(struct rd_service *service, int sock, const struct rd_link
 	session->seq = client->hello_seq;
 	rd_list_init(&session->arenas);
 	rd_list_init(&session->rings);
+	rd_list_init(&session->handles);
 	rd_list_append(&service->sessions, &session->link);
 	session->connected = true;
 	service->clients++;

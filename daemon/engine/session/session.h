@@ -18,6 +18,7 @@
 #include "daemon/common/list.h"
 #include "daemon/common/util.h"
 
+struct rd_file;
 struct rd_session;
 
 /* --- service.c --- */
@@ -35,6 +36,7 @@ struct rd_service {
 	uint64_t stop_ns;		/* not 0: ending since then */
 	bool settled;			/* nobody was left, and what that should look like has been checked */
 	struct rd_link sessions;
+	struct rd_link exports;		/* struct rd_export of rings that have a token */
 	uint64_t attached, clients;	/* as in struct rd_link_load */
 	unsigned int jobs;		/* works of ours that have not come back */
 
@@ -103,6 +105,12 @@ struct rd_stage {
 	struct rd_charge objects, files;
 };
 
+/* A ring by the number the client knows it by. */
+struct rd_ring_hit {
+	uint32_t id;
+	struct rd_ring *ring;		/* NULL: nothing here */
+};
+
 struct rd_session {
 	struct rd_host host;
 	struct rd_service *service;
@@ -117,9 +125,14 @@ struct rd_session {
 	struct rd_space space;
 	struct rd_link arenas;		/* struct rd_arena, those the client has not freed */
 	struct rd_link rings;		/* struct rd_hostring, until their last request is back */
-	uint32_t last_arena, last_ring;	/* ids given out; never given again */
 	struct rd_restrict task_rules;	/* for rings made from now on */
+	uint32_t last_arena, last_ring;	/* ids given out; never given again; a handle's is one of a ring */
+	struct rd_link handles;		/* struct rd_handle: rings of other clients */
+	struct rd_ring_hit hits[16];	/* ... and own ones, those named last */
 	struct rd_cwd *cwd;		/* NULL: the engine's own, the root directory */
+	struct rd_channel *channel;	/* NULL: the client has not asked for one */
+	struct rd_lent *lent;		/* NULL: nothing was lent yet */
+	struct rd_start *start;		/* the lent directory that a path started from last, or NULL */
 	struct rd_stage stage;
 	struct rd_work close_work;	/* for sock */
 	uint16_t type;			/* of the request that is being answered */
@@ -181,6 +194,10 @@ int rd_hostring_free(struct rd_session *session, struct rd_packet *p);
 void rd_hostring_kill_all(struct rd_session *session, uint32_t reason);
 /* The living ring of an id, or NULL and *err: -ECONNRESET: was ended, -ENOENT: never was. Words are noted. */
 struct rd_ring *rd_hostring_find(struct rd_session *session, uint32_t id, int *err);
+/* The same without words: NULL. */
+struct rd_ring *rd_hostring_own(struct rd_session *session, uint32_t id);
+uint32_t rd_hostring_id(const struct rd_ring *ring);
+struct rd_export *rd_hostring_export(struct rd_ring *ring);
 void rd_hostring_wake(struct rd_host *host, struct rd_ring *ring);
 void rd_hostring_dead(struct rd_host *host, struct rd_ring *ring, uint32_t reason);
 void rd_hostring_gone(struct rd_host *host, struct rd_ring *ring);
@@ -190,6 +207,49 @@ struct rd_cwd;
 int rd_cwd_set(struct rd_session *session, struct rd_packet *p);
 void rd_cwd_drop(struct rd_session *session);
 int rd_cwd_dirfd(struct rd_host *host, int dirfd, struct rd_mem **owner);
+struct rd_start;
+/* Let go of the lent directory that was used last, if it is this file (NULL: whatever it is). */
+void rd_start_drop(struct rd_session *session, const struct rd_file *file);
+
+/* --- handle.c --- */
+
+/* Part of each ring: who may name it. */
+struct rd_export {
+	struct rd_link link;		/* service->exports, once it has a token */
+	struct rd_link handles;		/* struct rd_handle of other sessions */
+	struct rd_session *session;
+	struct rd_ring *ring;
+	uint32_t id;
+	uint8_t token[16];
+};
+
+void rd_export_init(struct rd_export *export, struct rd_session *session, struct rd_ring *ring, uint32_t id);
+/* The ring is dead: nobody can name it any more. Twice is fine, and before init. */
+void rd_export_end(struct rd_export *export);
+int rd_handle_export(struct rd_session *session, struct rd_packet *p);
+int rd_handle_import(struct rd_session *session, struct rd_packet *p);
+int rd_handle_forget(struct rd_session *session, struct rd_packet *p);
+void rd_handle_drop_all(struct rd_session *session);
+int rd_handle_ring(struct rd_host *host, int fd, struct rd_ctx **ret);
+
+/* --- channel.c --- */
+struct rd_channel;
+int rd_channel_create(struct rd_session *session, struct rd_packet *p);
+void rd_channel_drop(struct rd_session *session);
+int rd_channel_can(struct rd_host *host);
+int rd_channel_install(struct rd_host *host, struct rd_req *req, const struct rd_newfds *new);
+int rd_channel_cancel(struct rd_host *host, struct rd_req *req);
+int rd_channel_close(struct rd_host *host, struct rd_req *req, int fd);
+
+/* --- lend.c --- */
+struct rd_lent;
+int rd_lend(struct rd_session *session, struct rd_packet *p);
+int rd_lend_return(struct rd_session *session, struct rd_packet *p);
+int rd_lent_file(struct rd_host *host, int fd, struct rd_file **ret);
+bool rd_lent_has(const struct rd_session *session, int fd);
+/* The number means nothing any more; the reference is the caller's. NULL: it meant nothing. */
+struct rd_file *rd_lent_take(struct rd_session *session, int fd);
+void rd_lent_drop(struct rd_session *session);
 
 /* --- register.c --- */
 int rd_register(struct rd_session *session, struct rd_packet *p);
