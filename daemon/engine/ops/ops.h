@@ -22,6 +22,21 @@ void rd_rw_work(struct rd_req *req);
 int rd_rw_io_done(struct rd_req *req, int32_t res);
 void rd_rw_cleanup(struct rd_req *req);
 
+/* rw_fixed.c: READV_FIXED WRITEV_FIXED */
+int rd_rwv_fixed_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_rwv_fixed(struct rd_req *req, unsigned int issue_flags);
+
+/* read_multishot.c */
+int rd_read_mshot_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_read_mshot(struct rd_req *req, unsigned int issue_flags);
+int rd_read_mshot_finish(struct rd_req *req);
+
+/* bufs.c: PROVIDE_BUFFERS REMOVE_BUFFERS */
+int rd_provide_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_provide_issue(struct rd_req *req, unsigned int issue_flags);
+int rd_remove_bufs_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_remove_bufs_issue(struct rd_req *req, unsigned int issue_flags);
+
 /* openclose.c */
 int rd_openat_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_openat2_prep(struct rd_req *req, const struct ringd_sqe *sqe);

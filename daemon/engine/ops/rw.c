@@ -127,24 +127,45 @@ static int check_unusual(const struct rd_req *req)
 		return -EINVAL;
 	if (rw->attr || ((int64_t)rw->off < 0 && rw->off != UINT64_MAX))
 		return -EINVAL;
-	if (req->flags & RINGD_SQE_BUFFER_SELECT)
-		return -ENOBUFS;	/* no group can be registered */
 	return 0;
 }
 
+static inline void know_file(struct rd_req *req)
+{
+	struct rd_rw *rw = &req->rw;
+
+	rw->stream = req->file->flags & RD_FILE_STREAM;
+	rw->carrier = (req->file->flags & RD_FILE_CARRIER) && !rw->write;
+	rw->whole = (req->file->flags & RD_FILE_REG) && !(rw->rwf & RD_RWF_NOWAIT);
+}
+
+int rd_rw_start(struct rd_req *req)
+{
+	int r = check_unusual(req);
+
+	if (r < 0)
+		return r;
+	know_file(req);
+	/* of a directory, and for nothing, only the open mode is looked at: the position is not needed */
+	if (req->rw.off == UINT64_MAX && (req->file->flags & RD_FILE_DIR))
+		req->rw.off = 0;
+	return 0;
+}
+
+/* 0, -errno, RD_RW_SELECT. */
 static inline int rw_start(struct rd_req *req)
 {
 	struct rd_rw *rw = &req->rw;
 	int r;
 
 	if (RD_UNLIKELY(rw->rwf || (int64_t)rw->off < 0 || rw->attr || (req->flags & RINGD_SQE_BUFFER_SELECT))) {
+		if (req->flags & RINGD_SQE_BUFFER_SELECT)
+			return RD_RW_SELECT;
 		r = check_unusual(req);
 		if (r < 0)
 			return r;
 	}
-	rw->stream = req->file->flags & RD_FILE_STREAM;
-	rw->carrier = (req->file->flags & RD_FILE_CARRIER) && !rw->write;
-	rw->whole = (req->file->flags & RD_FILE_REG) && !(rw->rwf & RD_RWF_NOWAIT);
+	know_file(req);
 	return rw->fixed ? map_fixed(req) : map_segments(req);
 }
 
@@ -296,19 +317,33 @@ static int issue_pollable(struct rd_req *req, unsigned int issue_flags)
 	return wait_blocking(req, issue_flags);
 }
 
+int rd_rw_attempt(struct rd_req *req, unsigned int issue_flags)
+{
+	if (!req->rw.want) {
+		if (locks_position(req))
+			req->rw.off = 0;
+		return rw_done(req, transfer_inline(req, req->rw.rwf));
+	}
+	if (req->file->flags & RD_FILE_REG)
+		return issue_regular(req);
+	return issue_pollable(req, issue_flags);
+}
+
 int rd_rw(struct rd_req *req, unsigned int issue_flags)
 {
 	int r;
 
 	if (RD_LIKELY(!(issue_flags & RD_READY))) {
 		r = rw_start(req);
-		if (RD_UNLIKELY(r < 0))
-			return rw_done(req, r);
+		if (RD_UNLIKELY(r))
+			return r == RD_RW_SELECT ? rd_rw_select(req, issue_flags) : rw_done(req, r);
 		/* of a directory, and for nothing, only the open mode is looked at: the position is not needed */
 		if (RD_UNLIKELY(locks_position(req)) && (!req->rw.want || (req->file->flags & RD_FILE_DIR)))
 			req->rw.off = 0;
 		if (RD_UNLIKELY(!req->rw.want))
 			return rw_done(req, transfer_inline(req, req->rw.rwf));
+	} else if (RD_UNLIKELY(req->flags & RINGD_SQE_BUFFER_SELECT)) {
+		return rd_rw_select(req, issue_flags);
 	}
 	if (RD_LIKELY(req->file->flags & RD_FILE_REG))
 		return issue_regular(req);

@@ -90,6 +90,7 @@ static inline void prep_single(struct rd_req *req, const struct ringd_sqe *sqe)
 	struct rd_rw *rw = &req->rw;
 
 	rw->want = RD_MIN(sqe->len, RD_RW_MAX);
+	rw->asked = (uint32_t)rw->want;
 	rw->one.iov_base = (void *)(uintptr_t)sqe->addr;
 	rw->one.iov_len = rw->want;
 }
@@ -97,6 +98,7 @@ static inline void prep_single(struct rd_req *req, const struct ringd_sqe *sqe)
 int rd_rw_prep(struct rd_req *req, const struct ringd_sqe *sqe)
 {
 	prep_single(req, sqe);
+	req->rw.buf_index = sqe->buf_group;
 	return prep_common(req, sqe, sqe->opcode == RINGD_OP_WRITE);
 }
 
@@ -138,15 +140,16 @@ static int check_vector(struct rd_rw *rw)
 	return 0;
 }
 
-int rd_rwv_prep(struct rd_req *req, const struct ringd_sqe *sqe)
+static int prep_vector(struct rd_req *req, const struct ringd_sqe *sqe, bool write)
 {
 	struct rd_host *host = req->ctx->host;
 	struct rd_rw *rw = &req->rw;
 	int r;
 
-	r = prep_common(req, sqe, sqe->opcode == RINGD_OP_WRITEV);
+	r = prep_common(req, sqe, write);
 	if (r < 0)
 		return r;
+	rw->buf_index = sqe->buf_index;
 	rw->nr = sqe->len;
 	if (rw->nr > RINGD_MAX_IOVECS || ((sqe->flags & RINGD_SQE_BUFFER_SELECT) && rw->nr != 1))
 		return -EINVAL;
@@ -161,9 +164,27 @@ int rd_rwv_prep(struct rd_req *req, const struct ringd_sqe *sqe)
 	r = host->ops->copy_in(host, rw->vec, sqe->addr, rw->nr * sizeof(struct iovec));
 	if (r == 0)
 		r = check_vector(rw);
+	rw->asked = (uint32_t)rw->want;
 	if (r < 0)
 		rd_rw_cleanup(req);
 	return r;
+}
+
+int rd_rwv_prep(struct rd_req *req, const struct ringd_sqe *sqe)
+{
+	return prep_vector(req, sqe, sqe->opcode == RINGD_OP_WRITEV);
+}
+
+int rd_rwv_fixed_prep(struct rd_req *req, const struct ringd_sqe *sqe)
+{
+	return prep_vector(req, sqe, sqe->opcode == RINGD_OP_WRITEV_FIXED);
+}
+
+int rd_read_mshot_prep(struct rd_req *req, const struct ringd_sqe *sqe)
+{
+	if (!(sqe->flags & RINGD_SQE_BUFFER_SELECT) || sqe->addr || sqe->len)
+		return -EINVAL;
+	return rd_rw_prep(req, sqe);
 }
 
 void rd_rw_cleanup(struct rd_req *req)

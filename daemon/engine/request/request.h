@@ -25,6 +25,7 @@
 #include "../exec/uring.h"
 #include "../exec/work.h"
 #include "../host.h"
+#include "../rsrc/bufgroup.h"
 #include "../rsrc/buftable.h"
 #include "../rsrc/filetable.h"
 #include "../rsrc/personality.h"
@@ -50,6 +51,7 @@ struct rd_ctx {
 	struct rd_host *host;
 	struct rd_filetable files;
 	struct rd_buftable bufs;
+	struct rd_bufgroups *groups;	/* of provided buffers; NULL: none */
 	struct rd_tag_sink tags;
 	struct rd_personalities personalities;
 	struct rd_restrict ring_rules, task_rules;
@@ -116,7 +118,8 @@ struct rd_rw {
 	struct iovec one;	/* the segment when nr == 1 */
 	struct iovec *vec;	/* &one, or the request's own array */
 	struct rd_mem **owners;	/* of vec's segments, held; NULL when the single owner is req->mem */
-	uint16_t buf_index;
+	uint32_t asked;		/* with BUFFER_SELECT: bytes wanted, 0: as much as the buffer holds */
+	uint16_t buf_index;	/* or group */
 	uint16_t ioprio;
 	bool write, fixed;
 	bool attr;		/* asked for attributes that no file here has */
@@ -152,6 +155,13 @@ struct rd_cancelop {		/* ASYNC_CANCEL */
 	uint64_t user_data;
 	uint32_t flags;
 	uint32_t opcode;
+};
+
+struct rd_provide {		/* PROVIDE_BUFFERS, REMOVE_BUFFERS */
+	uint64_t addr;
+	uint32_t len;
+	uint32_t nr;
+	uint16_t bgid, bid;
 };
 
 struct rd_nop {
@@ -221,6 +231,7 @@ struct rd_req {
 		struct rd_epoll_ctl epoll_ctl;
 		struct rd_files_update update;
 		struct rd_cmd cmd;
+		struct rd_provide provide;
 		struct rd_nop nop;
 		struct rd_cancelop cancel;
 		struct rd_closeop close;

@@ -116,6 +116,17 @@ static void poll_ready(struct rd_poll *poll)
 	rd_req_task(req, issue_ready);
 }
 
+/* Whoever waited without a buffer cannot go to a worker without one. */
+static __attribute__((__noinline__)) void issue_again(struct rd_req *req)
+{
+	int verdict = req->op->issue(req, RD_READY);
+
+	if (verdict == RD_DONE)
+		rd_req_defer(req);
+	else
+		rd_req_go(req, verdict);
+}
+
 static void start_poll(struct rd_req *req, uint32_t events)
 {
 	struct rd_engine *engine = req->ctx->engine;
@@ -127,7 +138,10 @@ static void start_poll(struct rd_req *req, uint32_t events)
 	r = rd_poll_arm(&req->poll, engine->reactor, &req->file->watched, req->file->fd, events, poll_ready);
 	if (r == -EPERM) {
 		req->file->flags |= RD_FILE_NO_POLL;	/* it cannot be waited for: a worker may sleep on it */
-		start_work(req, req->op->hashed);
+		if (req->flags & RINGD_SQE_BUFFER_SELECT)
+			issue_again(req);
+		else
+			start_work(req, req->op->hashed);
 	} else if (r < 0) {
 		req->res = r;
 		rd_req_defer(req);	/* our caller may be in the middle of a chain */

@@ -244,6 +244,7 @@ void rd_ring_kill(struct rd_ring *ring, uint32_t reason)
 	rd_filetable_deinit(&ctx->files);
 	rd_buftable_deinit(&ctx->bufs);
 	rd_personality_deinit(&ctx->personalities);
+	ctx->groups = rd_bufgroups_free(ctx->groups);
 	rd_ctx_cancel_all(ctx);
 	ctx->host->ops->ring_dead(ctx->host, ring, reason);
 	ring_check_burial(ring);
