@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,6 +15,15 @@
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
+#if defined(__has_include)
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#define RDL_SINGLE_THREADED	__libc_single_threaded
+#endif
+#endif
+#if !defined(RDL_SINGLE_THREADED)
+#define RDL_SINGLE_THREADED	0
+#endif
 
 #include "client-lib/ringd.h"
 #include "proto/wire.h"
@@ -22,6 +32,7 @@
 #define RDL_CLOSE		RDL_CLEANUP(rdl_closep)
 #define RDL_FREE		RDL_CLEANUP(rdl_freep)
 #define RDL_UNLIKELY(x)		__builtin_expect(!!(x), 0)
+#define RDL_LIKELY(x)		__builtin_expect(!!(x), 1)
 #define RDL_COLD		__attribute__((__noinline__, __cold__))
 #define RDL_PRINTF(f, a)	__attribute__((__format__(__printf__, f, a)))
 #define RDL_MIN(a, b)		((a) < (b) ? (a) : (b))
@@ -105,6 +116,33 @@ static inline uint64_t rdl_ticks(void)
 #define rdl_store_barrier(p, v) \
 	(__atomic_store_n(p, v, __ATOMIC_RELEASE), __atomic_thread_fence(__ATOMIC_SEQ_CST))
 #endif
+
+/* --- locks: lock.c --- */
+
+/* Between threads of this process, for short times. 0: free, 1: held, 2: held and somebody sleeps until it is not. */
+struct rdl_lock {
+	uint32_t word;
+};
+
+void rdl_lock_slow(struct rdl_lock *lock);
+void rdl_unlock_slow(struct rdl_lock *lock);
+
+static inline void rdl_lock(struct rdl_lock *lock)
+{
+	uint32_t nobody = 0;
+
+	if (RDL_UNLIKELY(!__atomic_compare_exchange_n(&lock->word, &nobody, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
+		rdl_lock_slow(lock);
+}
+
+static inline void rdl_unlock(struct rdl_lock *lock)
+{
+	if (RDL_UNLIKELY(__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) != 1))
+		rdl_unlock_slow(lock);
+}
+
+/* A number that no other thread of this process has or had; never 0. */
+uint64_t rdl_thread_id(void);
 
 /* --- connection --- */
 
@@ -190,9 +228,23 @@ struct rdl_spin {
 	uint32_t penalty;		/* skip after the next time that it was in vain */
 };
 
+/* What a ring has that the shortest way does not know of: ringd_ring.special. */
+#define RDL_DEAD	0x01u	/* sticky */
+#define RDL_DISABLED	0x02u	/* R_DISABLED, and not enabled yet */
+#define RDL_ISSUER	0x04u	/* SINGLE_ISSUER: only the thread issuer submits and registers */
+#define RDL_LAZY	0x08u	/* DEFER_TASKRUN or IOPOLL: late completions are posted only while somebody is in an enter */
+#define RDL_DEFER	0x10u	/* ... DEFER_TASKRUN: only the issuer may wait */
+#define RDL_IOPOLL	0x20u
+#define RDL_REWIND	0x40u	/* SQ_REWIND */
+
+#define RDL_BELLS	8	/* eventfds kept for threads that sleep beside another */
+
+struct rdl_sleeper;
+
 /*
  * Geometry and indices are private: of the shared words only those are read that the engine writes. The first two lines
- * belong to whoever submits, the next two to whoever reaps (two threads may do that on an SQPOLL ring).
+ * belong to whoever submits, the next two to whoever reaps. One thread may do the one and one the other, and any number
+ * may wait beside them; so what a waiter looks at is loaded and stored atomically.
  */
 struct ringd_ring {
 	/* submitter */
@@ -203,8 +255,11 @@ struct ringd_ring {
 	uint32_t sq_head;		/* hot->sq_head when it was last looked at: never ahead of it */
 	uint32_t sq_mask;
 	uint32_t sq_entries;
+	uint32_t sq_plain;		/* sq_entries where an SQE is one slot of 64 bytes, otherwise 0 */
+	uint8_t sqe_shift;		/* an SQE is this many doublings of 64 bytes */
 	bool sqpoll;
 	uint64_t sq_checked;		/* ticks at the last look at the wake socket */
+	struct rdl_lock enter_lock;	/* one enter at a time: enter_seq and the words in hot */
 	uint32_t enter_seq;		/* hot->enter_seq */
 	struct rdl_spin enter_spin;
 
@@ -212,18 +267,31 @@ struct ringd_ring {
 	struct ringd_cqe *cqes __attribute__((__aligned__(128)));
 	struct ringd_hot *cq_hot;	/* hot again: a reaper need not touch the submitter's lines */
 	uint32_t cq_head;
-	uint32_t cq_tail;		/* hot->cq_tail when it was last looked at */
+	uint32_t cq_tail;		/* hot->cq_tail when it was last looked at; a waiter may set it back to an older one */
 	uint32_t cq_mask;
 	uint32_t cq_entries;
+	uint8_t cqe_shift;		/* a CQE is this many doublings of 16 bytes */
+	bool mixed;			/* CQE_MIXED: or some are, and some are fillers */
 	uint64_t cq_checked;
 	struct rdl_spin cq_spin;
-	uint32_t wait_seq;		/* high word of the last wait word, without the kind */
 	bool poll_mode;			/* ringd_ring_fd() was called: keep the wait word armed */
 	bool armed;			/* ... it is, for the CQE after armed_for */
 	uint32_t armed_for;
 
-	/* both, and rarely */
-	bool dead __attribute__((__aligned__(128)));	/* sticky */
+	/* all, and rarely */
+	uint32_t special __attribute__((__aligned__(128)));	/* RDL_* */
+	struct rdl_lock sleep_lock;	/* sleepers, leader, bells, wait_seq, hot->wait */
+	struct rdl_sleeper *sleepers;	/* all that sleep for this ring */
+	struct rdl_sleeper *leader;	/* the one of them that sleeps on the wake socket */
+	uint32_t wait_seq;		/* high word of the last wait word, without the kind */
+	uint32_t waiters;		/* RDL_LAZY: threads in an enter that waits; hot->waiting is their sum */
+	int bells[RDL_BELLS];
+	unsigned int n_bells;
+	uint64_t issuer;		/* rdl_thread_id() */
+	uint32_t dropped;		/* hot->cq_overflow when -EBADR told of it */
+	clockid_t clock;		/* REGISTER_CLOCK */
+	const void *wait_region;	/* ringd_reg_wait[], NULL: there is none */
+	size_t wait_region_size;
 	int doorbell;			/* eventfd */
 	int wake;			/* stream socket */
 	struct ringd *rd;
@@ -245,34 +313,100 @@ struct ringd_ring {
 
 static inline uint32_t rdl_sqe_slot(const struct ringd_ring *ring, const struct ringd_sqe *sqe)
 {
-	return (uint32_t)(sqe - ring->sqes) & ring->sq_mask;
+	return (uint32_t)((sqe - ring->sqes) >> ring->sqe_shift) & ring->sq_mask;
 }
 
 void rdl_ring_unlink(struct ringd_ring *ring);
 
-/* submit.c: one enter of to_submit SQEs; its result or -ECONNRESET */
-int rdl_enter(struct ringd_ring *ring, uint32_t to_submit, uint32_t flags);
+static inline uint32_t rdl_special(const struct ringd_ring *ring)
+{
+	return rdl_load(&ring->special);
+}
 
-/* wait.c */
+static inline bool rdl_is_dead(const struct ringd_ring *ring)
+{
+	return rdl_special(ring) & RDL_DEAD;
+}
+
+/* submit.c */
+/* One enter of to_submit SQEs; its result or -ECONNRESET */
+int rdl_enter(struct ringd_ring *ring, uint32_t to_submit, uint32_t flags);
 /*
- * Until the target of kind (RINGD_WAIT_KIND_*) is reached; for CQ also until CQEs are held back. 0, -ETIME, -EINTR
- * (a signal; never for ENTER), -ECONNRESET.
+ * All SQEs that were got, at most max of them, and RINGD_ENTER_GETEVENTS where that has an effect. The result of
+ * io_uring_enter() as far as it is about submission; *asked: how many there were.
  */
-int rdl_wait(struct ringd_ring *ring, uint32_t kind, uint32_t target, uint64_t deadline);
+int rdl_submit(struct ringd_ring *ring, uint32_t max, uint32_t flags, uint32_t *asked);
+/* SQPOLL: show the engine the SQEs that were got. */
+void rdl_publish(struct ringd_ring *ring);
+/* Ring the doorbell if the engine sleeps. 0 or -ECONNRESET */
+int rdl_wake_engine(struct ringd_ring *ring);
+
+/* How a wait ends, apart from having what it waits for. */
+struct rdl_until {
+	uint64_t deadline;	/* ns of clock, or RDL_FOREVER */
+	uint64_t min_deadline;	/* end of the first phase of min_wait, 0: there is none */
+	clockid_t clock;	/* CLOCK_MONOTONIC or CLOCK_BOOTTIME */
+	bool masked;
+	sigset_t mask;		/* ... signals that do not end it */
+};
+
+static inline uint64_t rdl_clock(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * RDL_NS + (uint64_t)ts.tv_nsec;
+}
+
+/* wait.c; until NULL: for ever */
+/*
+ * Until the target of kind (RINGD_WAIT_KIND_*) is reached; for CQ also until CQEs are held back or tasks are pending. 0,
+ * -ETIME, -EINTR (a signal; never for ENTER), -ECONNRESET.
+ */
+int rdl_wait(struct ringd_ring *ring, uint32_t kind, uint32_t target, const struct rdl_until *until);
+bool rdl_reached(const struct ringd_ring *ring, uint32_t kind, uint32_t target);
+/* Time left of the wait, in ns. */
+uint64_t rdl_left(const struct rdl_until *until);
 /* Is the ring dead? Asks the kernel. What was posted before it died is visible afterwards. */
 bool rdl_dead(struct ringd_ring *ring);
+bool rdl_mark_dead(struct ringd_ring *ring);
+/* ts, relative or a point on the clock, from now on. NULL: for ever; what is no time has passed. */
+uint64_t rdl_deadline(clockid_t clock, const struct timespec *ts, bool absolute);
+/* From now on, with a relative ts, on the ring's clock. */
+void rdl_until_init(struct rdl_until *until, const struct ringd_ring *ring, const struct timespec *ts,
+		    unsigned int min_wait_usec, const sigset_t *sigmask);
+
+/* sleep.c */
+/* Not reached yet: sleep until it is. As rdl_wait(). */
+int rdl_sleep(struct ringd_ring *ring, uint32_t kind, uint32_t target, const struct rdl_until *until);
 /* Poll mode: make the descriptor readable at the next CQE. False: there is one already. */
 bool rdl_arm(struct ringd_ring *ring);
-uint64_t rdl_deadline(const struct timespec *ts);
+void rdl_sleep_deinit(struct ringd_ring *ring);
 
-/* reap.c */
-int rdl_wait_cqes(struct ringd_ring *ring, uint32_t nr, uint64_t deadline);
+/* events.c; until NULL: for ever */
+/* Where only an enter brings CQEs that were completed already: the flags for it, else 0. */
+uint32_t rdl_needs_enter(const struct ringd_ring *ring);
+/* Are there nr CQEs, or as many as can be? */
+bool rdl_enough(const struct ringd_ring *ring, uint32_t nr);
+/* Run what is late, fetch what is held back, do not wait: 0 or the error. */
+int rdl_get_events(struct ringd_ring *ring);
+/* The wait of an enter with GETEVENTS for nr CQEs: 0 or its error. */
+int rdl_wait_events(struct ringd_ring *ring, uint32_t nr, const struct rdl_until *until);
+/* Submit want SQEs and, when all of them went, wait for nr CQEs (0: do not wait): the result of the enter that does both. */
+#define RDL_ALL		UINT32_MAX	/* all that were got */
+int rdl_submit_and_wait(struct ringd_ring *ring, uint32_t want, uint32_t nr, const struct rdl_until *until);
 
 /* scratch.c */
 int rdl_scratch_init(struct ringd_ring *ring, uint32_t blocks);
 void rdl_scratch_deinit(struct ringd_ring *ring);
 /* size bytes, at most RINGD_SCRATCH_PER_SQE, that are the SQE's until the engine has taken it */
 void *rdl_scratch(struct ringd_ring *ring, const struct ringd_sqe *sqe, size_t size);
+
+/* The SQEs of all slots are taken (SQ_REWIND, whose sq_head does not tell). */
+void rdl_scratch_reset(struct ringd_ring *ring);
+
+/* copyin.c: as copy_from_user(): 0 or -EFAULT */
+int rdl_copy_in(void *dst, uint64_t src, size_t size);
 
 /* regcall.c: one register call */
 struct rdl_call {

@@ -5,10 +5,8 @@
 
 #include "private.h"
 
-/* Flags that change the layout, or what the client must do, in ways that this library does not know. */
-#define FLAGS_SERVED	(RINGD_SETUP_ALL & ~(RINGD_SETUP_SQE128 | RINGD_SETUP_CQE32 | RINGD_SETUP_NO_MMAP | \
-			 RINGD_SETUP_REGISTERED_FD_ONLY | RINGD_SETUP_CQE_MIXED | RINGD_SETUP_SQE_MIXED | \
-			 RINGD_SETUP_SQ_REWIND))
+/* Flags that this library has no part to play in yet. */
+#define FLAGS_SERVED	(RINGD_SETUP_ALL & ~(RINGD_SETUP_NO_MMAP | RINGD_SETUP_REGISTERED_FD_ONLY))
 
 struct answer {
 	union {
@@ -74,6 +72,16 @@ static bool inside(uint64_t off, uint64_t size, uint64_t total)
 	return off <= total && size <= total - off;
 }
 
+static unsigned int sqe_shift(const struct ringd_params *p)
+{
+	return p->flags & RINGD_SETUP_SQE128 ? 1 : 0;
+}
+
+static unsigned int cqe_shift(const struct ringd_params *p)
+{
+	return p->flags & RINGD_SETUP_CQE32 ? 1 : 0;
+}
+
 /* The engine is trusted; this finds a library and an engine that do not belong together. */
 static bool plausible(const struct ringd_ring *ring, const struct ringd_ring_created *c)
 {
@@ -84,8 +92,8 @@ static bool plausible(const struct ringd_ring *ring, const struct ringd_ring_cre
 	       (p->flags & RINGD_SETUP_NO_SQARRAY) &&
 	       c->hot_off % 128 == 0 && inside(c->hot_off, sizeof(struct ringd_hot), c->rings_size) &&
 	       p->cq_off.cqes % 16 == 0 &&
-	       inside(p->cq_off.cqes, (uint64_t)p->cq_entries * sizeof(struct ringd_cqe), c->rings_size) &&
-	       inside(0, (uint64_t)p->sq_entries * sizeof(struct ringd_sqe), c->sqes_size) &&
+	       inside(p->cq_off.cqes, (uint64_t)p->cq_entries * sizeof(struct ringd_cqe) << cqe_shift(p), c->rings_size) &&
+	       inside(0, (uint64_t)p->sq_entries * sizeof(struct ringd_sqe) << sqe_shift(p), c->sqes_size) &&
 	       c->rings_size < RINGD_OFF_SQES && c->sqes_size < RINGD_OFF_SQES &&
 	       c->scratch_size <= ring->scratch_size &&
 	       c->scratch_size >= ((uint64_t)p->sq_entries + 1) * RINGD_SCRATCH_PER_SQE;
@@ -127,11 +135,33 @@ static void init_private(struct ringd_ring *ring, const struct ringd_ring_create
 	ring->flags = p->flags;
 	ring->features = p->features;
 	ring->sqpoll = p->flags & RINGD_SETUP_SQPOLL;
+	ring->sqe_shift = (uint8_t)sqe_shift(p);
+	ring->sq_plain = ring->sqe_shift ? 0 : p->sq_entries;
+	ring->cqe_shift = (uint8_t)cqe_shift(p);
+	ring->mixed = p->flags & RINGD_SETUP_CQE_MIXED;
 	ring->sq_head = rdl_load_acquire(&ring->hot->sq_head);
 	ring->sq_tail = ring->sq_published = rdl_load(&ring->hot->sq_tail);
 	ring->cq_head = rdl_load(&ring->hot->cq_head);
 	ring->cq_tail = ring->cq_head;
 	ring->enter_seq = rdl_load(&ring->hot->enter_seq);
+	ring->dropped = rdl_load(&ring->hot->cq_overflow);
+}
+
+static uint32_t special(uint32_t flags)
+{
+	uint32_t s = 0;
+
+	if (flags & RINGD_SETUP_R_DISABLED)
+		s |= RDL_DISABLED;
+	if (flags & RINGD_SETUP_SINGLE_ISSUER)
+		s |= RDL_ISSUER;
+	if (flags & RINGD_SETUP_DEFER_TASKRUN)
+		s |= RDL_LAZY | RDL_DEFER;
+	if (flags & RINGD_SETUP_IOPOLL)
+		s |= flags & RINGD_SETUP_SQPOLL ? RDL_LAZY : RDL_LAZY | RDL_IOPOLL;
+	if (flags & RINGD_SETUP_SQ_REWIND)
+		s |= RDL_REWIND;
+	return s;
 }
 
 static int ring_setup(struct ringd_ring *ring, struct ringd_params *params)
@@ -157,6 +187,9 @@ static int ring_setup(struct ringd_ring *ring, struct ringd_params *params)
 		return rdl_fail(ring->rd, r, "cannot map the ring");
 	}
 	ring->id = a.created.ring_id;
+	ring->special = special(ring->flags);
+	/* R_DISABLED: whoever enables it will be the submitter */
+	ring->issuer = ring->special & RDL_DISABLED ? 0 : rdl_thread_id();
 	ring->doorbell = rdl_steal_fd(&a.doorbell);
 	ring->wake = rdl_steal_fd(&a.wake);
 	answer_close(&a);
@@ -167,6 +200,7 @@ static int ring_setup(struct ringd_ring *ring, struct ringd_params *params)
 static void ring_destroy(struct ringd_ring *ring)
 {
 	rdl_scratch_deinit(ring);
+	rdl_sleep_deinit(ring);
 	if (ring->rings)
 		munmap(ring->rings, ring->rings_size);
 	if (ring->sqes)
@@ -188,6 +222,7 @@ static int ring_new(struct ringd *rd, struct ringd_ring **ret, struct ringd_para
 	memset(ring, 0, sizeof(*ring));
 	ring->doorbell = ring->wake = -1;
 	ring->rd = rd;
+	ring->clock = CLOCK_MONOTONIC;
 	ring->scratch_size = ((size_t)round_entries(params->sq_entries) + 1) * RINGD_SCRATCH_PER_SQE;
 	ring->scratch = rdl_reserve(ring->scratch_size, 1);
 	r = ring->scratch ? ring_setup(ring, params) : rdl_fail(rd, -ENOMEM, "no address space for a ring");

@@ -8,14 +8,17 @@
  * is gone: nothing more will complete, only the close/free calls remain useful. ringd_strerror() and
  * ringd_ring_strerror() tell the reason of the last failed call in words (which limit, which policy).
  *
- * Threads: a connection and all that was made from it (arenas, rings) may be used by one thread at a time;
- * different connections are independent. Two exceptions: on one SQPOLL ring one thread may get, fill and submit SQEs
- * while another waits and reaps (relative paths excepted: they may ask the engine); and arena memory is ordinary memory.
+ * Threads: a connection and all that was made from it (arenas, rings) may be used by one thread at a time; different
+ * connections are independent. Exceptions: on one ring one thread may get, fill and submit SQEs (relative paths excepted:
+ * they may ask the engine) while another takes CQEs and any number wait for them: ringd_wait_*(), and ringd_enter() that
+ * submits nothing. Of the waiters all return that have what they waited for; the CQEs are taken by one at a time. A ring
+ * whose ringd_ring_fd() was asked for has one thread beside the submitter. Arena memory is ordinary memory.
  * Not async-signal-safe. After fork() the child must not use what it inherited.
  */
 #ifndef RINGD_H
 #define RINGD_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -102,17 +105,30 @@ int ringd_ring_fd(struct ringd_ring *ring);
 /* Next free SQE, or NULL when the SQ is full. The SQE is cleared; it belongs to the caller until submitted. Who has
  * seen the CQE of a request finds the slot of its SQE free. */
 struct ringd_sqe *ringd_get_sqe(struct ringd_ring *ring);
+/* An SQE of 128 bytes: with SQE128 every SQE is one; with SQE_MIXED two slots, and one more, filled with a NOP that posts
+ * no CQE, where the array ends between them. NULL also on a ring with neither. */
+struct ringd_sqe *ringd_get_sqe128(struct ringd_ring *ring);
 unsigned int ringd_sq_ready(const struct ringd_ring *ring);		/* got and not consumed by the engine */
 unsigned int ringd_sq_space_left(const struct ringd_ring *ring);
 /* Return: SQEs consumed (plain ring) or handed over (SQPOLL), 0 or more; -ECONNRESET; -EAGAIN: the tenant's
  * in-flight budget is used up and nothing was consumed: reap and call again. */
 int ringd_submit(struct ringd_ring *ring);
-/* Wait until an SQE is free (SQPOLL ring; on a plain ring only a submit frees any). Not while another thread waits for
- * CQEs of this ring. 0, -EINTR, -ECONNRESET. */
+/* Wait until an SQE is free (SQPOLL ring; on a plain ring only a submit frees any). 0, -EINTR, -ECONNRESET. */
 int ringd_sqring_wait(struct ringd_ring *ring);
 /* As ringd_submit(), then wait for CQEs, if all SQEs were consumed: at least wait_nr or a full CQ. What was submitted is
  * returned even if the wait was ended by a signal; -EINTR when nothing was submitted and no CQE is there. */
 int ringd_submit_and_wait(struct ringd_ring *ring, unsigned int wait_nr);
+/* As ringd_submit(); then what completed late is posted (DEFER_TASKRUN, IOPOLL) and what is held back is fetched. The second
+ * does this alone: 0, -EEXIST (DEFER_TASKRUN: another thread's ring), -EBADFD (R_DISABLED), -ECONNRESET. */
+int ringd_submit_and_get_events(struct ringd_ring *ring);
+int ringd_get_events(struct ringd_ring *ring);
+/*
+ * io_uring_enter(2) with all flags and forms of arg, errnos and order of checks included: publish the SQEs got so far, submit
+ * to_submit, and with RINGD_ENTER_GETEVENTS wait for min_complete CQEs. arg: NULL or a kernel sigset (argsz 8); with
+ * RINGD_ENTER_EXT_ARG a struct ringd_getevents_arg (24), with RINGD_ENTER_EXT_ARG_REG too an offset in the wait region (64).
+ * Bad pointers give -EFAULT. RINGD_ENTER_NO_IOWAIT has no effect. Instead of -EOWNERDEAD: -ECONNRESET.
+ */
+int ringd_enter(struct ringd_ring *ring, unsigned int to_submit, unsigned int min_complete, unsigned int flags, const void *arg, size_t argsz);
 /* As ringd_submit_and_wait; ts is relative, NULL waits for ever. -ETIME when nothing was submitted and no CQE is there. *cqe: the first CQE or NULL. */
 int ringd_submit_and_wait_timeout(struct ringd_ring *ring, struct ringd_cqe **cqe, unsigned int wait_nr, const struct timespec *ts);
 
@@ -122,6 +138,11 @@ int ringd_peek_cqe(struct ringd_ring *ring, struct ringd_cqe **cqe);	/* 0, -EAGA
 int ringd_wait_cqe(struct ringd_ring *ring, struct ringd_cqe **cqe);	/* 0, -EINTR, -ECONNRESET */
 int ringd_wait_cqe_nr(struct ringd_ring *ring, struct ringd_cqe **cqe, unsigned int nr);
 int ringd_wait_cqe_timeout(struct ringd_ring *ring, struct ringd_cqe **cqe, const struct timespec *ts); /* also -ETIME */
+/* At least nr; while it waits the mask of blocked signals is *sigmask (NULL: unchanged). */
+int ringd_wait_cqes(struct ringd_ring *ring, struct ringd_cqe **cqe, unsigned int nr, const struct timespec *ts, const sigset_t *sigmask);
+/* At least nr within min_wait_usec; when that is over any number, but at least one, until ts. */
+int ringd_wait_cqes_min_timeout(struct ringd_ring *ring, struct ringd_cqe **cqe, unsigned int nr, const struct timespec *ts, unsigned int min_wait_usec, const sigset_t *sigmask);
+int ringd_submit_and_wait_min_timeout(struct ringd_ring *ring, struct ringd_cqe **cqe, unsigned int wait_nr, const struct timespec *ts, unsigned int min_wait_usec, const sigset_t *sigmask);
 unsigned int ringd_peek_batch_cqe(struct ringd_ring *ring, struct ringd_cqe **cqes, unsigned int count);
 unsigned int ringd_cq_ready(struct ringd_ring *ring);
 bool ringd_cq_has_overflow(const struct ringd_ring *ring);
@@ -129,9 +150,14 @@ void ringd_cq_advance(struct ringd_ring *ring, unsigned int nr);
 void ringd_cqe_seen(struct ringd_ring *ring, const struct ringd_cqe *cqe);
 /* i-th unseen CQE; i < ringd_cq_ready(). */
 struct ringd_cqe *ringd_cqe_at(struct ringd_ring *ring, unsigned int i);
-/* Walk the CQEs that are there now; then ringd_cq_advance() by the number seen. */
+/* Entries that this CQE takes: 2 on a ring with CQE_MIXED for one of 32 bytes, otherwise 1. */
+unsigned int ringd_cqe_slots(const struct ringd_ring *ring, const struct ringd_cqe *cqe);
+/* The CQE at the *i-th of n entries, or behind it if that is a filler (CQE_MIXED); *i moves behind it. NULL: there is none. */
+struct ringd_cqe *ringd_cqe_next(struct ringd_ring *ring, unsigned int *i, unsigned int n);
+/* Walk the CQEs that are there now; i is the number of entries passed, the one of cqe included. Then ringd_cq_advance() by
+ * n, or after a break by i. */
 #define ringd_for_each_cqe(ring, i, n, cqe) \
-	for ((i) = 0, (n) = ringd_cq_ready(ring); (i) < (n) && ((cqe) = ringd_cqe_at(ring, i)); (i)++)
+	for ((i) = 0, (n) = ringd_cq_ready(ring); ((cqe) = ringd_cqe_next(ring, &(i), n));)
 
 static inline void ringd_sqe_set_data64(struct ringd_sqe *sqe, uint64_t data) { sqe->user_data = data; }
 static inline void ringd_sqe_set_data(struct ringd_sqe *sqe, void *data) { sqe->user_data = (uint64_t)(uintptr_t)data; }

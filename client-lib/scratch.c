@@ -34,6 +34,19 @@ void rdl_scratch_deinit(struct ringd_ring *ring)
 	ring->scratch_of = ring->scratch_free = NULL;
 }
 
+static void give_back(struct ringd_ring *ring, uint32_t slot)
+{
+	if (ring->scratch_of[slot])
+		ring->scratch_free[ring->scratch_n_free++] = ring->scratch_of[slot] - 1;
+	ring->scratch_of[slot] = 0;
+}
+
+void rdl_scratch_reset(struct ringd_ring *ring)
+{
+	for (uint32_t slot = 0; slot < ring->sq_entries; slot++)
+		give_back(ring, slot);
+}
+
 /* Take back the blocks of all SQEs that the engine has copied. */
 static void reclaim(struct ringd_ring *ring)
 {
@@ -42,13 +55,8 @@ static void reclaim(struct ringd_ring *ring)
 
 	if (head - ring->scratch_head > ring->sq_entries)	/* long unused: every slot once is enough */
 		ring->scratch_head = head - ring->sq_entries;
-	for (; ring->scratch_head != head; ring->scratch_head++) {
-		uint32_t *of = &ring->scratch_of[ring->scratch_head & ring->sq_mask];
-
-		if (*of)
-			ring->scratch_free[ring->scratch_n_free++] = *of - 1;
-		*of = 0;
-	}
+	for (; ring->scratch_head != head; ring->scratch_head++)
+		give_back(ring, ring->scratch_head & ring->sq_mask);
 }
 
 void *rdl_scratch(struct ringd_ring *ring, const struct ringd_sqe *sqe, size_t size)

@@ -42,7 +42,7 @@ const char *ringd_ring_strerror(const struct ringd_ring *ring)
 {
 	uint32_t reason;
 
-	if (!rdl_load(&ring->dead) && rdl_load(&ring->hot->state) != RINGD_STATE_DEAD)
+	if (!rdl_is_dead(ring) && rdl_load(&ring->hot->state) != RINGD_STATE_DEAD)
 		return ringd_strerror(ring->rd);
 	reason = rdl_load(&ring->hot->reason);
 	if (reason >= sizeof(reasons) / sizeof(reasons[0]))

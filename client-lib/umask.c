@@ -6,18 +6,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#if defined(__has_include)
-#if __has_include(<sys/single_threaded.h>)
-#include <sys/single_threaded.h>
-#define SINGLE_THREADED	__libc_single_threaded
-#endif
-#endif
 
 #include "private.h"
-
-#if !defined(SINGLE_THREADED)
-#define SINGLE_THREADED	0
-#endif
 
 /* Changed to the strictest and back: what is created meanwhile can only be too private. */
 static mode_t change_and_back(void)
@@ -48,5 +38,5 @@ static mode_t ask_proc(void)
 
 mode_t rdl_umask(void)
 {
-	return SINGLE_THREADED ? change_and_back() : ask_proc();
+	return RDL_SINGLE_THREADED ? change_and_back() : ask_proc();
 }

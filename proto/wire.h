@@ -303,6 +303,7 @@ struct ringd_hot {
 #define RINGD_WAIT_KIND_CQ	0u	/* until (int32_t)(cq_tail - target) >= 0, or CQEs are held back, or tasks are PENDING */
 #define RINGD_WAIT_KIND_ENTER	1u	/* until enter_done == target */
 #define RINGD_WAIT_KIND_SQ	2u	/* until (int32_t)(sq_head - target) >= 0 */
+#define RINGD_WAIT_KIND_ANY	3u	/* until the next publication, whatever it is of */
 #define RINGD_WAIT_KIND_MASK	3u
 #define RINGD_WAIT_SEQ_STEP	4u	/* sequences: kind + multiples of this, never 0 in the high word while armed */
 #define RINGD_WAIT(seq, target)	((uint64_t)(seq) << 32 | (uint32_t)(target))

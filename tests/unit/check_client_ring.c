@@ -75,7 +75,7 @@ START_TEST(setup_refusals)
 	ck_assert_int_eq(ringd_ring_new_params(rd, &ring, 8, &p), -EINVAL);
 	ck_assert_ptr_null(ring);
 	ck_assert_int_eq(ringd_ring_new(rd, &ring, 8, 1u << 30), -EINVAL);
-	ck_assert_int_eq(ringd_ring_new(rd, &ring, 8, RINGD_SETUP_CQE_MIXED), -EINVAL);
+	ck_assert_int_eq(ringd_ring_new(rd, &ring, 8, RINGD_SETUP_REGISTERED_FD_ONLY), -EINVAL);
 	fake->fail = -EDQUOT;
 	fake->fail_text = "rings: 16, the limit of this tenant";
 	ck_assert_int_eq(ringd_ring_new(rd, &ring, 8, 0), -EDQUOT);

@@ -40,8 +40,11 @@ static void wake_sleeper(struct fake_ring *r)
 	case RINGD_WAIT_KIND_ENTER:
 		hit = load(&r->hot->enter_done) == target;
 		break;
-	default:
+	case RINGD_WAIT_KIND_SQ:
 		hit = (int32_t)(r->sq_head - target) >= 0;
+		break;
+	default:
+		hit = true;
 	}
 	if (!hit)
 		return;

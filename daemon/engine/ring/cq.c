@@ -73,6 +73,8 @@ static bool wait_reached(const struct rd_ring *ring, uint32_t kind, uint32_t tar
 		return !ring->entering && ring->enter_seen == target;
 	case RINGD_WAIT_KIND_SQ:
 		return (int32_t)(ring->sq_head - target) >= 0;
+	case RINGD_WAIT_KIND_ANY:
+		return true;
 	}
 	return false;
 }
