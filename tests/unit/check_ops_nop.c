@@ -165,14 +165,9 @@ END_TEST
 
 /* One a line: each goes when its operation comes. */
 static const uint8_t not_served[] = {
-	RINGD_OP_POLL_ADD,
-	RINGD_OP_POLL_REMOVE,
 	RINGD_OP_SENDMSG,
 	RINGD_OP_RECVMSG,
-	RINGD_OP_TIMEOUT,
-	RINGD_OP_TIMEOUT_REMOVE,
 	RINGD_OP_ACCEPT,
-	RINGD_OP_LINK_TIMEOUT,
 	RINGD_OP_CONNECT,
 	RINGD_OP_SEND,
 	RINGD_OP_RECV,

@@ -181,7 +181,8 @@ static void on_events(evutil_socket_t fd, short what, void *arg)
 
 uint32_t rd_poll_look(int fd, uint32_t events)
 {
-	struct pollfd pfd = { .fd = fd, .events = (short)(events & 0x7fff) };
+	/* of what is always reported this one has to be asked for */
+	struct pollfd pfd = { .fd = fd, .events = (short)((events & 0x7fff) | POLLRDHUP) };
 
 	if (poll(&pfd, 1, 0) <= 0)
 		return 0;

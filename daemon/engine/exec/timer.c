@@ -76,7 +76,13 @@ static struct rd_timer *meld_siblings(struct rd_timer *first)
 	return root;
 }
 
-static void heap_remove(struct rd_timer **root, struct rd_timer *t)
+void rd_timer_heap_add(struct rd_timer **root, struct rd_timer *t)
+{
+	t->child = t->next = t->prev = NULL;
+	*root = *root ? meld(*root, t) : t;
+}
+
+void rd_timer_heap_remove(struct rd_timer **root, struct rd_timer *t)
 {
 	struct rd_timer *sub;
 
@@ -109,14 +115,11 @@ static inline void note_next(struct rd_timers *ts)
 
 void rd_timer_arm(struct rd_timers *ts, struct rd_timer *timer, unsigned int clock, uint64_t when)
 {
-	struct rd_timer **root = &ts->heap[clock];
-
-	timer->child = timer->next = timer->prev = NULL;
 	timer->when = when;
 	timer->seq = ts->seq++;
 	timer->clock = (uint8_t)clock;
 	timer->armed = true;
-	*root = *root ? meld(*root, timer) : timer;
+	rd_timer_heap_add(&ts->heap[clock], timer);
 	note_next(ts);
 }
 
@@ -125,7 +128,7 @@ void rd_timer_disarm(struct rd_timers *ts, struct rd_timer *timer)
 	if (!timer->armed)
 		return;
 	timer->armed = false;
-	heap_remove(&ts->heap[timer->clock], timer);
+	rd_timer_heap_remove(&ts->heap[timer->clock], timer);
 	note_next(ts);
 }
 

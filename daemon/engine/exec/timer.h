@@ -59,6 +59,10 @@ static inline uint64_t rd_timer_add(uint64_t a, uint64_t b)
 	return a > RD_TIMER_NEVER || b > RD_TIMER_NEVER - a ? RD_TIMER_NEVER : a + b;
 }
 
+/* The heap by itself, for what counts something else than time: ordered by when, then seq. */
+void rd_timer_heap_add(struct rd_timer **root, struct rd_timer *t);
+void rd_timer_heap_remove(struct rd_timer **root, struct rd_timer *t);
+
 /* May something be due? One comparison. */
 static inline bool rd_timers_due(const struct rd_timers *ts, uint64_t now_ns)
 {

@@ -13,6 +13,26 @@ int rd_nop(struct rd_req *req, unsigned int issue_flags);
 int rd_cancel_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_cancel_issue(struct rd_req *req, unsigned int issue_flags);
 
+/* timeout.c: TIMEOUT LINK_TIMEOUT */
+int rd_timeout_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_timeout_issue(struct rd_req *req, unsigned int issue_flags);
+int rd_timeout_cancel(struct rd_req *req);
+void rd_timeout_cleanup(struct rd_req *req);
+int rd_link_timeout_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_link_timeout_issue(struct rd_req *req, unsigned int issue_flags);
+
+/* timeout_remove.c */
+int rd_timeout_remove_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_timeout_remove_issue(struct rd_req *req, unsigned int issue_flags);
+
+/* poll.c: POLL_ADD POLL_REMOVE */
+int rd_poll_add_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_poll_add_issue(struct rd_req *req, unsigned int issue_flags);
+void rd_poll_add_work(struct rd_req *req);
+int rd_poll_add_cancel(struct rd_req *req);
+int rd_poll_remove_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_poll_remove_issue(struct rd_req *req, unsigned int issue_flags);
+
 /* rw.c: READ WRITE READV WRITEV READ_FIXED WRITE_FIXED */
 int rd_rw_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_rwv_prep(struct rd_req *req, const struct ringd_sqe *sqe);

@@ -8,8 +8,6 @@
 #include "request.h"
 #include "../exec/workers.h"
 
-#define RD_SCAN_BYTES	64	/* a request looked at counts as so many bytes copied: long scans end the visit */
-
 bool rd_cancel_match(const struct rd_req *req, const struct rd_cancel_key *key)
 {
 	uint32_t flags = key->flags;

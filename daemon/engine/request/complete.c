@@ -65,12 +65,14 @@ void rd_req_defer(struct rd_req *req)
 
 void rd_ctx_post_deferred(struct rd_ctx *ctx)
 {
-	while (!rd_list_empty(&ctx->deferred)) {
-		struct rd_req *req = rd_list_first(&ctx->deferred, struct rd_req, task);
+	do {
+		while (!rd_list_empty(&ctx->deferred)) {
+			struct rd_req *req = rd_list_first(&ctx->deferred, struct rd_req, task);
 
-		rd_list_remove(&req->task);
-		rd_req_done(req);
-	}
+			rd_list_remove(&req->task);
+			rd_req_done(req);
+		}
+	} while (RD_UNLIKELY(ctx->counting) && rd_timeout_count(ctx));
 }
 
 void rd_req_task_queue(struct rd_req *req, void (*fn)(struct rd_req *req))

@@ -20,6 +20,7 @@
 
 #include "proto/abi.h"
 #include "fsdata.h"
+#include "waitdata.h"
 #include "../engine.h"
 #include "../exec/poll.h"
 #include "../exec/uring.h"
@@ -68,6 +69,10 @@ struct rd_ctx {
 	uint64_t moved;			/* bytes copied on the reactor in this visit */
 	bool busy;			/* this visit fetches a large batch of an SQPOLL ring: the kernel ring is worth it */
 	bool dying;			/* nothing is issued any more */
+	struct rd_timer *counting;	/* heap of the timeouts that wait for CQEs; see ops/timeout.c */
+	uint64_t count, count_seq;
+	uint32_t count_seen;
+	uint32_t timeout_cqes;		/* posted by TIMEOUTs */
 	uint32_t sample;		/* every 64th request has its latency taken */
 	struct rd_req *free_reqs;	/* slab: LIFO, so that a quiet ring uses one request again and again */
 	struct rd_link slabs;
@@ -75,6 +80,8 @@ struct rd_ctx {
 	void (*complete)(struct rd_ctx *ctx, struct rd_req *req);
 	/* a CQE besides: false when there is no room and keep is not set, or it could not be kept */
 	bool (*post)(struct rd_ctx *ctx, uint64_t user_data, int32_t res, uint32_t flags, bool keep);
+	/* CQEs posted so far, those that wait for room included */
+	uint32_t (*posted)(const struct rd_ctx *ctx);
 	/* something is on deferred or tasks: it is to be looked at when this phase of the reactor ends */
 	void (*stir)(struct rd_ctx *ctx);
 };
@@ -232,6 +239,10 @@ struct rd_req {
 		struct rd_files_update update;
 		struct rd_cmd cmd;
 		struct rd_provide provide;
+		struct rd_timeout timeout;
+		struct rd_timeout_remove timeout_remove;
+		struct rd_polladd polladd;
+		struct rd_pollremove pollremove;
 		struct rd_nop nop;
 		struct rd_cancelop cancel;
 		struct rd_closeop close;
@@ -252,6 +263,7 @@ struct rd_req {
 	struct rd_uring_io io;
 };
 
+#define RD_SCAN_BYTES	64	/* a request looked at in a search counts as so many bytes copied: long ones end the visit */
 #define RD_SAMPLE_EVERY	64	/* power of two */
 #define RD_OP_MASK	127	/* rd_ops has this many rows + 1; those beyond RINGD_OP_LAST are empty */
 
@@ -299,8 +311,10 @@ void rd_req_done(struct rd_req *req);
 void rd_req_retire(struct rd_req *req);
 /* The request is finished, req->res is set: its CQE comes after those that are being posted now. */
 void rd_req_defer(struct rd_req *req);
-/* Post what was deferred. */
+/* Post what was deferred, and what was waiting for so many CQEs. */
 void rd_ctx_post_deferred(struct rd_ctx *ctx);
+/* CQEs were posted: finish the timeouts that waited for them (ops/timeout.c). True: there were some. */
+bool rd_timeout_count(struct rd_ctx *ctx);
 /* Go on with a pending request, by fn: now, or on a DEFER_TASKRUN ring when its client enters. One at a time. */
 void rd_req_task_queue(struct rd_req *req, void (*fn)(struct rd_req *req));
 static inline void rd_req_task(struct rd_req *req, void (*fn)(struct rd_req *req))

@@ -91,6 +91,13 @@ static bool ring_post(struct rd_ctx *ctx, uint64_t user_data, int32_t res, uint3
 	return true;
 }
 
+static uint32_t ring_posted(const struct rd_ctx *ctx)
+{
+	const struct rd_ring *ring = RD_CONTAINER_OF(ctx, struct rd_ring, ctx);
+
+	return ring->cq_tail + ring->held;
+}
+
 static void ring_bury(struct rd_work *work)
 {
 	struct rd_ring *ring = RD_CONTAINER_OF(work, struct rd_ring, burial);
@@ -162,6 +169,7 @@ static void ring_init_ctx(struct rd_ring *ring, struct rd_engine *engine, struct
 	ctx->setup_flags = setup_flags;
 	ctx->complete = ring_complete;
 	ctx->post = ring_post;
+	ctx->posted = ring_posted;
 	ctx->stir = ring_stir;
 	ctx->tags.post = post_tag;
 	rd_list_init(&ctx->pending);

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * POLL_ADD and POLL_REMOVE. A poll holds its file as every request does, so neither closing the client's descriptor nor
+ * emptying the slot ends it. Of a file whose server may not answer nothing is asked on the reactor: a worker sleeps in
+ * poll(2) for it, and a multishot poll of one has a single shot.
+ */
+#include <poll.h>
+#include <sys/epoll.h>
+
+#include "ops.h"
+#include "../exec/reactor.h"
+
+/* what poll(2) can be asked for */
+#define RD_POLL_EVENTS	(EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR | EPOLLHUP | POLLNVAL | EPOLLRDNORM | EPOLLRDBAND | \
+			 EPOLLWRNORM | EPOLLWRBAND | EPOLLMSG | EPOLLRDHUP)
+
+static uint32_t events_of(const struct ringd_sqe *sqe)
+{
+	uint32_t events = sqe->poll32_events;
+
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	events = events << 16 | events >> 16;
+#endif
+	return events & (RD_POLL_EVENTS | EPOLLEXCLUSIVE);
+}
+
+static void set_events(struct rd_req *req, uint32_t events)
+{
+	req->polladd.events = events & RD_POLL_EVENTS;
+}
+
+int rd_poll_add_prep(struct rd_req *req, const struct ringd_sqe *sqe)
+{
+	bool multi = sqe->len & RINGD_POLL_ADD_MULTI;
+
+	if (sqe->buf_index || sqe->off || sqe->addr || (sqe->len & ~RINGD_POLL_ADD_MULTI))
+		return -EINVAL;
+	if (multi && (req->flags & RINGD_SQE_CQE_SKIP_SUCCESS))
+		return -EINVAL;
+	req->polladd.multi = multi;
+	req->poll.exclusive = events_of(sqe) & EPOLLEXCLUSIVE;
+	req->poll.armed = false;
+	set_events(req, events_of(sqe));
+	return 0;
+}
+
+/* --- waiting --- */
+
+static int poll_done(struct rd_req *req, uint32_t mask)
+{
+	/* O_PATH */
+	req->res = mask & POLLNVAL ? -EBADF : (int32_t)mask;
+	return RD_DONE;
+}
+
+static void told(struct rd_req *req)
+{
+	uint32_t mask = req->poll.revents;
+
+	if (!req->polladd.multi) {
+		req->res = (int32_t)mask;
+		rd_req_done(req);
+		return;
+	}
+	rd_poll_again(&req->poll);
+	/* a client that lets its completions wait is told what there is when it comes for them */
+	if (req->ctx->lazy)
+		mask = rd_poll_look(req->file->fd, req->polladd.events);
+	if (!mask || rd_req_more(req, (int32_t)mask, 0))
+		return;
+	rd_poll_disarm(&req->poll);
+	req->res = (int32_t)mask;
+	rd_req_done(req);
+}
+
+static void ready(struct rd_poll *poll)
+{
+	rd_req_task(RD_CONTAINER_OF(poll, struct rd_req, poll), told);
+}
+
+/* epoll has no use for the file: it is ready for what any file is ready for, or never. */
+static int poll_always(struct rd_req *req)
+{
+	uint32_t mask = rd_poll_look(req->file->fd, req->polladd.events);
+
+	req->res = mask ? (int32_t)mask : -EINVAL;
+	return RD_DONE;
+}
+
+static int start_multi(struct rd_req *req)
+{
+	int mask = rd_poll_look_and_arm(&req->poll, req->ctx->engine->reactor, &req->file->watched, req->file->fd,
+					req->polladd.events, ready);
+
+	if (mask == -EPERM)
+		return poll_always(req);
+	if (mask < 0) {
+		req->res = mask;
+		return RD_DONE;
+	}
+	if (!mask || rd_req_more(req, mask, 0))
+		return rd_req_wait(req);
+	rd_poll_disarm(&req->poll);
+	return poll_done(req, (uint32_t)mask);
+}
+
+static int start_single(struct rd_req *req)
+{
+	int mask = rd_poll_look_or_arm(&req->poll, req->ctx->engine->reactor, &req->file->watched, req->file->fd,
+				       req->polladd.events, ready);
+
+	if (mask == 0)
+		return rd_req_wait(req);
+	if (mask > 0)
+		return poll_done(req, (uint32_t)mask);
+	req->res = mask == -EPERM ? -EINVAL : mask;
+	return RD_DONE;
+}
+
+int rd_poll_add_issue(struct rd_req *req, unsigned int issue_flags)
+{
+	(void)issue_flags;
+	if (req->file->flags & RD_FILE_SLOW)
+		return RD_PUNT;
+	req->ctx->engine->stats.polled++;
+	return req->polladd.multi ? start_multi(req) : start_single(req);
+}
+
+/* Worker thread. */
+void rd_poll_add_work(struct rd_req *req)
+{
+	struct pollfd pfd = { .fd = req->file->fd, .events = (short)(req->polladd.events | POLLRDHUP) };
+
+	if (poll(&pfd, 1, -1) < 0) {
+		req->res = errno == EINTR ? -ECANCELED : -errno;
+		return;
+	}
+	(void)poll_done(req, (unsigned short)pfd.revents);
+}
+
+int rd_poll_add_cancel(struct rd_req *req)
+{
+	rd_poll_disarm(&req->poll);
+	if (req->tasked) {	/* it has fired, but has not told anybody */
+		rd_list_remove(&req->task);
+		req->tasked = false;
+	}
+	return 0;
+}
+
+/* --- POLL_REMOVE --- */
+
+#define RD_UPDATES	(RINGD_POLL_UPDATE_EVENTS | RINGD_POLL_UPDATE_USER_DATA)
+
+int rd_poll_remove_prep(struct rd_req *req, const struct ringd_sqe *sqe)
+{
+	struct rd_pollremove *rm = &req->pollremove;
+
+	if (sqe->buf_index || sqe->splice_fd_in || (sqe->len & ~(uint32_t)(RD_UPDATES | RINGD_POLL_ADD_MULTI)))
+		return -EINVAL;
+	if (sqe->len == RINGD_POLL_ADD_MULTI)
+		return -EINVAL;
+	if ((sqe->off && !(sqe->len & RINGD_POLL_UPDATE_USER_DATA)) ||
+	    (sqe->poll32_events && !(sqe->len & RINGD_POLL_UPDATE_EVENTS)))
+		return -EINVAL;
+	rm->user_data = sqe->addr;
+	rm->new_user_data = sqe->off;
+	rm->events = events_of(sqe);
+	rm->flags = sqe->len & RD_UPDATES;
+	return 0;
+}
+
+static struct rd_req *find(struct rd_ctx *ctx, uint64_t user_data)
+{
+	struct rd_link *l, *tmp;
+
+	rd_list_foreach(l, tmp, &ctx->pending) {
+		struct rd_req *req = rd_list_entry(l, struct rd_req, link);
+
+		ctx->moved += RD_SCAN_BYTES;
+		if (req->opcode == RINGD_OP_POLL_ADD && req->user_data == user_data &&
+		    (req->state == RD_REQ_WAIT || req->state == RD_REQ_WORK))
+			return req;
+	}
+	return NULL;
+}
+
+/* It looks again, and if there is something it fires, but behind our own CQE. */
+static void update(struct rd_req *target, const struct rd_pollremove *rm)
+{
+	int r;
+
+	rd_poll_disarm(&target->poll);
+	if (rm->flags & RINGD_POLL_UPDATE_EVENTS)
+		set_events(target, rm->events);
+	if (rm->flags & RINGD_POLL_UPDATE_USER_DATA)
+		target->user_data = rm->new_user_data;
+	r = rd_poll_arm(&target->poll, target->ctx->engine->reactor, &target->file->watched, target->file->fd,
+			target->polladd.events, ready);
+	if (r == 0)
+		return;
+	target->res = r;
+	rd_req_defer(target);
+}
+
+int rd_poll_remove_issue(struct rd_req *req, unsigned int issue_flags)
+{
+	const struct rd_pollremove *rm = &req->pollremove;
+	struct rd_req *target = find(req->ctx, rm->user_data);
+
+	(void)issue_flags;
+	req->res = 0;
+	if (!target)
+		req->res = -ENOENT;
+	else if (target->tasked || (rm->flags && target->state == RD_REQ_WORK))
+		req->res = -EALREADY;
+	else if (rm->flags)
+		update(target, rm);
+	else
+		req->res = rd_req_cancel(target);
+	return RD_DONE;
+}
