@@ -90,10 +90,14 @@ static ssize_t host_copy_str(struct rd_host *h, char *dst, uint64_t addr, size_t
 	return (ssize_t)n;
 }
 
+/* A number means what is in the slot of this number. */
 static int host_file(struct rd_host *h, int fd, struct rd_file **ret)
 {
-	(void)h, (void)fd, (void)ret;
-	return -EBADF;
+	struct rd_file *file = rd_filetable_get(&ring->ctx.files, (uint32_t)fd);
+
+	(void)h;
+	*ret = file ? rd_file_get(file) : NULL;
+	return file ? 0 : -EBADF;
 }
 
 static int host_dirfd(struct rd_host *h, int dirfd, struct rd_mem **owner)
@@ -102,17 +106,45 @@ static int host_dirfd(struct rd_host *h, int dirfd, struct rd_mem **owner)
 	return rd_fuzz_dir();
 }
 
-static int host_install(struct rd_host *h, int fd)
+static int host_can_install(struct rd_host *h)
 {
 	(void)h;
-	close(fd);
-	return -EOPNOTSUPP;
+	return 0;
 }
 
-static int host_close(struct rd_host *h, int fd)
+/* The client has no descriptors to look at: what it is given goes. */
+static int host_install(struct rd_host *h, struct rd_req *req, const struct rd_newfds *new)
+{
+	int32_t numbers[2] = { 3, 4 };
+
+	for (uint32_t i = 0; i < new->n; i++)
+		rd_file_put(new->files[i]);
+	req->res = new->n == 1 ? numbers[0] : 0;
+	if (new->n != 1)
+		req->res = host_copy_out(h, new->addr, numbers, sizeof(numbers));
+	return RD_DONE;
+}
+
+static int host_close(struct rd_host *h, struct rd_req *req, int fd)
 {
 	(void)h, (void)fd;
-	return -EBADF;
+	req->res = -EBADF;
+	return RD_DONE;
+}
+
+static int host_install_cancel(struct rd_host *h, struct rd_req *req)
+{
+	(void)h, (void)req;
+	rd_fuzz_check(!"nothing waits here");
+	return 0;
+}
+
+/* Number 1 is the ring itself, there is no other. */
+static int host_ring(struct rd_host *h, int fd, struct rd_ctx **ret)
+{
+	(void)h;
+	*ret = &ring->ctx;
+	return fd == 1 && !ring->dead ? 0 : -EBADFD;
 }
 
 static void host_wake(struct rd_host *h, struct rd_ring *r)
@@ -140,8 +172,11 @@ static const struct rd_host_ops host_ops = {
 	.copy_str = host_copy_str,
 	.file = host_file,
 	.dirfd = host_dirfd,
+	.can_install = host_can_install,
 	.install = host_install,
 	.close = host_close,
+	.install_cancel = host_install_cancel,
+	.ring = host_ring,
 	.wake = host_wake,
 	.ring_dead = host_dead,
 	.ring_gone = host_gone,
