@@ -206,6 +206,41 @@ int ringd_register_buffers_tags(struct ringd_ring *ring, const struct iovec *iov
 int ringd_register_buffers_sparse(struct ringd_ring *ring, unsigned int nr);
 int ringd_register_buffers_update_tag(struct ringd_ring *ring, unsigned int off, const struct iovec *iov, const uint64_t *tags, unsigned int nr);
 int ringd_unregister_buffers(struct ringd_ring *ring);
+/*
+ * Rings of provided buffers; their manual page is ringd_buffers. ringd_setup_buf_ring() gets memory from the engine and maps it: NULL and
+ * *err on failure; ringd_free_buf_ring() ends that. ringd_register_buf_ring() is for memory in an arena (without huge
+ * pages) at reg->ring_addr. -EEXIST: the group exists; -EINVAL, -EFAULT, -EDQUOT, -ENOMEM.
+ */
+struct ringd_buf_ring *ringd_setup_buf_ring(struct ringd_ring *ring, unsigned int entries, int bgid, unsigned int flags, int *err);
+int ringd_free_buf_ring(struct ringd_ring *ring, struct ringd_buf_ring *br, unsigned int entries, int bgid);
+int ringd_register_buf_ring(struct ringd_ring *ring, struct ringd_buf_reg *reg, unsigned int flags);
+int ringd_unregister_buf_ring(struct ringd_ring *ring, int bgid);	/* -ENOENT; -EINVAL: a classic group */
+int ringd_buf_ring_head(struct ringd_ring *ring, int bgid, uint16_t *head);	/* entries used up so far, modulo 65536 */
+/* Entries that are provided and not used up, or as above. */
+int ringd_buf_ring_available(struct ringd_ring *ring, const struct ringd_buf_ring *br, int bgid);
+
+static inline int ringd_buf_ring_mask(uint32_t entries) { return (int)(entries - 1); }
+static inline void ringd_buf_ring_init(struct ringd_buf_ring *br) { br->tail = 0; }
+/* Write the entry buf_offset places behind the tail; nobody sees it before ringd_buf_ring_advance(). */
+static inline void ringd_buf_ring_add(struct ringd_buf_ring *br, void *addr, unsigned int len, unsigned short bid, int mask, int buf_offset)
+{
+	struct ringd_buf *buf = (struct ringd_buf *)(void *)br + ((br->tail + buf_offset) & mask);
+
+	buf->addr = (uint64_t)(uintptr_t)addr;
+	buf->len = len;
+	buf->bid = bid;
+}
+/* Provide count entries that were written: release, the engine sees them whole. */
+static inline void ringd_buf_ring_advance(struct ringd_buf_ring *br, int count)
+{
+	__atomic_store_n(&br->tail, (uint16_t)(br->tail + count), __ATOMIC_RELEASE);
+}
+/* The same, and ringd_cq_advance() by as many. */
+static inline void ringd_buf_ring_cq_advance(struct ringd_ring *ring, struct ringd_buf_ring *br, int count)
+{
+	__atomic_store_n(&br->tail, (uint16_t)(br->tail + count), __ATOMIC_RELEASE);
+	ringd_cq_advance(ring, (unsigned int)count);
+}
 /* probe: room for 256 ops (16 + 8 * 256 bytes), all zero. */
 int ringd_register_probe(struct ringd_ring *ring, struct ringd_probe *probe, unsigned int nr);
 

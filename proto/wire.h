@@ -236,6 +236,10 @@ struct ringd_arena_ref {
  *   REGISTER_RESTRICTIONS    restriction[nr]; without a ring task_restriction, restriction[nr_res], nr 1
  *   REGISTER_IOWQ_AFF        nr bytes of CPU mask
  *   REGISTER_IOWQ_MAX_WORKERS  u32[2], nr 2; the answer's data is u32[2], as it was
+ *   REGISTER_PBUF_RING       buf_reg, nr 1; with MMAP the answer has a descriptor that holds the ring at the offset
+ *                            RINGD_OFF_PBUF_RING + (bgid << RINGD_OFF_PBUF_SHIFT); else ring_addr is in an arena of small pages
+ *   UNREGISTER_PBUF_RING     buf_reg, nr 1
+ *   REGISTER_PBUF_STATUS     buf_status, nr 1; the answer's data is buf_status
  *   REGISTER_CLOCK           clock_register
  *   REGISTER_CLONE_BUFFERS   clone_buffers, nr 1; src_fd is a ring_id
  *   REGISTER_MEM_REGION      mem_region_reg, region_desc, nr 1; the answer's data is region_desc, without USER it has the

@@ -207,6 +207,33 @@ static int reg_buffers2(struct ringd_ring *r, const struct ringd_rsrc_register *
 	return ringd_register_buffers_tags(r, (const struct iovec *)(uintptr_t)a->data, tags_of(a->tags), a->nr);
 }
 
+/* The library builds the structures of the other two itself: what only they could get wrong is in check_register. */
+static int reg_pbuf_ring(struct ringd_ring *r, const struct ringd_buf_reg *a, unsigned int nr)
+{
+	struct ringd_buf_reg copy;
+	struct ringd_buf_ring *br;
+	int res = 0;
+
+	if (!a || nr != 1)
+		return -EINVAL;
+	copy = *a;
+	if (!(a->flags & RINGD_PBUF_RING_MMAP))
+		return ringd_register_buf_ring(r, &copy, 0);
+	br = ringd_setup_buf_ring(r, a->ring_entries, a->bgid, a->flags, &res);
+	if (br)
+		munmap(br, a->ring_entries * sizeof(struct ringd_buf));
+	return res;
+}
+
+static int pbuf_status(struct ringd_ring *r, struct ringd_buf_status *a)
+{
+	uint16_t head = 0;
+	int res = ringd_buf_ring_head(r, (int)a->buf_group, &head);
+
+	a->head = head;
+	return res;
+}
+
 int cf_register(struct cf_ring *ring, unsigned int opcode, const void *arg, unsigned int nr)
 {
 	const struct ringd_rsrc_update2 *up2 = arg;
@@ -238,6 +265,12 @@ int cf_register(struct cf_ring *ring, unsigned int opcode, const void *arg, unsi
 	case RINGD_REGISTER_BUFFERS_UPDATE:
 		return ringd_register_buffers_update_tag(i->r, up2->offset, (const struct iovec *)(uintptr_t)up2->data,
 							 tags_of(up2->tags), up2->nr);
+	case RINGD_REGISTER_PBUF_RING:
+		return reg_pbuf_ring(i->r, arg, nr);
+	case RINGD_UNREGISTER_PBUF_RING:
+		return ringd_unregister_buf_ring(i->r, ((const struct ringd_buf_reg *)arg)->bgid);
+	case RINGD_REGISTER_PBUF_STATUS:
+		return pbuf_status(i->r, (void *)(uintptr_t)arg);
 	case RINGD_REGISTER_FILE_ALLOC_RANGE:
 		return ringd_register_file_alloc_range(i->r, ((const struct ringd_file_index_range *)arg)->off,
 						       ((const struct ringd_file_index_range *)arg)->len);

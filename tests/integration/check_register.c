@@ -382,6 +382,126 @@ START_TEST(a_buffer_outlives_its_slot_and_its_arena_while_it_is_used)
 }
 END_TEST
 
+/* --- buffer rings --- */
+
+static int pbuf(uint32_t opcode, uint32_t nr, const struct ringd_buf_reg *reg, int *fd)
+{
+	return raw_register_get(&raw, ring.id, opcode, nr, reg, sizeof(*reg), NULL, 0, fd);
+}
+
+static int pbuf_at(uint64_t addr, uint32_t entries, uint16_t bgid)
+{
+	const struct ringd_buf_reg reg = { .ring_addr = addr, .ring_entries = entries, .bgid = bgid };
+
+	return pbuf(RINGD_REGISTER_PBUF_RING, 1, &reg, NULL);
+}
+
+static int pbuf_remove(uint16_t bgid)
+{
+	const struct ringd_buf_reg reg = { .bgid = bgid };
+
+	return pbuf(RINGD_UNREGISTER_PBUF_RING, 1, &reg, NULL);
+}
+
+static int pbuf_status(struct ringd_buf_status *status, uint32_t nr)
+{
+	struct ringd_buf_status out;
+	int r = raw_register_get(&raw, ring.id, RINGD_REGISTER_PBUF_STATUS, nr, status, sizeof(*status), &out, sizeof(out), NULL);
+
+	if (r == 0)
+		*status = out;
+	return r;
+}
+
+static struct ringd_sqe read_selected(uint16_t bgid)
+{
+	return (struct ringd_sqe){
+		.opcode = RINGD_OP_READ, .flags = RINGD_SQE_FIXED_FILE | RINGD_SQE_BUFFER_SELECT, .buf_group = bgid,
+	};
+}
+
+START_TEST(buffer_rings_errors)
+{
+	struct ringd_buf_status status = { .buf_group = 3 };
+	struct ringd_buf_reg reg = { .ring_addr = A, .ring_entries = 4, .bgid = 3 };
+
+	ck_assert_int_eq(pbuf(RINGD_REGISTER_PBUF_RING, 0, &reg, NULL), -EINVAL);
+	ck_assert_int_eq(pbuf(RINGD_REGISTER_PBUF_RING, 2, &reg, NULL), -EINVAL);
+	reg.resv[4] = 1;
+	ck_assert_int_eq(pbuf(RINGD_REGISTER_PBUF_RING, 1, &reg, NULL), -EINVAL);
+	ck_assert_int_eq(pbuf(RINGD_UNREGISTER_PBUF_RING, 1, &reg, NULL), -EINVAL);
+	ck_assert_int_eq(pbuf_at(A, 3, 3), -EINVAL);
+	ck_assert_int_eq(pbuf_at(0, 4, 3), -EFAULT);
+	ck_assert_int_eq(pbuf_at(A + 16, 4, 3), -EINVAL);
+	ck_assert_int_eq(pbuf_at(A + 16 * PAGE, 4, 3), -EFAULT);
+	ck_assert_int_eq(pbuf_at(A + 15 * PAGE, 512, 3), -EFAULT);
+	ck_assert_int_eq(pbuf_remove(3), -ENOENT);
+	ck_assert_int_eq(pbuf_status(&status, 1), -ENOENT);
+	ck_assert_int_eq(pbuf_at(A, 4, 3), 0);
+	ck_assert_int_eq(pbuf_at(A, 4, 3), -EEXIST);
+	ck_assert_int_eq(pbuf_status(&status, 0), -EINVAL);
+	ck_assert_int_eq(pbuf_status(&status, 1), 0);
+	ck_assert_uint_eq(status.head, 0);
+	status.resv[0] = 1;
+	ck_assert_int_eq(pbuf_status(&status, 1), -EINVAL);
+	status = (struct ringd_buf_status){ .buf_group = 65536 + 3 };
+	ck_assert_int_eq(pbuf_status(&status, 1), -ENOENT);
+	reg = (struct ringd_buf_reg){ .bgid = 3, .flags = 1 };
+	ck_assert_int_eq(pbuf(RINGD_UNREGISTER_PBUF_RING, 1, &reg, NULL), -EINVAL);
+	ck_assert_int_eq(pbuf_remove(3), 0);
+	ck_assert_int_eq(pbuf_remove(3), -ENOENT);
+}
+END_TEST
+
+START_TEST(a_buffer_ring_of_the_engine_is_mapped_where_io_uring_has_it)
+{
+	const uint64_t bytes = ring.rings_size + ring.sqes_size + ring.scratch_size + 16 * PAGE;
+	const struct ringd_buf_reg reg = { .ring_entries = 512, .bgid = 65535, .flags = RINGD_PBUF_RING_MMAP };
+	const off_t off = (off_t)(RINGD_OFF_PBUF_RING + (65535ull << RINGD_OFF_PBUF_SHIFT));
+	struct ringd_buf_status status = { .buf_group = 65535 };
+	struct ringd_sqe sqe = read_selected(65535);
+	struct ringd_buf *buf;
+	int fd = -1;
+
+	ck_assert_int_eq(raw_register_files(&ring, fifo, 1), 0);
+	ck_assert_int_eq(pbuf(RINGD_REGISTER_PBUF_RING, 1, &reg, &fd), 0);
+	rd_daemon_expect_used(&d, geteuid(), RINGD_LIMIT_BYTES, bytes + 2 * PAGE);
+	buf = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, off);
+	ck_assert_ptr_ne(buf, MAP_FAILED);
+	ck_assert_int_lt(ftruncate(fd, 0), 0);
+	close(fd);
+	buf[0] = (struct ringd_buf){ .addr = A, .len = 4, .bid = 77, .resv = 1 };
+	ck_assert_int_eq(write(fifo[1], "abcdef", 6), 6);
+	ck_assert_int_eq(raw_one(&ring, &sqe), 4);
+	ck_assert_mem_eq(arena.ptr, "abcd", 4);
+	ck_assert_int_eq(pbuf_status(&status, 1), 0);
+	ck_assert_uint_eq(status.head, 1);
+	ck_assert_int_eq(pbuf_remove(65535), 0);
+	rd_daemon_expect_used(&d, geteuid(), RINGD_LIMIT_BYTES, bytes);
+	buf[0].resv = 2;	/* its memory is still there, and nobody looks at it */
+	ck_assert_int_eq(raw_one(&ring, &sqe), -ENOBUFS);
+	munmap(buf, 2 * PAGE);
+}
+END_TEST
+
+START_TEST(a_buffer_ring_keeps_its_arena)
+{
+	struct ringd_sqe sqe = read_selected(1);
+	struct ringd_buf *buf = (struct ringd_buf *)(void *)arena.ptr;
+
+	ck_assert_int_eq(raw_register_files(&ring, fifo, 1), 0);
+	ck_assert_int_eq(pbuf_at(A, 4, 1), 0);
+	buf[0] = (struct ringd_buf){ .addr = A + PAGE, .len = 4, .bid = 1, .resv = 1 };
+	ck_assert_int_eq(raw_arena_free(&raw, arena.id), 0);
+	ck_assert_int_eq(write(fifo[1], "abcdef", 6), 6);
+	ck_assert_int_eq(raw_one(&ring, &sqe), -EFAULT);	/* the entry is read, its address means nothing now */
+	ck_assert_int_eq(fallocate(arena.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)PAGE), 0);
+	ck_assert_int_eq(raw_one(&ring, &sqe), -ENOBUFS);
+	ck_assert_int_eq(pbuf_remove(1), 0);
+	rd_daemon_expect_used(&d, geteuid(), RINGD_LIMIT_BYTES, ring.rings_size + ring.sqes_size + ring.scratch_size);
+}
+END_TEST
+
 START_TEST(probe_tells_what_is_served)
 {
 	struct ringd_register req = { .ring_id = ring.id, .opcode = RINGD_REGISTER_PROBE, .nr = 256 };
@@ -427,6 +547,9 @@ int main(void)
 	tcase_add_test(tc, tags_of_a_full_cq_are_not_lost);
 	tcase_add_test(tc, buffers_errors);
 	tcase_add_test(tc, a_buffer_outlives_its_slot_and_its_arena_while_it_is_used);
+	tcase_add_test(tc, buffer_rings_errors);
+	tcase_add_test(tc, a_buffer_ring_of_the_engine_is_mapped_where_io_uring_has_it);
+	tcase_add_test(tc, a_buffer_ring_keeps_its_arena);
 	tcase_add_test(tc, probe_tells_what_is_served);
 	suite_add_tcase(suite, tc);
 	return rd_suite_main(suite);

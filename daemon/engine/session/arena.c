@@ -47,6 +47,11 @@ int rd_arena_fd(const struct rd_arena *arena)
 	return arena->fd;
 }
 
+bool rd_arena_is_huge(const struct rd_mem *mem)
+{
+	return rd_arena_fd(RD_CONTAINER_OF(mem, struct rd_arena, mem)) >= 0;
+}
+
 int rd_memfd_sealed(const char *name, uint64_t size, unsigned int flags)
 {
 	RD_CLOSE int fd = -1;

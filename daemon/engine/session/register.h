@@ -74,6 +74,10 @@ int rd_reg_bufs2(struct rd_reg *reg);
 int rd_reg_bufs_update(struct rd_reg *reg);
 int rd_reg_unregister_bufs(struct rd_reg *reg);
 int rd_reg_clone_bufs(struct rd_reg *reg);
+/* register_pbuf.c */
+int rd_reg_pbuf_ring(struct rd_reg *reg);
+int rd_reg_unregister_pbuf_ring(struct rd_reg *reg);
+int rd_reg_pbuf_status(struct rd_reg *reg);
 /* register_query.c */
 int rd_reg_probe(struct rd_reg *reg);
 int rd_reg_query(struct rd_reg *reg);

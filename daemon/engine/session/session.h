@@ -173,6 +173,8 @@ int rd_arena_free(struct rd_session *session, struct rd_packet *p);
 void rd_arena_drop_all(struct rd_session *session);
 /* A range that also gives the memory a name: the arena's owner. */
 struct rd_mem *rd_arena_mem(struct rd_arena *arena);
+/* Are its pages huge? mem is one of rd_arena_mem(). */
+bool rd_arena_is_huge(const struct rd_mem *mem);
 /* >= 0: this arena must be read through its descriptor, see arena.c. */
 int rd_arena_fd(const struct rd_arena *arena);
 /* memfd of size bytes, sealed against every change of size. Descriptor or -errno. */

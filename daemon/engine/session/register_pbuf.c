@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Rings of provided buffers: registered over memory of an arena, or over a memory file of ours that holds the ring at the
+ * offset where io_uring has it, so that the same mmap() works on it.
+ */
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../rsrc/pbuf.h"
+#include "register.h"
+
+/* Ours: mapped here as long as the group is registered, in the client as long as that likes. */
+struct rd_pbuf_mem {
+	struct rd_mem mem;
+	void *ptr;
+	size_t size;
+	struct rd_charge bytes;
+};
+
+static void pbuf_mem_release(struct rd_mem *mem)
+{
+	struct rd_pbuf_mem *pm = RD_CONTAINER_OF(mem, struct rd_pbuf_mem, mem);
+
+	if (pm->ptr)
+		munmap(pm->ptr, pm->size);
+	rd_charge_give(&pm->bytes);
+	free(pm);
+}
+
+static uint64_t ring_offset(const struct ringd_buf_reg *br)
+{
+	return RINGD_OFF_PBUF_RING + ((uint64_t)br->bgid << RINGD_OFF_PBUF_SHIFT);
+}
+
+static int map_ours(struct rd_reg *reg, const struct ringd_buf_reg *br, struct rd_pbuf_mem *pm)
+{
+	const uint64_t off = ring_offset(br);
+
+	reg->out_fd = rd_memfd_sealed("ringd-pbuf", off + pm->size, 0);
+	if (reg->out_fd < 0)
+		return rd_refuse(reg->session, reg->out_fd, "no memory file for a buffer ring");
+	pm->ptr = mmap(NULL, pm->size, PROT_READ | PROT_WRITE, MAP_SHARED, reg->out_fd, (off_t)off);
+	if (pm->ptr != MAP_FAILED)
+		return 0;
+	pm->ptr = NULL;
+	return rd_refuse(reg->session, -ENOMEM, "no room to map a buffer ring");
+}
+
+/* Zero-filled memory for the ring; *owner has one reference, the caller's. */
+static int make_ours(struct rd_reg *reg, const struct ringd_buf_reg *br, void **ptr, struct rd_mem **owner)
+{
+	struct rd_pbuf_mem *pm = calloc(1, sizeof(*pm));
+	int r;
+
+	if (!pm)
+		return rd_refuse(reg->session, -ENOMEM, "the engine is out of memory");
+	pm->mem = (struct rd_mem){ .refs = 1, .release = pbuf_mem_release };
+	pm->size = rd_align(rd_pbuf_size(br), (size_t)getpagesize());
+	if (rd_charge_take(&pm->bytes, &reg->ctx->engine->user, RINGD_LIMIT_BYTES, pm->size) < 0)
+		r = rd_refuse_budget(reg->session, RINGD_LIMIT_BYTES, pm->size);
+	else
+		r = map_ours(reg, br, pm);
+	if (r < 0) {
+		rd_mem_put(&pm->mem);
+		return r;
+	}
+	*ptr = pm->ptr;
+	*owner = &pm->mem;
+	return 0;
+}
+
+static int take_users(struct rd_reg *reg, const struct ringd_buf_reg *br, void **ptr, struct rd_mem **owner)
+{
+	struct rd_session *session = reg->session;
+	const uint64_t size = rd_pbuf_size(br);
+
+	if (!br->ring_addr)
+		return rd_refuse(session, -EFAULT, "a buffer ring without an address");
+	if (br->ring_addr & ((uint64_t)getpagesize() - 1))
+		return rd_refuse(session, -EINVAL, "a buffer ring at %#llx, not page aligned", (unsigned long long)br->ring_addr);
+	*ptr = session->host.ops->map(&session->host, br->ring_addr, size, owner);
+	if (!*ptr)
+		return rd_refuse(session, -EFAULT, "%llu bytes at %#llx are not in one arena", (unsigned long long)size,
+				 (unsigned long long)br->ring_addr);
+	/* a hole in huge pages may have none behind it when we look, and then a load is a SIGBUS */
+	if (rd_arena_is_huge(*owner))
+		return rd_refuse(session, -EINVAL, "a buffer ring in an arena of huge pages");
+	rd_mem_get(*owner);
+	return 0;
+}
+
+static void undo(struct rd_reg *reg)
+{
+	struct ringd_buf_reg br;
+
+	memcpy(&br, reg->data, sizeof(br));
+	rd_bufgroups_remove_ring(reg->ctx->groups, br.bgid);
+}
+
+static int check_one(struct rd_reg *reg, void *dst, size_t size)
+{
+	if (reg->head->nr != 1)
+		return rd_refuse(reg->session, -EINVAL, "register %u takes one structure", reg->head->opcode);
+	return rd_reg_exactly(reg, dst, size);
+}
+
+int rd_reg_pbuf_ring(struct rd_reg *reg)
+{
+	struct rd_session *session = reg->session;
+	struct rd_mem *owner = NULL;
+	struct ringd_buf_reg br;
+	void *ptr = NULL;
+	int r;
+
+	r = check_one(reg, &br, sizeof(br));
+	if (r < 0)
+		return r;
+	if (rd_pbuf_check(&br) < 0)
+		return rd_refuse(session, -EINVAL, "a buffer ring of %u entries, flags %#x, min_left %u, or a reserved field is not zero",
+				 br.ring_entries, br.flags, br.min_left);
+	if (rd_bufgroups_check_ring(reg->ctx->groups, br.bgid) < 0)
+		return rd_refuse(session, -EEXIST, "there is a buffer group %u", br.bgid);
+	r = br.flags & RINGD_PBUF_RING_MMAP ? make_ours(reg, &br, &ptr, &owner) : take_users(reg, &br, &ptr, &owner);
+	if (r < 0)
+		return r;
+	r = rd_bufgroups_add_ring(&reg->ctx->groups, &reg->ctx->engine->user, &br, ptr, owner);
+	rd_mem_put(owner);
+	if (r == -EDQUOT)
+		return rd_refuse_budget(session, RINGD_LIMIT_OBJECTS, 1);
+	if (r < 0)
+		return rd_refuse(session, r, "no buffer group %u", br.bgid);
+	reg->undo = undo;
+	return 0;
+}
+
+int rd_reg_unregister_pbuf_ring(struct rd_reg *reg)
+{
+	struct ringd_buf_reg br;
+	int r;
+
+	r = check_one(reg, &br, sizeof(br));
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < RD_ARRAY_SIZE(br.resv); i++) {
+		if (br.resv[i] || br.flags)
+			return rd_refuse(reg->session, -EINVAL, "flags, or a reserved field is not zero");
+	}
+	r = rd_bufgroups_remove_ring(reg->ctx->groups, br.bgid);
+	return r < 0 ? rd_refuse(reg->session, r, "no buffer ring of group %u", br.bgid) : 0;
+}
+
+int rd_reg_pbuf_status(struct rd_reg *reg)
+{
+	struct ringd_buf_status status;
+	int r;
+
+	r = check_one(reg, &status, sizeof(status));
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < RD_ARRAY_SIZE(status.resv); i++) {
+		if (status.resv[i])
+			return rd_refuse(reg->session, -EINVAL, "a reserved field is not zero");
+	}
+	/* ids have 16 bits, the field has 32 */
+	r = status.buf_group > UINT16_MAX ? -ENOENT : rd_bufgroups_head(reg->ctx->groups, (uint16_t)status.buf_group);
+	if (r < 0)
+		return rd_refuse(reg->session, r, "no buffer ring of group %u", status.buf_group);
+	status.head = (uint32_t)r;
+	memcpy(reg->out, &status, sizeof(status));
+	reg->out_len = sizeof(status);
+	return 0;
+}
