@@ -313,14 +313,15 @@ struct ringd_hot {
 #define RINGD_WAIT(seq, target)	((uint64_t)(seq) << 32 | (uint32_t)(target))
 
 /*
- * Lazy rings are those with DEFER_TASKRUN or IOPOLL. What completes on them later than its own submission is a task, and
- * its CQE is posted when the task runs: in an enter with GETEVENTS, or as it comes while the client waits in one.
+ * Lazy rings are those with DEFER_TASKRUN, and with IOPOLL but not SQPOLL. What completes on them later than its own
+ * submission is a task, and its CQE is posted when the task runs: in an enter with GETEVENTS, or as it comes while the
+ * client waits in one.
  *
  * To wait, the client stores waiting = 1, then makes an enter with GETEVENTS (the release of enter_seq puts waiting before
  * it): that runs the tasks there are, and the engine, having seen this enter, sees waiting for those that follow. Then
  * it sleeps by the wait word as on any ring. To end it, it stores waiting = 0, passes a full barrier and looks at
  * tasks: while RUNNING is set some CQEs of the wait may still come, and an enter of nothing (0, 0) sits that out. The
- * engine's side: tasks = PENDING | RUNNING, full barrier, load of waiting; not 0: run, publish, tasks = 0; else
+ * engine's side: tasks = RUNNING, full barrier, load of waiting; not 0: run, publish, tasks = 0; else
  * tasks = PENDING, and SQ flag TASKRUN when the ring has TASKRUN_FLAG.
  *
  * PENDING is what makes the descriptor of such a ring readable though there is no CQE: it is loaded after the wait word

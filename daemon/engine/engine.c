@@ -8,6 +8,7 @@
 #include "daemon/common/clock.h"
 #include "daemon/common/log.h"
 #include "daemon/common/util.h"
+#include "exec/aio.h"
 #include "exec/reactor.h"
 #include "exec/uring.h"
 #include "exec/workers.h"
@@ -97,5 +98,6 @@ void rd_engine_deinit(struct rd_engine *engine, unsigned int grace_ms)
 	if (engine->uring)
 		rd_uring_free(engine->uring);
 	engine->uring = NULL;
+	engine->aio = rd_aio_free(engine->aio);
 	engine->reactor = rd_reactor_free(engine->reactor);
 }

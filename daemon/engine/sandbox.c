@@ -44,6 +44,7 @@ static const int allowed[] = {
 	CALL(select), CALL(pselect6), CALL(eventfd2), CALL(timerfd_create), CALL(timerfd_settime), CALL(timerfd_gettime),
 	CALL(signalfd4), CALL(futex), CALL(futex_waitv), CALL(nanosleep), CALL(clock_nanosleep), CALL(restart_syscall),
 	CALL(io_uring_setup), CALL(io_uring_enter), CALL(io_uring_register),
+	CALL(io_setup), CALL(io_submit), CALL(io_getevents), CALL(io_destroy),
 	/* memory */
 	CALL(mmap), CALL(munmap), CALL(mprotect), CALL(mremap), CALL(madvise), CALL(mincore), CALL(brk), CALL(memfd_create),
 	CALL(membarrier), CALL(mlock), CALL(munlock),

@@ -522,7 +522,7 @@ START_TEST(probe_tells_what_is_served)
 		ck_assert_uint_eq(answer.ops[i].op, i);
 	ck_assert_uint_eq(answer.ops[255].flags, 0);
 	ck_assert_int_eq(bare(RINGD_REGISTER_PROBE, 257), -EINVAL);
-	ck_assert_int_eq(bare(RINGD_REGISTER_EVENTFD, 1), -EINVAL);
+	ck_assert_int_eq(bare(RINGD_REGISTER_LAST, 1), -EINVAL);
 }
 END_TEST
 

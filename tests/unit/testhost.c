@@ -341,11 +341,15 @@ uint64_t rd_th_str(struct rd_testhost *th, const char *s)
 
 void rd_tc_open(struct rd_testclient *c, struct rd_testhost *th, uint32_t entries, uint32_t setup_flags)
 {
+	rd_tc_open_params(c, th, &(struct ringd_params){ .sq_entries = entries, .flags = setup_flags | RINGD_SETUP_NO_SQARRAY,
+							 .sq_thread_idle = 1000 });
+}
+
+void rd_tc_open_params(struct rd_testclient *c, struct rd_testhost *th, const struct ringd_params *params)
+{
 	memset(c, 0, sizeof(*c));
 	c->th = th;
-	c->params.sq_entries = entries;
-	c->params.flags = setup_flags | RINGD_SETUP_NO_SQARRAY;
-	c->params.sq_thread_idle = 1000;
+	c->params = *params;
 	ck_assert_int_eq(rd_layout_compute(&c->layout, &c->params), 0);
 	c->mem.rings = map_zero(c->layout.rings_size);
 	c->mem.sqes = map_zero(c->layout.sqes_size);
@@ -398,6 +402,28 @@ int32_t rd_tc_submit(struct rd_testclient *c)
 	c->sq_tail = c->hot->sq_head;
 	__atomic_store_n(&c->hot->sq_tail, c->sq_tail, __ATOMIC_RELEASE);
 	return c->hot->enter_res;
+}
+
+int32_t rd_tc_enter(struct rd_testclient *c, uint32_t to_submit, uint32_t flags)
+{
+	c->hot->enter_to_submit = to_submit;
+	c->hot->enter_flags = flags;
+	__atomic_store_n(&c->hot->enter_seq, ++c->enter_seq, __ATOMIC_SEQ_CST);
+	rd_ring_doorbell(c->ring);
+	while (__atomic_load_n(&c->hot->enter_done, __ATOMIC_ACQUIRE) != c->enter_seq)
+		rd_th_turn(c->th);
+	return c->hot->enter_res;
+}
+
+struct ringd_sqe *rd_tc_slot(struct rd_testclient *c, uint32_t slot)
+{
+	return (struct ringd_sqe *)(void *)((char *)c->sqes + ((size_t)slot << c->layout.sqe_shift));
+}
+
+struct ringd_cqe *rd_tc_cqe(struct rd_testclient *c, uint32_t index)
+{
+	return (struct ringd_cqe *)(void *)((char *)c->cqes +
+					    ((size_t)(index & (c->layout.cq_entries - 1)) << c->layout.cqe_shift));
 }
 
 bool rd_tc_peek(struct rd_testclient *c, struct ringd_cqe *cqe)

@@ -63,12 +63,19 @@ void rd_th_turn(struct rd_testhost *th);
 void rd_th_settle(struct rd_testhost *th);
 
 void rd_tc_open(struct rd_testclient *c, struct rd_testhost *th, uint32_t entries, uint32_t setup_flags);
+/* The same with parameters of your own (entries in sq_entries), and the index array if they ask for one. */
+void rd_tc_open_params(struct rd_testclient *c, struct rd_testhost *th, const struct ringd_params *params);
 /* End the ring and wait until it is buried. */
 void rd_tc_close(struct rd_testclient *c);
 /* The next SQE, zero but for the opcode and a user_data of its own. There must be room. */
 struct ringd_sqe *rd_tc_sqe(struct rd_testclient *c, uint8_t opcode);
 /* Hand over all SQEs; a plain ring's enter() has returned its result, an SQPOLL ring has consumed them. */
 int32_t rd_tc_submit(struct rd_testclient *c);
+/* One enter as it is told; c's own count of SQEs has no part in it. */
+int32_t rd_tc_enter(struct rd_testclient *c, uint32_t to_submit, uint32_t flags);
+/* The SQE in a slot and the CQE of an index, whatever their size; the next SQE's index is tail. */
+struct ringd_sqe *rd_tc_slot(struct rd_testclient *c, uint32_t slot);
+struct ringd_cqe *rd_tc_cqe(struct rd_testclient *c, uint32_t index);
 bool rd_tc_peek(struct rd_testclient *c, struct ringd_cqe *cqe);
 struct ringd_cqe rd_tc_wait(struct rd_testclient *c);
 /* Submit the one prepared SQE and wait for its CQE: res. */

@@ -33,11 +33,6 @@ static int find_target(struct rd_host *host, int fd, struct rd_ctx **ret)
 	return (*ret)->dying ? -EBADFD : 0;
 }
 
-static bool disabled(const struct rd_ctx *target)
-{
-	return target->setup_flags & RINGD_SETUP_R_DISABLED;
-}
-
 /* The message waits on its ring for the client. */
 static bool post_later(struct rd_ctx *ctx, uint64_t user_data, int32_t res, uint32_t flags)
 {
@@ -75,7 +70,7 @@ static int send_data(struct rd_ctx *target, const struct rd_ctx *own, const stru
 		return -EINVAL;
 	if (!pass && msg->file_index)
 		return -EINVAL;
-	if (disabled(target))
+	if (target->disabled)
 		return -EBADFD;
 	if (!post(target, own, msg->user_data, (int32_t)msg->len, pass ? msg->file_index : 0))
 		return -EOVERFLOW;
@@ -106,7 +101,7 @@ static int send_fd(struct rd_ctx *target, struct rd_ctx *own, const struct rd_ms
 
 	if (msg->len || target == own)
 		return -EINVAL;
-	if (disabled(target))
+	if (target->disabled)
 		return -EBADFD;
 	r = duplicate(own, msg->src_slot, &file);
 	if (r < 0)

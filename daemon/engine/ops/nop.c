@@ -12,13 +12,19 @@ int rd_nop_prep(struct rd_req *req, const struct ringd_sqe *sqe)
 		return 0;
 	if (sqe->nop_flags & ~RD_NOP_FLAGS)
 		return -EINVAL;
-	/* wants a 32-byte CQE; rings that have them are not made */
-	if (sqe->nop_flags & RINGD_NOP_CQE32)
+	if ((sqe->nop_flags & RINGD_NOP_CQE32) && !req->ctx->cqe32)
 		return -EINVAL;
+	req->nop.big[0] = sqe->off;
+	req->nop.big[1] = sqe->addr;
 	req->nop.result = sqe->nop_flags & RINGD_NOP_INJECT_RESULT ? (int32_t)sqe->len : 0;
 	req->nop.fd = sqe->fd;
 	req->nop.buf_index = sqe->buf_index;
 	return 0;
+}
+
+int rd_nop128_prep(struct rd_req *req, const struct ringd_sqe *sqe)
+{
+	return req->ctx->wide ? rd_nop_prep(req, sqe) : -EINVAL;
 }
 
 static int nop_lookup_file(struct rd_req *req)
@@ -54,10 +60,18 @@ static int nop_result(struct rd_req *req)
 static __attribute__((__noinline__)) int nop_with_flags(struct rd_req *req)
 {
 	req->res = nop_result(req);
+	if (req->nop.flags & RINGD_NOP_CQE32) {
+		req->cflags |= RINGD_CQE_F_32;
+		req->held.big[0] = req->nop.big[0];
+		req->held.big[1] = req->nop.big[1];
+	}
 	if (!(req->nop.flags & RINGD_NOP_TW))
 		return RD_DONE;
-	/* complete already, but its CQE comes behind those of the whole visit */
-	rd_req_defer(req);
+	/* complete already, but its CQE comes behind those of the whole visit, or when the client asks for it */
+	if (req->ctx->lazy)
+		rd_req_task(req, rd_req_done);
+	else
+		rd_req_defer(req);
 	return RD_PENDING;
 }
 

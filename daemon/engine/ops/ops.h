@@ -7,6 +7,7 @@
 
 /* nop.c */
 int rd_nop_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_nop128_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_nop(struct rd_req *req, unsigned int issue_flags);
 
 /* cancel.c */

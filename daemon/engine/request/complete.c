@@ -85,27 +85,41 @@ void rd_req_task_queue(struct rd_req *req, void (*fn)(struct rd_req *req))
 	}
 	req->tasked = true;
 	req->task_fn = fn;
+	ctx->task_async |= req->async;
 	rd_list_append(&ctx->tasks, &req->task);
 	ctx->stir(ctx);
 }
 
-unsigned int rd_ctx_run_tasks(struct rd_ctx *ctx)
+/* All of from goes behind to, in order. */
+static void splice(struct rd_link *to, struct rd_link *from)
 {
-	struct rd_link now;
-	unsigned int n = 0;
+	if (rd_list_empty(from))
+		return;
+	from->next->prev = to->prev;
+	to->prev->next = from->next;
+	from->prev->next = to;
+	to->prev = from->prev;
+	rd_list_init(from);
+}
 
-	if (rd_list_empty(&ctx->tasks))
-		return 0;
-	/* take them all: what they queue is for the next time. One that is cancelled meanwhile leaves this list. */
-	now = ctx->tasks;
-	now.next->prev = now.prev->next = &now;
-	rd_list_init(&ctx->tasks);
-	for (; !rd_list_empty(&now); n++) {
-		struct rd_req *req = rd_list_first(&now, struct rd_req, task);
+unsigned int rd_ctx_run_tasks(struct rd_ctx *ctx, unsigned int max)
+{
+	unsigned int n;
+
+	if (rd_list_empty(&ctx->now))
+		splice(&ctx->now, &ctx->tasks);
+	for (n = 0; n < max && !rd_list_empty(&ctx->now); n++) {
+		struct rd_req *req = rd_list_first(&ctx->now, struct rd_req, task);
 
 		rd_list_remove(&req->task);
 		req->tasked = false;
 		req->task_fn(req);
 	}
 	return n;
+}
+
+void rd_ctx_stop_tasks(struct rd_ctx *ctx)
+{
+	splice(&ctx->now, &ctx->tasks);
+	splice(&ctx->tasks, &ctx->now);
 }

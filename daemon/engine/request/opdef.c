@@ -102,7 +102,7 @@ const struct rd_op rd_ops[RD_OP_MASK + 1] = {
 	[RINGD_OP_WRITEV_FIXED] = { .name = "writev_fixed", .prep = rd_rwv_fixed_prep, .issue = rd_rwv_fixed, .work = rd_rw_work,
 				   .io_done = rd_rw_io_done, .cleanup = rd_rw_cleanup, .needs_file = true, .ioprio = true,
 				   .unbounded = true, .hashed = true },
-	[RINGD_OP_NOP128] = { .name = "nop128" },
+	[RINGD_OP_NOP128] = { .name = "nop128", .prep = rd_nop128_prep, .issue = rd_nop },
 	[RINGD_OP_URING_CMD128] = { .name = "uring_cmd128" },
 };
 _Static_assert(RINGD_OP_LAST == 65 && RINGD_OP_URING_CMD128 == RINGD_OP_LAST - 1, "a new opcode needs a row");

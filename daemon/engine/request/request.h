@@ -59,15 +59,20 @@ struct rd_ctx {
 	bool restricted;		/* one of them has rules for SQEs */
 	struct rd_link pending;		/* requests that are not complete */
 	struct rd_link deferred;	/* by rd_req.task: finished, to be posted after what is being posted now */
-	struct rd_link tasks;		/* by rd_req.task: DEFER_TASKRUN: to be gone on with when the client enters */
+	struct rd_link tasks;		/* by rd_req.task: lazy ring: to be gone on with when the client enters */
+	struct rd_link now;		/* likewise: those that rd_ctx_run_tasks() is at */
 	struct rd_order order;
 	bool ordered;			/* a chain is open or a drain is active: nothing goes the short way */
-	bool lazy;			/* DEFER_TASKRUN */
+	bool lazy;			/* DEFER_TASKRUN, IOPOLL: what is not done at once is gone on with when the client enters */
+	bool task_async;		/* a task came from a worker (the ring's to clear) */
+	bool wide;			/* the SQE that is being prepared has 128 bytes */
+	bool cqe32;			/* CQEs of 32 bytes can be posted */
 	uint32_t burst;			/* chain members run since the visit began */
 	uint32_t inflight;		/* on pending */
 	uint32_t setup_flags;		/* RINGD_SETUP_* */
 	uint64_t moved;			/* bytes copied on the reactor in this visit */
 	bool busy;			/* this visit fetches a large batch of an SQPOLL ring: the kernel ring is worth it */
+	bool disabled;			/* R_DISABLED, and not enabled yet: the SQ is not looked at */
 	bool dying;			/* nothing is issued any more */
 	struct rd_timer *counting;	/* heap of the timeouts that wait for CQEs; see ops/timeout.c */
 	uint64_t count, count_seq;
@@ -172,6 +177,7 @@ struct rd_provide {		/* PROVIDE_BUFFERS, REMOVE_BUFFERS */
 };
 
 struct rd_nop {
+	uint64_t big[2];
 	int32_t result;
 	uint32_t flags;
 	int32_t fd;
@@ -209,7 +215,7 @@ struct rd_req {
 	const struct rd_op *op;
 	uint64_t user_data;
 	int32_t res;
-	uint32_t cflags;	/* of the CQE */
+	uint32_t cflags;	/* of the CQE; F_32: held.big are its other 16 bytes, on a ring that has such CQEs */
 	uint8_t opcode;
 	uint8_t flags;		/* RINGD_SQE_* */
 	/* these eight are cleared by one store */
@@ -324,8 +330,10 @@ static inline void rd_req_task(struct rd_req *req, void (*fn)(struct rd_req *req
 	else
 		fn(req);
 }
-/* Run the tasks there are now; those they queue stay. How many. */
-unsigned int rd_ctx_run_tasks(struct rd_ctx *ctx);
+/* Run at most max of ctx->now, which is filled with the tasks there are when it is empty: what they queue stays. How many. */
+unsigned int rd_ctx_run_tasks(struct rd_ctx *ctx, unsigned int max);
+/* What it has left goes back to the head of ctx->tasks. */
+void rd_ctx_stop_tasks(struct rd_ctx *ctx);
 /*
  * One more CQE {user_data, res, cflags | F_MORE} of a multishot request. False: there is no room (or others wait for some):
  * nothing was posted, finish the request with exactly this result, whose CQE then waits without F_MORE.

@@ -5,6 +5,7 @@
  * the object it speaks for, in order, until the client has made room and entered with GETEVENTS.
  */
 #include "cq.h"
+#include "event.h"
 #include "sq.h"
 
 bool rd_cq_refresh_head(struct rd_ring *ring)
@@ -20,19 +21,90 @@ bool rd_cq_refresh_head(struct rd_ring *ring)
 	return true;
 }
 
-static void set_sq_flags(struct rd_ring *ring, uint32_t flags)
+void rd_ring_set_sq_flags(struct rd_ring *ring, uint32_t flags)
 {
+	if (flags == ring->sq_flags)
+		return;
 	ring->sq_flags = flags;
 	__atomic_store_n(&ring->hot->sq_flags, flags, __ATOMIC_RELEASE);
 }
 
+/* --- CQEs that are not 16 bytes each --- */
+
+static bool room_for(struct rd_ring *ring, uint32_t n)
+{
+	if (ring->cq_tail - ring->cq_head + n <= ring->cq_entries)
+		return true;
+	return rd_cq_refresh_head(ring) && ring->cq_tail - ring->cq_head + n <= ring->cq_entries;
+}
+
+static void store_big(char *cqe, const uint64_t *big)
+{
+	uint64_t *words = (uint64_t *)(void *)(cqe + 16);
+
+	__atomic_store_n(&words[0], big ? big[0] : 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&words[1], big ? big[1] : 0, __ATOMIC_RELAXED);
+}
+
+/*
+ * The large one of a mixed ring is two entries side by side, so it cannot start in the last one. What fills that up is
+ * put as soon as there is room for it alone: in a CQ of two entries there is never room for all three.
+ */
+static bool put_pair(struct rd_ring *ring, uint64_t user_data, int32_t res, uint32_t flags, const uint64_t *big)
+{
+	uint32_t slot = ring->cq_tail & (ring->cq_entries - 1);
+
+	if (slot == ring->cq_entries - 1) {
+		if (!room_for(ring, 1))
+			return false;
+		rd_cq_store(&ring->cqes[slot], 0, 0, RINGD_CQE_F_SKIP);
+		ring->cq_tail++;
+		slot = 0;
+	}
+	if (!room_for(ring, 2))
+		return false;
+	rd_cq_store(&ring->cqes[slot], user_data, res, flags | RINGD_CQE_F_32);
+	store_big((char *)&ring->cqes[slot], big);
+	ring->cq_tail += 2;
+	return true;
+}
+
+/* Whether others are held back is not asked here. */
+static bool put_any(struct rd_ring *ring, uint64_t user_data, int32_t res, uint32_t flags, const uint64_t *big)
+{
+	char *cqe;
+
+	if (big && (ring->cq_odd & RD_CQ_MIXED))
+		return put_pair(ring, user_data, res, flags, big);
+	if (!room_for(ring, 1))
+		return false;
+	cqe = (char *)ring->cqes + ((size_t)(ring->cq_tail++ & (ring->cq_entries - 1)) << ring->cqe_shift);
+	rd_cq_store(cqe, user_data, res, flags);
+	if (ring->cq_odd & RD_CQ_32)
+		store_big(cqe, big);
+	return true;
+}
+
+bool rd_cq_put_odd(struct rd_ring *ring, uint64_t user_data, int32_t res, uint32_t flags, const uint64_t *big)
+{
+	return !(ring->cq_odd & RD_CQ_HOLDS) && put_any(ring, user_data, res, flags, big);
+}
+
+/* --- what found no room --- */
+
 void rd_cq_hold(struct rd_ring *ring, struct rd_held *held)
 {
 	rd_list_append(&ring->overflow, &held->link);
+	ring->cq_odd |= RD_CQ_HOLDS;
 	ring->held++;
 	ring->ctx.engine->user.used[RINGD_LIMIT_INFLIGHT]++;
-	if (!(ring->sq_flags & RINGD_SQ_CQ_OVERFLOW))
-		set_sq_flags(ring, ring->sq_flags | RINGD_SQ_CQ_OVERFLOW);
+	rd_ring_set_sq_flags(ring, ring->sq_flags | RINGD_SQ_CQ_OVERFLOW);
+}
+
+void rd_cq_lose(struct rd_ring *ring)
+{
+	ring->lost = true;
+	__atomic_store_n(&ring->hot->cq_overflow, ++ring->cq_overflow, __ATOMIC_RELAXED);
 }
 
 static void held_done(struct rd_ring *ring, struct rd_held *held)
@@ -46,16 +118,17 @@ static void held_done(struct rd_ring *ring, struct rd_held *held)
 
 void rd_cq_flush_overflow(struct rd_ring *ring)
 {
-	if (rd_list_empty(&ring->overflow) || !rd_cq_refresh_head(ring))
-		return;
-	while (!rd_list_empty(&ring->overflow) && ring->cq_tail - ring->cq_head < ring->cq_entries) {
+	while (!rd_list_empty(&ring->overflow)) {
 		struct rd_held *held = rd_list_first(&ring->overflow, struct rd_held, link);
 
-		rd_cq_put(ring, held->user_data, held->res, held->flags);
+		if (!put_any(ring, held->user_data, held->res, held->flags, held->wide ? held->big : NULL))
+			return;
 		held_done(ring, held);
 	}
-	if (rd_list_empty(&ring->overflow))
-		set_sq_flags(ring, ring->sq_flags & ~RINGD_SQ_CQ_OVERFLOW);
+	if (!(ring->cq_odd & RD_CQ_HOLDS))
+		return;
+	ring->cq_odd &= (uint8_t)~RD_CQ_HOLDS;
+	rd_ring_set_sq_flags(ring, ring->sq_flags & ~RINGD_SQ_CQ_OVERFLOW);
 }
 
 void rd_cq_drop_overflow(struct rd_ring *ring)
@@ -68,7 +141,7 @@ static bool wait_reached(const struct rd_ring *ring, uint32_t kind, uint32_t tar
 {
 	switch (kind) {
 	case RINGD_WAIT_KIND_CQ:
-		return (int32_t)(ring->cq_tail - target) >= 0 || ring->held;
+		return (int32_t)(ring->cq_tail - target) >= 0 || ring->held || ring->tasks_told;
 	case RINGD_WAIT_KIND_ENTER:
 		return !ring->entering && ring->enter_seen == target;
 	case RINGD_WAIT_KIND_SQ:
@@ -88,6 +161,8 @@ void rd_cq_publish(struct rd_ring *ring)
 	 * pairs with the client's between arming its wait word and looking at the tail again. */
 	__atomic_exchange_n(&ring->hot->cq_tail, ring->cq_tail, __ATOMIC_SEQ_CST);
 	wait = __atomic_load_n(&ring->hot->wait, __ATOMIC_SEQ_CST);
+	if (RD_UNLIKELY(ring->event))
+		rd_event_published(ring);
 	seq = (uint32_t)(wait >> 32);
 	if (RD_LIKELY(!seq) || seq == ring->wait_signalled)
 		return;

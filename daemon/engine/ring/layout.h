@@ -8,8 +8,12 @@
 #include "proto/wire.h"
 
 /* Setup flags that are served; any other is -EINVAL. */
-#define RD_SETUP_SERVED	(RINGD_SETUP_SQPOLL | RINGD_SETUP_CQSIZE | RINGD_SETUP_CLAMP | RINGD_SETUP_SUBMIT_ALL | \
-			 RINGD_SETUP_NO_SQARRAY)
+#define RD_SETUP_SERVED	(RINGD_SETUP_SQPOLL | RINGD_SETUP_SQ_AFF | RINGD_SETUP_CQSIZE | RINGD_SETUP_CLAMP | \
+			 RINGD_SETUP_ATTACH_WQ | RINGD_SETUP_R_DISABLED | RINGD_SETUP_SUBMIT_ALL | \
+			 RINGD_SETUP_COOP_TASKRUN | RINGD_SETUP_TASKRUN_FLAG | RINGD_SETUP_SQE128 | RINGD_SETUP_CQE32 | \
+			 RINGD_SETUP_SINGLE_ISSUER | RINGD_SETUP_DEFER_TASKRUN | RINGD_SETUP_NO_MMAP | \
+			 RINGD_SETUP_REGISTERED_FD_ONLY | RINGD_SETUP_NO_SQARRAY | RINGD_SETUP_CQE_MIXED | \
+			 RINGD_SETUP_SQE_MIXED | RINGD_SETUP_SQ_REWIND)
 /* Promises of spec'd feature bits that hold here. */
 #define RD_FEATURES	(RINGD_FEAT_SINGLE_MMAP | RINGD_FEAT_NODROP | RINGD_FEAT_SUBMIT_STABLE | RINGD_FEAT_RW_CUR_POS | \
 			 RINGD_FEAT_CUR_PERSONALITY | RINGD_FEAT_FAST_POLL | RINGD_FEAT_EXT_ARG | RINGD_FEAT_NATIVE_WORKERS | \
@@ -19,6 +23,7 @@ struct rd_layout {
 	uint32_t sq_entries, cq_entries;
 	uint32_t hot_off;		/* struct ringd_hot, in the rings region */
 	uint32_t array_off;		/* SQ array; 0 with NO_SQARRAY */
+	uint8_t sqe_shift, cqe_shift;	/* log2 of an entry's size: 6 or 7, 4 or 5 */
 	uint64_t rings_size, sqes_size, scratch_size;	/* page multiples */
 };
 
@@ -27,7 +32,7 @@ struct rd_layout {
  * rounded sizes, features and offsets back into params. 0, -EINVAL, -EOVERFLOW; params is untouched on failure.
  */
 int rd_layout_compute(struct rd_layout *layout, struct ringd_params *params);
-/* Write the constants (masks, sizes) into fresh zero memory. */
+/* Clear io_uring's header and struct ringd_hot, and write the constants (masks, sizes). */
 void rd_layout_init(const struct rd_layout *layout, void *rings);
 
 #endif

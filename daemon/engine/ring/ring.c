@@ -3,6 +3,8 @@
 #include "ring.h"
 
 #include "cq.h"
+#include "event.h"
+#include "lazy.h"
 #include "sq.h"
 
 static struct rd_ring *from_poller(struct rd_poller *p)
@@ -17,8 +19,7 @@ static unsigned int ring_look(struct rd_poller *p)
 
 static void set_need_wakeup(struct rd_ring *ring, bool on)
 {
-	ring->sq_flags = on ? ring->sq_flags | RINGD_SQ_NEED_WAKEUP : ring->sq_flags & ~RINGD_SQ_NEED_WAKEUP;
-	__atomic_store_n(&ring->hot->sq_flags, ring->sq_flags, __ATOMIC_RELAXED);
+	rd_ring_set_sq_flags(ring, on ? ring->sq_flags | RINGD_SQ_NEED_WAKEUP : ring->sq_flags & ~RINGD_SQ_NEED_WAKEUP);
 }
 
 static void ring_doze(struct rd_poller *p)
@@ -42,6 +43,8 @@ static void ring_publish(struct rd_poller *p)
 
 	rd_ctx_post_deferred(&ring->ctx);
 	rd_list_remove(&p->dirty);	/* for what that has posted */
+	if (RD_UNLIKELY(ring->ctx.lazy))
+		rd_lazy_stir(ring);
 	rd_cq_publish(ring);
 }
 
@@ -85,10 +88,14 @@ static bool ring_post(struct rd_ctx *ctx, uint64_t user_data, int32_t res, uint3
 	if (ring->dead)
 		return false;
 	rd_poller_dirty(ctx->engine->reactor, &ring->poller);
-	if (!rd_cq_room(ring))
-		return keep && ring_keep(ring, user_data, res, flags);
-	rd_cq_put(ring, user_data, res, flags);
-	return true;
+	if (rd_cq_put(ring, user_data, res, flags))
+		return true;
+	if (!keep)
+		return false;
+	if (ring_keep(ring, user_data, res, flags))
+		return true;
+	rd_cq_lose(ring);
+	return false;
 }
 
 static uint32_t ring_posted(const struct rd_ctx *ctx)
@@ -112,9 +119,9 @@ static void ring_bury(struct rd_work *work)
 }
 
 /* Everything that may still touch a dead ring has come back: free it, but not under the feet of our caller. */
-static void ring_check_burial(struct rd_ring *ring)
+void rd_ring_check_burial(struct rd_ring *ring)
 {
-	if (!ring->dead || ring->ctx.inflight || ring->ctx.tags.nodes || ring->burial.done)
+	if (!ring->dead || ring->ctx.inflight || ring->ctx.tags.nodes || ring->events || ring->burial.done)
 		return;
 	ring->burial.done = ring_bury;
 	rd_reactor_return(ring->ctx.engine->reactor, &ring->burial);
@@ -126,16 +133,14 @@ static void post_tag(struct rd_tag_sink *sink, struct rd_held *held)
 
 	if (ring->dead) {
 		held->release(held);
-		ring_check_burial(ring);
+		rd_ring_check_burial(ring);
 		return;
 	}
 	rd_poller_dirty(ring->ctx.engine->reactor, &ring->poller);
-	if (!rd_cq_room(ring)) {
+	if (rd_cq_put(ring, held->user_data, held->res, held->flags))
+		held->release(held);
+	else
 		rd_cq_hold(ring, held);
-		return;
-	}
-	rd_cq_put(ring, held->user_data, held->res, held->flags);
-	held->release(held);
 }
 
 static void ring_complete(struct rd_ctx *ctx, struct rd_req *req)
@@ -150,7 +155,7 @@ static void ring_complete(struct rd_ctx *ctx, struct rd_req *req)
 	rd_req_cleanup(req);
 	rd_req_free(ctx, req);
 	rd_sq_feed_starved(ctx->engine);
-	ring_check_burial(ring);
+	rd_ring_check_burial(ring);
 }
 
 static uint64_t ring_spin_ns(const struct rd_engine *engine, const struct ringd_params *params)
@@ -175,10 +180,12 @@ static void ring_init_ctx(struct rd_ring *ring, struct rd_engine *engine, struct
 	rd_list_init(&ctx->pending);
 	rd_list_init(&ctx->deferred);
 	rd_list_init(&ctx->tasks);
+	rd_list_init(&ctx->now);
 	rd_list_init(&ctx->order.held);
 	rd_list_init(&ctx->slabs);
 	rd_list_init(&ring->overflow);
 	rd_list_init(&ring->starved);
+	rd_list_init(&ring->group);
 }
 
 static void ring_init_poller(struct rd_ring *ring, const struct ringd_params *params)
@@ -186,12 +193,44 @@ static void ring_init_poller(struct rd_ring *ring, const struct ringd_params *pa
 	struct rd_poller *p = &ring->poller;
 
 	rd_poller_init(p);
-	p->spin_ns = ring_spin_ns(ring->ctx.engine, params);
+	ring->idle_ns = p->spin_ns = ring_spin_ns(ring->ctx.engine, params);
 	p->look = ring_look;
 	p->doze = ring_doze;
 	p->pending = ring_pending;
 	p->wake = ring_wake;
 	p->publish = ring_publish;
+}
+
+static void ring_init_flags(struct rd_ring *ring, uint32_t flags)
+{
+	struct rd_ctx *ctx = &ring->ctx;
+
+	ring->sqpoll = flags & RINGD_SETUP_SQPOLL;
+	ring->rewind = flags & RINGD_SETUP_SQ_REWIND;
+	ring->ctx.disabled = flags & RINGD_SETUP_R_DISABLED;
+	ring->sq_odd = !(flags & RINGD_SETUP_NO_SQARRAY) || (flags & (RINGD_SETUP_SQE128 | RINGD_SETUP_SQE_MIXED));
+	if (flags & RINGD_SETUP_CQE32)
+		ring->cq_odd |= RD_CQ_32;
+	if (flags & RINGD_SETUP_CQE_MIXED)
+		ring->cq_odd |= RD_CQ_MIXED;
+	ctx->cqe32 = ring->cq_odd;
+	ctx->wide = flags & RINGD_SETUP_SQE128;
+	ctx->lazy = (flags & RINGD_SETUP_DEFER_TASKRUN) || ((flags & RINGD_SETUP_IOPOLL) && !ring->sqpoll);
+}
+
+/* The ring is in mem from now on. */
+static void ring_place(struct rd_ring *ring, const struct rd_layout *layout, const struct rd_ring_memory *mem)
+{
+	char *rings = mem->rings;
+
+	ring->sq_entries = layout->sq_entries;
+	ring->cq_entries = layout->cq_entries;
+	ring->sqe_shift = layout->sqe_shift;
+	ring->cqe_shift = layout->cqe_shift;
+	ring->hot = (struct ringd_hot *)(void *)(rings + layout->hot_off);
+	ring->cqes = (struct ringd_cqe *)(void *)(rings + 64);
+	ring->sq_array = layout->array_off ? (uint32_t *)(void *)(rings + layout->array_off) : NULL;
+	ring->sqes = mem->sqes;
 }
 
 int rd_ring_new(struct rd_ring **ret, struct rd_engine *engine, struct rd_host *host, const struct ringd_params *params,
@@ -202,7 +241,7 @@ int rd_ring_new(struct rd_ring **ret, struct rd_engine *engine, struct rd_host *
 
 	if (!ring)
 		return -ENOMEM;
-	*ring = (struct rd_ring){ .sq_entries = layout->sq_entries, .cq_entries = layout->cq_entries };
+	*ring = (struct rd_ring){ 0 };
 	r = rd_charge_take(&ring->rings, &engine->user, RINGD_LIMIT_RINGS, 1);
 	if (r == 0)
 		r = rd_charge_take(&ring->entries, &engine->user, RINGD_LIMIT_ENTRIES,
@@ -215,15 +254,53 @@ int rd_ring_new(struct rd_ring **ret, struct rd_engine *engine, struct rd_host *
 	ring_init_ctx(ring, engine, host, params->flags);
 	ring_init_poller(ring, params);
 	rd_layout_init(layout, mem->rings);
-	ring->hot = (struct ringd_hot *)(void *)((char *)mem->rings + layout->hot_off);
-	ring->cqes = (struct ringd_cqe *)(void *)((char *)mem->rings + 64);
-	if (layout->array_off)
-		ring->sq_array = (uint32_t *)(void *)((char *)mem->rings + layout->array_off);
-	ring->sqes = mem->sqes;
-	ring->sqpoll = params->flags & RINGD_SETUP_SQPOLL;
+	ring_init_flags(ring, params->flags);
+	ring_place(ring, layout, mem);
 	set_need_wakeup(ring, true);
 	engine->rings++;
 	*ret = ring;
+	return 0;
+}
+
+/* Of a circle of rings, of which this is one. */
+static void group_spin(struct rd_link *group)
+{
+	uint64_t most = 0;
+	struct rd_link *l = group;
+
+	do {
+		most = RD_MAX(most, rd_list_entry(l, struct rd_ring, group)->idle_ns);
+		l = l->next;
+	} while (l != group);
+	do {
+		rd_list_entry(l, struct rd_ring, group)->poller.spin_ns = most;
+		l = l->next;
+	} while (l != group);
+}
+
+void rd_ring_attach(struct rd_ring *ring, struct rd_ring *to)
+{
+	rd_list_append(&to->group, &ring->group);
+	group_spin(&ring->group);
+}
+
+static void group_leave(struct rd_ring *ring)
+{
+	struct rd_link *rest = ring->group.next;
+
+	if (rest == &ring->group)
+		return;
+	rd_list_remove(&ring->group);
+	group_spin(rest);
+}
+
+int rd_ring_enable(struct rd_ring *ring)
+{
+	if (!ring->ctx.disabled)
+		return -EBADFD;
+	ring->ctx.disabled = false;
+	/* an SQPOLL ring may have SQEs already, for which nobody will ring */
+	rd_poller_wake(ring->ctx.engine->reactor, &ring->poller);
 	return 0;
 }
 
@@ -245,9 +322,11 @@ void rd_ring_kill(struct rd_ring *ring, uint32_t reason)
 		ctx->engine->stats.rings_killed++;
 	rd_poller_remove(&ring->poller);
 	rd_list_remove(&ring->starved);
+	group_leave(ring);
 	__atomic_store_n(&ring->hot->reason, reason, __ATOMIC_RELAXED);
 	/* release: who sees DEAD sees the reason */
 	__atomic_store_n(&ring->hot->state, RINGD_STATE_DEAD, __ATOMIC_RELEASE);
+	rd_event_clear(ring);
 	rd_cq_drop_overflow(ring);
 	rd_filetable_deinit(&ctx->files);
 	rd_buftable_deinit(&ctx->bufs);
@@ -255,5 +334,5 @@ void rd_ring_kill(struct rd_ring *ring, uint32_t reason)
 	ctx->groups = rd_bufgroups_free(ctx->groups);
 	rd_ctx_cancel_all(ctx);
 	ctx->host->ops->ring_dead(ctx->host, ring, reason);
-	ring_check_burial(ring);
+	rd_ring_check_burial(ring);
 }

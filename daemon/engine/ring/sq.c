@@ -8,6 +8,7 @@
 
 #include "../request/opdef.h"
 #include "cq.h"
+#include "lazy.h"
 
 #define RD_VISIT	128	/* SQEs per ring and visit: fairness between rings */
 #define RD_VISIT_BYTES	(4u << 20)	/* ... and copied by the reactor for it, about half a millisecond */
@@ -16,6 +17,7 @@
 #define RD_BUSY_BATCH	8	/* from here on a batch is worth the kernel ring */
 
 struct rd_visit {
+	uint32_t left;		/* SQ entries that are there to be taken, now or later */
 	uint32_t taken;		/* SQ entries passed, sq_head moves by this */
 	uint32_t counted;	/* of them good for the return value */
 	bool stop;		/* a bad SQE ends the submission */
@@ -52,10 +54,19 @@ static bool hold_req(struct rd_ring *ring, struct rd_req *req)
 {
 	req->held.user_data = req->user_data;
 	req->held.res = req->res;
-	req->held.flags = req->cflags;
+	req->held.flags = req->cflags & ~(uint32_t)RINGD_CQE_F_32;
+	req->held.wide = req->cflags & RINGD_CQE_F_32;
 	req->held.release = release_req;
 	rd_cq_hold(ring, &req->held);
 	return false;
+}
+
+static __attribute__((__noinline__)) bool put_odd(struct rd_ring *ring, struct rd_req *req)
+{
+	uint64_t *big = req->cflags & RINGD_CQE_F_32 ? req->held.big : NULL;
+
+	return rd_cq_put_odd(ring, req->user_data, req->res, req->cflags & ~(uint32_t)RINGD_CQE_F_32, big) ||
+	       hold_req(ring, req);
 }
 
 /* Post the result, drop what the request held. Returns true when req can be used again. */
@@ -66,10 +77,10 @@ static inline bool post(struct rd_ring *ring, struct rd_req *req)
 	rd_req_account(req);
 	if (RD_UNLIKELY(rd_req_silent(req)))
 		;
-	else if (RD_LIKELY(rd_cq_room(ring)))
-		rd_cq_put(ring, req->user_data, req->res, req->cflags);
+	else if (RD_UNLIKELY(ring->cq_odd || !rd_cq_room(ring)))
+		reusable = put_odd(ring, req);
 	else
-		reusable = hold_req(ring, req);
+		rd_cq_store(&ring->cqes[ring->cq_tail++ & (ring->cq_entries - 1)], req->user_data, req->res, req->cflags);
 	/* after the CQE: a tag this sets free comes behind it; before the publication: nothing is held that the client
 	 * believes gone */
 	if (RD_UNLIKELY(req->holds || req->file_owned || (req->prepared && req->op->cleanup)))
@@ -79,6 +90,7 @@ static inline bool post(struct rd_ring *ring, struct rd_req *req)
 
 void rd_sq_complete(struct rd_ring *ring, struct rd_req *req)
 {
+	ring->worked |= req->async;
 	if (post(ring, req))
 		rd_req_free(&ring->ctx, req);
 	rd_poller_dirty(ring->ctx.engine->reactor, &ring->poller);
@@ -95,19 +107,45 @@ void rd_sq_feed_starved(struct rd_engine *engine)
 	}
 }
 
-/* Slot of the next SQE, or NULL when the index array names none: that entry is dropped. */
-static inline const struct ringd_sqe *next_sqe(struct rd_ring *ring, uint32_t pos)
+/* Slot of an index, or -1 when the index array names none: that entry is dropped. */
+static inline int64_t slot_of(struct rd_ring *ring, uint32_t pos)
 {
 	uint32_t slot = pos & (ring->sq_entries - 1);
 
-	if (RD_UNLIKELY(ring->sq_array)) {
-		slot = __atomic_load_n(&ring->sq_array[slot], __ATOMIC_RELAXED);
-		if (slot >= ring->sq_entries) {
-			__atomic_store_n(&ring->hot->sq_dropped, ++ring->sq_dropped, __ATOMIC_RELAXED);
-			return NULL;
-		}
-	}
-	return &ring->sqes[slot];
+	if (!ring->sq_array)
+		return slot;
+	slot = __atomic_load_n(&ring->sq_array[slot], __ATOMIC_RELAXED);
+	if (slot < ring->sq_entries)
+		return slot;
+	__atomic_store_n(&ring->hot->sq_dropped, ++ring->sq_dropped, __ATOMIC_RELAXED);
+	return -1;
+}
+
+/*
+ * A ring whose SQEs are not simply one behind the other, 64 bytes each: copy the one at pos. How many entries it takes up; 0:
+ * there is none. On a mixed ring a large one needs two, both of this submission (left counts them) and side by side; if they
+ * are not, ctx->wide tells its prep.
+ */
+static __attribute__((__noinline__)) uint32_t fetch_odd(struct rd_ring *ring, struct ringd_sqe copy[2], uint32_t pos,
+							uint32_t left)
+{
+	int64_t slot = slot_of(ring, pos);
+	const struct ringd_sqe *shared;
+
+	if (slot < 0)
+		return 0;
+	shared = (const struct ringd_sqe *)(const void *)((const char *)ring->sqes + ((size_t)slot << ring->sqe_shift));
+	fetch(&copy[0], shared);
+	if (ring->ctx.setup_flags & RINGD_SETUP_SQE128)
+		fetch(&copy[1], shared + 1);
+	if (!(ring->ctx.setup_flags & RINGD_SETUP_SQE_MIXED))
+		return 1;
+	ring->ctx.wide = (copy[0].opcode == RINGD_OP_NOP128 || copy[0].opcode == RINGD_OP_URING_CMD128) && left >= 2 &&
+			 slot != ring->sq_entries - 1;
+	if (!ring->ctx.wide)
+		return 1;
+	fetch(&copy[1], shared + 1);
+	return 2;
 }
 
 /* How much a visit has done, for the reactor. */
@@ -121,16 +159,17 @@ static inline bool submit_all(const struct rd_ring *ring)
 	return ring->sqpoll || (ring->ctx.setup_flags & RINGD_SETUP_SUBMIT_ALL);
 }
 
-/* Take up to n SQEs. What changes per request stays in registers. */
-static void run(struct rd_ring *ring, uint32_t n, struct rd_visit *v)
+/* Take up to n SQEs. What changes per request stays in registers. Two copies of this: odd is a constant. */
+static inline __attribute__((__always_inline__)) void run_one(struct rd_ring *ring, uint32_t n, struct rd_visit *v, const bool odd)
 {
 	struct rd_ctx *ctx = &ring->ctx;
 	struct rd_user *user = &ctx->engine->user;
 	uint64_t room = user->limit[RINGD_LIMIT_INFLIGHT] - RD_MIN(user->used[RINGD_LIMIT_INFLIGHT],
 								    user->limit[RINGD_LIMIT_INFLIGHT]);
 	struct rd_req *req = rd_req_alloc(ctx);
-	struct ringd_sqe sqe __attribute__((__aligned__(64)));
-	uint32_t pos = ring->sq_head, end, unpublished = 0;
+	struct ringd_sqe sqe[2] __attribute__((__aligned__(64)));
+	const uint32_t start = ring->sq_head;
+	uint32_t pos = start, end, unpublished = 0, seconds = 0;
 	bool prep_failed = false, dropped = false;
 
 	v->starved = n > room || !req;
@@ -140,16 +179,23 @@ static void run(struct rd_ring *ring, uint32_t n, struct rd_visit *v)
 	ctx->busy = ring->sqpoll && n >= RD_BUSY_BATCH;
 	ctx->moved = 0;
 	ctx->burst = 0;
-	while (req && pos != end) {
-		const struct ringd_sqe *shared = next_sqe(ring, pos++);
+	while (req && (odd ? (int32_t)(end - pos) > 0 : pos != end)) {
+		if (odd) {
+			uint32_t took = fetch_odd(ring, sqe, pos, v->left - (pos - start));
 
-		if (RD_UNLIKELY(!shared)) {
-			dropped = true;
-			break;
+			pos += took ? took : 1;
+			if (!took) {
+				dropped = true;
+				break;
+			}
+			seconds += took - 1;
+		} else {
+			const struct ringd_sqe *shared = &ring->sqes[pos++ & (ring->sq_entries - 1)];
+
+			__builtin_prefetch(&ring->sqes[(pos + 1) & (ring->sq_entries - 1)]);
+			fetch(sqe, shared);
 		}
-		__builtin_prefetch(&ring->sqes[(pos + 1) & (ring->sq_entries - 1)]);
-		fetch(&sqe, shared);
-		if (RD_LIKELY(rd_req_submit(req, &sqe, &prep_failed) == RD_DONE && post(ring, req)))
+		if (RD_LIKELY(rd_req_submit(req, sqe, &prep_failed) == RD_DONE && post(ring, req)))
 			;
 		else if (!(req = rd_req_alloc(ctx)))
 			v->starved = true;
@@ -172,11 +218,27 @@ static void run(struct rd_ring *ring, uint32_t n, struct rd_visit *v)
 	}
 	if (req)
 		rd_req_free(ctx, req);
-	v->taken = pos - ring->sq_head;
+	v->taken = pos - start;
 	v->counted = v->taken - dropped;
 	v->stop |= dropped;
 	ring->sq_head = pos;
-	ctx->engine->stats.submitted += v->counted;
+	ctx->engine->stats.submitted += v->counted - seconds;
+}
+
+static __attribute__((__noinline__)) void run_odd(struct rd_ring *ring, uint32_t n, struct rd_visit *v)
+{
+	run_one(ring, n, v, true);
+}
+
+/* v->left is set. */
+static void run(struct rd_ring *ring, struct rd_visit *v)
+{
+	uint32_t n = RD_MIN(v->left, RD_VISIT);
+
+	if (RD_UNLIKELY(ring->sq_odd))
+		run_odd(ring, n, v);
+	else
+		run_one(ring, n, v, false);
 }
 
 /* Everything of this visit is done: let the client see it. */
@@ -198,42 +260,69 @@ static void enter_begin(struct rd_ring *ring, uint32_t seq)
 	ring->entering = true;
 	ring->enter_taken = 0;
 	ring->enter_left = 0;
-	if (ring->sqpoll)
-		return;		/* its SQ is polled; an enter only asks for the flush */
-	if (tail - ring->sq_head > ring->sq_entries)
+	ring->enter_err = ring->ctx.disabled ? -EBADFD : 0;
+	if (RD_UNLIKELY(ring->reaping))
+		rd_lazy_stop(ring);
+	if (ring->sqpoll || ring->ctx.disabled)
+		return;		/* an SQ that is polled: an enter only asks for the flush */
+	if (RD_UNLIKELY(ring->rewind)) {
+		ring->sq_head = 0;
+		ring->enter_left = RD_MIN(want, ring->sq_entries);
+	} else if (tail - ring->sq_head > ring->sq_entries) {
 		ring->violation = RINGD_REASON_SQ_TAIL;
-	else
+	} else {
 		ring->enter_left = RD_MIN(want, tail - ring->sq_head);
+	}
 }
 
-static void enter_end(struct rd_ring *ring, int32_t res)
+/* What GETEVENTS asks for besides the submission. False: there is more of it. */
+static bool enter_reap(struct rd_ring *ring)
 {
-	if (ring->enter_flags & RINGD_ENTER_GETEVENTS)
-		rd_cq_flush_overflow(ring);
+	if (!(ring->enter_flags & RINGD_ENTER_GETEVENTS) || ring->ctx.disabled)
+		return true;
+	if (RD_UNLIKELY(ring->ctx.lazy) && !rd_lazy_enter(ring))
+		return false;
+	rd_cq_flush_overflow(ring);
+	if (RD_UNLIKELY(ring->lost) && !ring->enter_taken && !ring->enter_err) {
+		ring->enter_err = -EBADR;
+		ring->lost = false;
+	}
+	return true;
+}
+
+static void enter_end(struct rd_ring *ring)
+{
 	ring->entering = false;
-	__atomic_store_n(&ring->hot->enter_res, res, __ATOMIC_RELAXED);
-	__atomic_store_n(&ring->hot->sq_head, ring->sq_head, __ATOMIC_RELAXED);
+	__atomic_store_n(&ring->hot->enter_res, ring->enter_taken ? (int32_t)ring->enter_taken : ring->enter_err, __ATOMIC_RELAXED);
+	if (!ring->rewind)
+		__atomic_store_n(&ring->hot->sq_head, ring->sq_head, __ATOMIC_RELAXED);
 	__atomic_store_n(&ring->hot->cq_tail, ring->cq_tail, __ATOMIC_RELEASE);
 	/* release: pairs with the client's acquire; everything above is there when it sees its number */
 	__atomic_store_n(&ring->hot->enter_done, ring->enter_seen, __ATOMIC_RELEASE);
+	if (RD_UNLIKELY(ring->ctx.lazy))
+		rd_lazy_stir(ring);
 	rd_cq_publish(ring);
 }
 
 /* An enter is being served: one visit's worth of it. */
 static unsigned int enter_step(struct rd_ring *ring)
 {
-	struct rd_visit v = { 0 };
+	struct rd_visit v = { .left = ring->enter_left };
 
 	if (ring->enter_left) {
-		run(ring, RD_MIN(ring->enter_left, RD_VISIT), &v);
+		run(ring, &v);
 		ring->enter_taken += v.counted;
 		ring->enter_left -= v.taken;
+		if (v.stop || v.starved)
+			ring->enter_left = 0;
+		if (v.starved)
+			ring->enter_err = -EAGAIN;
 	}
-	if (v.stop || v.starved || !ring->enter_left)
+	if (!ring->enter_left)
 		rd_link_end(&ring->ctx);
 	rd_ctx_post_deferred(&ring->ctx);
-	if (v.stop || v.starved || !ring->enter_left)
-		enter_end(ring, v.starved && !ring->enter_taken ? -EAGAIN : (int32_t)ring->enter_taken);
+	if (!ring->enter_left && enter_reap(ring))
+		enter_end(ring);
 	return 1 + done_by(ring, &v);
 }
 
@@ -249,7 +338,8 @@ static unsigned int look_sqpoll(struct rd_ring *ring)
 		ring->violation = RINGD_REASON_SQ_TAIL;
 		return 1;
 	}
-	run(ring, RD_MIN(n, RD_VISIT), &v);
+	v.left = n;
+	run(ring, &v);
 	/* a chain goes on into the next visit as long as there is more of what was published with its beginning */
 	if (v.taken == n || v.stop || v.starved)
 		rd_link_end(&ring->ctx);
@@ -270,8 +360,10 @@ unsigned int rd_sq_look(struct rd_ring *ring)
 		enter_begin(ring, seq);
 	if (ring->entering && !ring->violation)
 		n += enter_step(ring);
-	if (ring->sqpoll && !ring->violation)
+	if (ring->sqpoll && !ring->ctx.disabled && !ring->violation)
 		n += look_sqpoll(ring);
+	if (RD_UNLIKELY(ring->reaping) && !ring->violation)
+		n += rd_lazy_look(ring);
 	if (RD_UNLIKELY(ring->violation)) {
 		rd_ring_kill(ring, ring->violation);
 		return 1;
@@ -281,8 +373,8 @@ unsigned int rd_sq_look(struct rd_ring *ring)
 
 bool rd_sq_pending(const struct rd_ring *ring)
 {
-	if (ring->entering || __atomic_load_n(&ring->hot->enter_seq, __ATOMIC_ACQUIRE) != ring->enter_seen)
+	if (ring->entering || ring->reaping || __atomic_load_n(&ring->hot->enter_seq, __ATOMIC_ACQUIRE) != ring->enter_seen)
 		return true;
-	return ring->sqpoll && rd_list_empty(&ring->starved) &&
+	return ring->sqpoll && !ring->ctx.disabled && rd_list_empty(&ring->starved) &&
 	       __atomic_load_n(&ring->hot->sq_tail, __ATOMIC_ACQUIRE) != ring->sq_head;
 }

@@ -7,6 +7,7 @@
 #ifndef RD_NODE_H
 #define RD_NODE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/common/list.h"
@@ -17,6 +18,8 @@ struct rd_held {
 	uint64_t user_data;
 	int32_t res;
 	uint32_t flags;
+	uint64_t big[2];
+	bool wide;				/* 32 bytes: big counts */
 	void (*release)(struct rd_held *held);	/* it is in the CQ, or never will be */
 };
 

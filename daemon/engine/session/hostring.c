@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The service's side of a ring: its memory, its doorbell and its wake socket.
- *
- * The memory is one sparse memfd with the regions at the file offsets io_uring uses, and the scratch area behind them. All
- * its pages are small ones, so a hole the client punches is filled with zeros again when we touch it.
+ * The service's side of a ring: its doorbell, its wake socket, its end. Its memory is in ringmem.c.
  *
  * The doorbell is an eventfd that only the client writes and that nobody reads: the event is edge-triggered, every write is
  * an edge, the counter means nothing. A client that fills the counter up can ring no more and harms itself.
@@ -13,9 +10,9 @@
  * (THREATS T29). A send with MSG_DONTWAIT cannot sleep whatever the client does to its end; a full socket is fine, because
  * then there are unread bytes and the client is awake.
  */
+#include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "daemon/common/log.h"
@@ -30,27 +27,18 @@ struct rd_hostring {
 	int doorbell;
 	struct event *rung;
 	int wake;			/* -1 once the ring is dead */
-	struct rd_layout layout;
-	uint64_t scratch_base;
-	void *rings, *sqes, *scratch;
-	struct rd_charge bytes;
+	struct rd_ringmem mem;
 	struct rd_region region;
 	struct rd_export export;
 };
 
 /* --- the end --- */
 
-static void unmap(void *ptr, uint64_t size)
-{
-	if (ptr)
-		munmap(ptr, size);
-}
-
 /* The client is not heard any more and learns that it is not. */
 static void hostring_silence(struct rd_hostring *hr)
 {
 	rd_export_end(&hr->export);
-	rd_space_remove(&hr->session->space, hr->scratch_base);
+	rd_ringmem_hide(hr->session, &hr->mem);
 	if (hr->rung)
 		event_free(hr->rung);
 	hr->rung = NULL;
@@ -66,10 +54,7 @@ static void hostring_destroy(struct rd_hostring *hr)
 		event_free(hr->rung);
 	rd_close(hr->doorbell);
 	rd_close(hr->wake);
-	unmap(hr->rings, hr->layout.rings_size);
-	unmap(hr->sqes, hr->layout.sqes_size);
-	unmap(hr->scratch, hr->layout.scratch_size);
-	rd_charge_give(&hr->bytes);
+	rd_ringmem_deinit(&hr->mem);
 	rd_region_drop(&hr->region);
 	free(hr);
 }
@@ -157,23 +142,44 @@ static int wake_pair(int pair[2])
 
 /* --- the beginning --- */
 
-static void *map_region(int memfd, uint64_t off, uint64_t size)
+/*
+ * SQ_AFF names a CPU that the client may run on. That is all: one thread serves all rings of the tenant, and it cannot be where
+ * each of them wants it.
+ */
+static int check_cpu(struct rd_session *session, const struct ringd_params *params)
 {
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memfd, (off_t)off);
+	enum { MAX_CPUS = 8192 };
+	union {
+		cpu_set_t set;
+		unsigned char room[MAX_CPUS / 8];
+	} cpus = { .room = { 0 } };
+	uint32_t cpu = params->sq_thread_cpu;
 
-	return p == MAP_FAILED ? NULL : p;
+	if (!(params->flags & RINGD_SETUP_SQ_AFF))
+		return 0;
+	if (sched_getaffinity(session->pid, sizeof(cpus), &cpus.set) < 0)	/* it is gone, or not in our pid namespace */
+		(void)sched_getaffinity(0, sizeof(cpus), &cpus.set);
+	if (cpu >= MAX_CPUS || !CPU_ISSET_S(cpu, sizeof(cpus), &cpus.set))
+		return rd_refuse(session, -EINVAL, "CPU %u is none that the client may use", cpu);
+	return 0;
 }
 
-static int hostring_map(struct rd_session *session, struct rd_hostring *hr, int *memfd)
+/* ATTACH_WQ: workers and reactor are the tenant's anyway, what there is to share is how long rings are polled. */
+static int find_group(struct rd_session *session, const struct ringd_params *params, struct rd_ring **ret)
 {
-	*memfd = rd_memfd_sealed("ringd-ring", RINGD_OFF_SCRATCH + hr->layout.scratch_size, 0);
-	if (*memfd < 0)
-		return rd_refuse(session, *memfd, "no memory file for a ring");
-	hr->rings = map_region(*memfd, RINGD_OFF_SQ_RING, hr->layout.rings_size);
-	hr->sqes = map_region(*memfd, RINGD_OFF_SQES, hr->layout.sqes_size);
-	hr->scratch = map_region(*memfd, RINGD_OFF_SCRATCH, hr->layout.scratch_size);
-	if (!hr->rings || !hr->sqes || !hr->scratch)
-		return rd_refuse(session, -ENOMEM, "no room to map a ring");
+	struct rd_ring *to;
+	int err;
+
+	if (!(params->flags & RINGD_SETUP_ATTACH_WQ))
+		return 0;
+	to = rd_hostring_find(session, params->wq_fd, &err);
+	if (!to)
+		return rd_refuse(session, -ENXIO, "no ring %u to attach to", params->wq_fd);
+	if (!(params->flags & RINGD_SETUP_SQPOLL))
+		return 0;
+	if (!to->sqpoll)
+		return rd_refuse(session, -EINVAL, "ring %u is not polled", params->wq_fd);
+	*ret = to;
 	return 0;
 }
 
@@ -193,9 +199,8 @@ static int hostring_doorbell(struct rd_session *session, struct rd_hostring *hr)
 static int hostring_start(struct rd_session *session, struct rd_hostring *hr, const struct ringd_params *params)
 {
 	struct rd_engine *engine = &session->service->engine;
-	const struct rd_ring_memory mem = { .rings = hr->rings, .sqes = hr->sqes };
-	const uint64_t entries = (uint64_t)hr->layout.sq_entries + hr->layout.cq_entries;
-	int r = rd_ring_new(&hr->ring, engine, &session->host, params, &hr->layout, &mem);
+	const uint64_t entries = (uint64_t)hr->mem.layout.sq_entries + hr->mem.layout.cq_entries;
+	int r = rd_ring_new(&hr->ring, engine, &session->host, params, &hr->mem.layout, &hr->mem.shared);
 
 	if (r == -EDQUOT && engine->user.used[RINGD_LIMIT_RINGS] >= engine->user.limit[RINGD_LIMIT_RINGS])
 		return rd_refuse_budget(session, RINGD_LIMIT_RINGS, 1);
@@ -214,29 +219,28 @@ static int hostring_start(struct rd_session *session, struct rd_hostring *hr, co
 	return 0;
 }
 
-/* Everything but the wake pair; memory is paid before it is made. */
-static int hostring_build(struct rd_session *session, struct rd_hostring *hr, struct ringd_params *params, int *memfd)
+/* Everything but the wake pair. */
+static int hostring_build(struct rd_session *session, struct rd_hostring *hr, struct ringd_params *params, uint64_t scratch_base,
+			  int *memfd)
 {
-	uint64_t bytes;
+	struct rd_ring *group = NULL;
 	int r;
 
-	r = rd_layout_compute(&hr->layout, params);
-	if (r < 0)
-		return rd_refuse(session, r, "io_uring_setup would refuse these parameters");
-	bytes = hr->layout.rings_size + hr->layout.sqes_size + hr->layout.scratch_size;
-	if (rd_charge_take(&hr->bytes, &session->service->engine.user, RINGD_LIMIT_BYTES, bytes) < 0)
-		return rd_refuse_budget(session, RINGD_LIMIT_BYTES, bytes);
-	r = hostring_map(session, hr, memfd);
+	r = rd_ringmem_layout(session, &hr->mem, params);
+	if (r == 0)
+		r = check_cpu(session, params);
+	if (r == 0)
+		r = rd_ringmem_map(session, &hr->mem, params, scratch_base, memfd);
+	if (r == 0)
+		r = find_group(session, params, &group);
 	if (r == 0)
 		r = hostring_doorbell(session, hr);
 	if (r == 0)
-		r = rd_space_add(session, &(struct rd_range){ .base = hr->scratch_base, .size = hr->layout.scratch_size,
-							      .ptr = hr->scratch });
+		r = hostring_start(session, hr, params);
 	if (r < 0)
-		return r;
-	r = hostring_start(session, hr, params);
-	if (r < 0)
-		rd_space_remove(&session->space, hr->scratch_base);
+		rd_ringmem_hide(session, &hr->mem);
+	else if (group)
+		rd_ring_attach(hr->ring, group);
 	return r;
 }
 
@@ -249,14 +253,13 @@ static int hostring_new(struct rd_hostring **ret, struct rd_session *session, st
 	if (!hr)
 		return rd_refuse(session, -ENOMEM, "the engine is out of memory");
 	hr->doorbell = hr->wake = -1;
-	hr->scratch_base = scratch_base;
 	r = wake_pair(pair);
 	if (r < 0) {
 		rd_refuse(session, r, "no wake socket for a ring");
 	} else {
 		hr->wake = pair[0];
 		fds[2] = pair[1];
-		r = hostring_build(session, hr, params, &fds[0]);
+		r = hostring_build(session, hr, params, scratch_base, &fds[0]);
 	}
 	if (r < 0) {
 		hostring_destroy(hr);
@@ -278,10 +281,10 @@ int rd_hostring_create(struct rd_session *session, struct rd_packet *p)
 	r = hostring_new(&hr, session, &answer.params, req->scratch_base, fds);
 	if (r == 0) {
 		answer.ring_id = hr->id;
-		answer.hot_off = hr->layout.hot_off;
-		answer.rings_size = hr->layout.rings_size;
-		answer.sqes_size = hr->layout.sqes_size;
-		answer.scratch_size = hr->layout.scratch_size;
+		answer.hot_off = hr->mem.layout.hot_off;
+		answer.rings_size = hr->mem.layout.rings_size;
+		answer.sqes_size = hr->mem.layout.sqes_size;
+		answer.scratch_size = hr->mem.layout.scratch_size;
 		r = rd_session_answer(session, &answer.msg, sizeof(answer), 0, fds, RD_ARRAY_SIZE(fds));
 		if (r < 0 && session->connected) {
 			rd_ring_kill(hr->ring, RINGD_REASON_FREED);

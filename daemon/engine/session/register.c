@@ -22,6 +22,10 @@ static int (*const reg_ops[RINGD_REGISTER_LAST])(struct rd_reg *reg) = {
 	[RINGD_UNREGISTER_FILES] = rd_reg_unregister_files,
 	[RINGD_REGISTER_FILES_UPDATE] = rd_reg_files_update,
 	[RINGD_REGISTER_PROBE] = rd_reg_probe,
+	[RINGD_REGISTER_EVENTFD] = rd_reg_eventfd,
+	[RINGD_UNREGISTER_EVENTFD] = rd_reg_unregister_eventfd,
+	[RINGD_REGISTER_EVENTFD_ASYNC] = rd_reg_eventfd_async,
+	[RINGD_REGISTER_ENABLE_RINGS] = rd_reg_enable_rings,
 	[RINGD_REGISTER_FILES2] = rd_reg_files2,
 	[RINGD_REGISTER_FILES_UPDATE2] = rd_reg_files_update2,
 	[RINGD_REGISTER_BUFFERS2] = rd_reg_bufs2,
@@ -135,7 +139,8 @@ static int reg_send_msg_ring(struct rd_reg *reg)
 static bool takes_fds(uint32_t opcode)
 {
 	return opcode == RINGD_REGISTER_FILES || opcode == RINGD_REGISTER_FILES2 || opcode == RINGD_REGISTER_FILES_UPDATE ||
-	       opcode == RINGD_REGISTER_FILES_UPDATE2;
+	       opcode == RINGD_REGISTER_FILES_UPDATE2 || opcode == RINGD_REGISTER_EVENTFD ||
+	       opcode == RINGD_REGISTER_EVENTFD_ASYNC;
 }
 
 /* io_uring's calls with a descriptor of -1: those that are not about one ring. */

@@ -44,7 +44,7 @@ int rd_reg_no_args(struct rd_reg *reg);
 /* The ring was made with RINGD_SETUP_R_DISABLED and not started yet. */
 static inline bool rd_reg_disabled(const struct rd_reg *reg)
 {
-	return reg->ctx->setup_flags & RINGD_SETUP_R_DISABLED;
+	return reg->ring->ctx.disabled;
 }
 
 static inline uint64_t rd_reg_tag(const struct rd_reg_arrays *a, uint32_t i)
@@ -68,6 +68,11 @@ int rd_reg_files_update(struct rd_reg *reg);
 int rd_reg_files_update2(struct rd_reg *reg);
 int rd_reg_unregister_files(struct rd_reg *reg);
 int rd_reg_file_alloc_range(struct rd_reg *reg);
+/* register_ring.c */
+int rd_reg_eventfd(struct rd_reg *reg);
+int rd_reg_eventfd_async(struct rd_reg *reg);
+int rd_reg_unregister_eventfd(struct rd_reg *reg);
+int rd_reg_enable_rings(struct rd_reg *reg);
 /* register_bufs.c */
 int rd_reg_bufs(struct rd_reg *reg);
 int rd_reg_bufs2(struct rd_reg *reg);

@@ -180,6 +180,28 @@ int rd_arena_fd(const struct rd_arena *arena);
 /* memfd of size bytes, sealed against every change of size. Descriptor or -errno. */
 int rd_memfd_sealed(const char *name, uint64_t size, unsigned int flags);
 
+/* --- ringmem.c --- */
+
+/* Zero-initialised: holds nothing. */
+struct rd_ringmem {
+	struct rd_layout layout;
+	struct rd_ring_memory shared;
+	struct rd_mem *owners[2];	/* NO_MMAP: the arenas that hold rings and SQEs */
+	void *scratch;
+	uint64_t scratch_base;		/* 0: not to be found by an address */
+	struct rd_charge bytes;
+};
+
+/* Check params and write back what setup does. -EINVAL, -EOVERFLOW. */
+int rd_ringmem_layout(struct rd_session *session, struct rd_ringmem *mem, struct ringd_params *params);
+/* Make or find it all; *memfd is the caller's also on failure. -EDQUOT, -ENOMEM, -EFAULT, -EEXIST, ... */
+int rd_ringmem_map(struct rd_session *session, struct rd_ringmem *mem, const struct ringd_params *params, uint64_t scratch_base,
+		   int *memfd);
+/* Addresses in its scratch area mean nothing from now on. */
+void rd_ringmem_hide(struct rd_session *session, struct rd_ringmem *mem);
+/* Nobody uses it any more, and it was hidden. */
+void rd_ringmem_deinit(struct rd_ringmem *mem);
+
 /* --- hostring.c --- */
 struct rd_hostring;
 
