@@ -240,6 +240,7 @@ struct ringd_arena_ref {
  *                            RINGD_OFF_PBUF_RING + (bgid << RINGD_OFF_PBUF_SHIFT); else ring_addr is in an arena of small pages
  *   UNREGISTER_PBUF_RING     buf_reg, nr 1
  *   REGISTER_PBUF_STATUS     buf_status, nr 1; the answer's data is buf_status
+ *   REGISTER_SYNC_CANCEL     sync_cancel_reg, nr 1; the answer may take as long as its timeout
  *   REGISTER_CLOCK           clock_register
  *   REGISTER_CLONE_BUFFERS   clone_buffers, nr 1; src_fd is a ring_id
  *   REGISTER_MEM_REGION      mem_region_reg, region_desc, nr 1; the answer's data is region_desc, without USER it has the

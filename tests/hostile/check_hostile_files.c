@@ -380,6 +380,42 @@ START_TEST(a_file_system_that_never_answers_holds_only_who_asks)
 }
 END_TEST
 
+START_TEST(waiting_for_a_cancel_that_never_ends_holds_nobody)
+{
+	struct {
+		struct ringd_register head;
+		struct ringd_sync_cancel_reg sc;
+	} req = { .head = { .ring_id = ring.id, .opcode = RINGD_REGISTER_SYNC_CANCEL, .nr = 1 },
+		  .sc = { .flags = RINGD_ASYNC_CANCEL_OP, .opcode = RINGD_OP_READ, .timeout = { 0, 1000000 } } };
+	struct neverfs n;
+	char path[96];
+	int fd;
+
+	if (!neverfs_mount(&n, false))
+		return;
+	snprintf(path, sizeof(path), "%s/file", n.dir);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(raw_register_files(&ring, &fd, 1), 0);
+	put(RINGD_OP_READ, 0, 0, 4096);
+	ck_assert_int_eq(raw_submit(&ring), 1);
+	neverfs_wait(&n, 1);
+	ck_assert_int_eq(raw_call(&raw, &req.head.msg, RINGD_MSG_REGISTER, sizeof(req), NULL, 0, NULL, 0), -ETIME);
+	req.sc.timeout = (struct ringd_timespec){ -1, -1 };
+	req.head.msg.size = sizeof(req);
+	req.head.msg.type = RINGD_MSG_REGISTER;
+	req.head.msg.flags = 0;
+	raw_send(&raw, &req, sizeof(req), NULL, 0);
+	if (_i) {	/* talks on instead of waiting; otherwise it leaves in the middle */
+		raw_send(&raw, &req, sizeof(req), NULL, 0);
+		raw_expect_end(&raw, "before the answer");
+	}
+	leave();
+	neverfs_abort(&n);
+	rd_close(fd);
+}
+END_TEST
+
 START_TEST(a_close_that_never_returns_holds_nobody)
 {
 	struct neverfs n;
@@ -425,6 +461,7 @@ int main(void)
 	tcase_add_test(tc, a_lease_keeps_only_the_open_waiting);
 	tcase_add_test(tc, many_reads_that_wait_go_with_their_client);
 	tcase_add_loop_test(tc, a_file_system_that_never_answers_holds_only_who_asks, 0, 2 * (int)RD_ARRAY_SIZE(never_ops));
+	tcase_add_loop_test(tc, waiting_for_a_cancel_that_never_ends_holds_nobody, 0, 2);
 	tcase_add_test(tc, a_close_that_never_returns_holds_nobody);
 	suite_add_tcase(suite, tc);
 	last = tcase_create("the others");

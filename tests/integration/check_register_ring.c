@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Register calls about a ring itself, its workers and its client through a real engine: every errno of the specification. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -412,6 +414,125 @@ START_TEST(replacing_by_a_clone_posts_the_tag)
 }
 END_TEST
 
+/* --- cancelling --- */
+
+static int sync_cancel(const struct ringd_sync_cancel_reg *sc)
+{
+	return call(RINGD_REGISTER_SYNC_CANCEL, 1, sc, sizeof(*sc));
+}
+
+/* A READ of an empty pipe in slot 0, user_data tells which. */
+static void read_pipe(uint64_t user_data)
+{
+	struct ringd_sqe *sqe = raw_sqe(&ring);
+
+	*sqe = (struct ringd_sqe){ .opcode = RINGD_OP_READ, .flags = RINGD_SQE_FIXED_FILE, .addr = A, .len = 8,
+				   .user_data = user_data };
+	ck_assert_int_eq(raw_submit(&ring), 1);
+}
+
+static void expect_cqe(uint64_t user_data, int32_t res)
+{
+	struct ringd_cqe cqe;
+
+	ck_assert_int_eq(raw_cqe(&ring, &cqe), 0);
+	ck_assert_uint_eq(cqe.user_data, user_data);
+	ck_assert_int_eq(cqe.res, res);
+}
+
+START_TEST(sync_cancel_errors)
+{
+	const struct ringd_sync_cancel_reg good = { .addr = 5, .timeout = { -1, -1 } };
+	struct ringd_sync_cancel_reg sc = good;
+
+	ck_assert_int_eq(call(RINGD_REGISTER_SYNC_CANCEL, 0, &sc, sizeof(sc)), -EINVAL);
+	ck_assert_int_eq(call(RINGD_REGISTER_SYNC_CANCEL, 2, &sc, sizeof(sc)), -EINVAL);
+	ck_assert_int_eq(sync_cancel(&sc), -ENOENT);
+	sc.flags = RINGD_ASYNC_CANCEL_ALL;
+	ck_assert_int_eq(sync_cancel(&sc), 0);
+	sc.flags = RINGD_ASYNC_CANCEL_ANY;
+	ck_assert_int_eq(sync_cancel(&sc), 0);
+	sc.flags = RINGD_ASYNC_CANCEL_ANY | RINGD_ASYNC_CANCEL_OP;
+	ck_assert_int_eq(sync_cancel(&sc), -EINVAL);
+	sc.flags = 0x40;
+	ck_assert_int_eq(sync_cancel(&sc), -EINVAL);
+	sc = good;
+	sc.pad[6] = 1;
+	ck_assert_int_eq(sync_cancel(&sc), -EINVAL);
+	sc = good;
+	sc.pad2[2] = 1;
+	ck_assert_int_eq(sync_cancel(&sc), -EINVAL);
+	sc = good;
+	sc.flags = RINGD_ASYNC_CANCEL_FD;
+	sc.fd = 12345;
+	ck_assert_int_eq(sync_cancel(&sc), -EBADF);
+	sc.flags |= RINGD_ASYNC_CANCEL_FD_FIXED;
+	ck_assert_int_eq(sync_cancel(&sc), -EBADF);
+	ck_assert(!raw_cqe_ready(&ring));
+}
+END_TEST
+
+START_TEST(sync_cancel_of_what_waits)
+{
+	struct ringd_sync_cancel_reg sc = { .addr = 2, .timeout = { -1, -1 } };
+	int fd[2];
+
+	ck_assert_int_eq(pipe(fd), 0);
+	ck_assert_int_eq(raw_register_files(&ring, fd, 1), 0);
+	for (uint64_t i = 1; i <= 6; i++)
+		read_pipe(i);
+	ck_assert_int_eq(sync_cancel(&sc), 0);
+	expect_cqe(2, -ECANCELED);
+	ck_assert_int_eq(sync_cancel(&sc), -ENOENT);
+	sc = (struct ringd_sync_cancel_reg){ .opcode = RINGD_OP_READ, .flags = RINGD_ASYNC_CANCEL_OP, .timeout = { -1, -1 } };
+	ck_assert_int_eq(sync_cancel(&sc), 0);
+	expect_cqe(1, -ECANCELED);
+	sc.opcode = RINGD_OP_WRITE;
+	ck_assert_int_eq(sync_cancel(&sc), -ENOENT);
+	sc.flags = RINGD_ASYNC_CANCEL_FD | RINGD_ASYNC_CANCEL_FD_FIXED | RINGD_ASYNC_CANCEL_ALL;
+	ck_assert_int_eq(sync_cancel(&sc), 4);
+	for (uint64_t i = 3; i <= 6; i++)
+		expect_cqe(i, -ECANCELED);
+	close(fd[0]);
+	close(fd[1]);
+}
+END_TEST
+
+/* An open that waits for the other end, on a worker. */
+static void open_fifo(const char *path, uint64_t user_data)
+{
+	struct ringd_sqe *sqe;
+
+	ck_assert(mkfifo(path, 0600) == 0 || errno == EEXIST);
+	strcpy(arena.ptr + 64, path);
+	sqe = raw_sqe(&ring);
+	*sqe = (struct ringd_sqe){ .opcode = RINGD_OP_OPENAT, .fd = -100, .addr = A + 64, .open_flags = O_RDONLY, .file_index = 1,
+				   .user_data = user_data };
+	ck_assert_int_eq(raw_submit(&ring), 1);
+}
+
+START_TEST(sync_cancel_waits_for_what_runs)
+{
+	struct ringd_sync_cancel_reg sc = { .addr = 9, .timeout = { 10, 0 } };
+	const int hole = -1;
+	struct ringd_cqe cqe;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/tmp/ringd-fifo-%d", getpid());
+	ck_assert_int_eq(raw_register_files(&ring, &hole, 1), 0);
+	for (int i = 0; i < 20; i++) {
+		open_fifo(path, 9);
+		ck_assert_int_eq(sync_cancel(&sc), 0);
+		/* it is gone: the CQE is there, or on its way */
+		ck_assert_int_eq(raw_cqe(&ring, &cqe), 0);
+		ck_assert_uint_eq(cqe.user_data, 9);
+		ck_assert(cqe.res == -ECANCELED || cqe.res == -EINTR);
+		ck_assert_int_eq(sync_cancel(&sc), -ENOENT);
+	}
+	unlink(path);
+}
+END_TEST
+
 int main(void)
 {
 	const char *missing = rd_daemon_missing();
@@ -437,6 +558,9 @@ int main(void)
 	tcase_add_test(tc, clone_errors);
 	tcase_add_test(tc, clones_live_by_themselves);
 	tcase_add_test(tc, replacing_by_a_clone_posts_the_tag);
+	tcase_add_test(tc, sync_cancel_errors);
+	tcase_add_test(tc, sync_cancel_of_what_waits);
+	tcase_add_test(tc, sync_cancel_waits_for_what_runs);
 	suite_add_tcase(suite, tc);
 	return rd_suite_main(suite);
 }

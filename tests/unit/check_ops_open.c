@@ -442,7 +442,7 @@ START_TEST(close_has_its_errnos)
 }
 END_TEST
 
-START_TEST(closing_a_slot_waits_for_the_close_and_its_tag_follows)
+START_TEST(closing_a_slot_waits_for_the_close_and_its_tag_comes_first)
 {
 	struct ringd_cqe cqe;
 	int fd;
@@ -450,10 +450,14 @@ START_TEST(closing_a_slot_waits_for_the_close_and_its_tag_follows)
 	rd_tc_files(&c, 1);
 	rd_tc_file(&c, 0, dirfd, 99);
 	fd = slot_fd(0);
-	ck_assert_int_eq(do_close(0, 1), 0);
-	ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
+	close_sqe(0, 1);
+	ck_assert_int_eq(rd_tc_submit(&c), 1);
 	cqe = rd_tc_wait(&c);
 	ck_assert_uint_eq(cqe.user_data, 99);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
+	cqe = rd_tc_wait(&c);
+	ck_assert_uint_eq(cqe.user_data, c.user_data);
+	ck_assert_int_eq(cqe.res, 0);
 	ck_assert_uint_eq(th.engine.user.used[RINGD_LIMIT_FILES], 0);
 }
 END_TEST
@@ -611,7 +615,7 @@ int main(void)
 		a_host_that_cannot_give_descriptors_does_not_open, openat_takes_flags_like_open, reserved_fields_are_checked,
 		paths_have_their_errnos, relative_and_absolute_paths, names_of_the_engine_are_refused, openat2_is_strict,
 		a_larger_how_must_end_in_zeros, resolve_flags_are_honoured, close_has_its_errnos,
-		closing_a_slot_waits_for_the_close_and_its_tag_follows, the_error_of_close_is_returned,
+		closing_a_slot_waits_for_the_close_and_its_tag_comes_first, the_error_of_close_is_returned,
 		a_slot_in_use_is_closed_by_its_last_user, a_fifo_is_opened_when_the_other_end_is,
 		a_ring_that_dies_during_an_open_leaks_nothing, many_opens_and_closes_at_once,
 		opens_that_wait_leave_threads_for_others,

@@ -166,12 +166,15 @@ static void close_run(struct rd_work *work)
 static void close_done(struct rd_work *work)
 {
 	struct rd_file *file = RD_CONTAINER_OF(work, struct rd_file, work);
+	void (*closed)(void *arg, int res) = file->closed;
+	void *arg = file->closed_arg;
+	int res = file->close_res;
 
 	file->fd = -1;
 	rd_charge_give(&file->charge);
-	if (file->closed)
-		file->closed(file->closed_arg, file->close_res);
-	rd_node_finish(&file->node);
+	rd_node_finish(&file->node);	/* the tag's CQE comes before that of the CLOSE */
+	if (closed)
+		closed(arg, res);
 }
 
 static void file_close(struct rd_file *file)

@@ -30,6 +30,7 @@ static int (*const reg_ops[RINGD_REGISTER_LAST])(struct rd_reg *reg) = {
 	[RINGD_REGISTER_FILES_UPDATE2] = rd_reg_files_update2,
 	[RINGD_REGISTER_BUFFERS2] = rd_reg_bufs2,
 	[RINGD_REGISTER_BUFFERS_UPDATE] = rd_reg_bufs_update,
+	[RINGD_REGISTER_SYNC_CANCEL] = rd_reg_sync_cancel,
 	[RINGD_REGISTER_FILE_ALLOC_RANGE] = rd_reg_file_alloc_range,
 	[RINGD_REGISTER_PERSONALITY] = rd_reg_personality,
 	[RINGD_UNREGISTER_PERSONALITY] = rd_reg_unregister_personality,

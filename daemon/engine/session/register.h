@@ -83,6 +83,8 @@ int rd_reg_clone_bufs(struct rd_reg *reg);
 int rd_reg_pbuf_ring(struct rd_reg *reg);
 int rd_reg_unregister_pbuf_ring(struct rd_reg *reg);
 int rd_reg_pbuf_status(struct rd_reg *reg);
+/* register_cancel.c */
+int rd_reg_sync_cancel(struct rd_reg *reg);
 /* register_query.c */
 int rd_reg_probe(struct rd_reg *reg);
 int rd_reg_query(struct rd_reg *reg);

@@ -178,7 +178,10 @@ static void session_packet(struct rd_session *session)
 		return;
 	} else {
 		p.len = (size_t)n;
-		r = packet_check(session, &p);
+		if (session->sync_cancel)
+			r = rd_refuse(session, -EPROTO, "a packet before the answer to the last request");
+		else
+			r = packet_check(session, &p);
 		/* of a call in fragments it is known to the end */
 		if (r == 0 && p.lost && session->type != RINGD_MSG_REGISTER)
 			r = rd_refuse_lost(session);
@@ -264,6 +267,7 @@ void rd_session_close(struct rd_session *session, uint32_t reason)
 	rd_channel_drop(session);
 	rd_handle_drop_all(session);
 	rd_stage_drop(session);
+	rd_sync_cancel_drop(session);
 	/* The client learns it now. Descriptors it sent and we never took die with our end: a worker closes it. */
 	shutdown(session->sock, SHUT_RDWR);
 	session->close_work = (struct rd_work){ .run = close_run, .done = close_done, .unbounded = 1 };

@@ -134,6 +134,7 @@ struct rd_session {
 	struct rd_lent *lent;		/* NULL: nothing was lent yet */
 	struct rd_start *start;		/* the lent directory that a path started from last, or NULL */
 	struct rd_stage stage;
+	struct rd_sync_cancel *sync_cancel;	/* its answer is still to come; NULL: nothing is */
 	struct rd_work close_work;	/* for sock */
 	uint16_t type;			/* of the request that is being answered */
 	uint32_t seq;
@@ -278,5 +279,7 @@ void rd_lent_drop(struct rd_session *session);
 /* --- register.c --- */
 int rd_register(struct rd_session *session, struct rd_packet *p);
 void rd_stage_drop(struct rd_session *session);
+/* --- register_cancel.c --- */
+void rd_sync_cancel_drop(struct rd_session *session);
 
 #endif
