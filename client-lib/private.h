@@ -155,6 +155,7 @@ struct ringd {
 	uint64_t limits[16];
 	struct ringd_ring *rings;	/* all that belongs to it, newest first */
 	struct ringd_arena *arenas;
+	bool restricted;		/* the engine knows how this process restricted itself */
 	bool cwd_told;			/* the engine has a base for relative paths: */
 	dev_t cwd_dev;			/* this one */
 	ino_t cwd_ino;
@@ -301,6 +302,9 @@ struct ringd_ring {
 	void *rings;
 	size_t rings_size, sqes_size;
 	uint32_t files_nr, bufs_nr;	/* size of the registered tables, 0: none */
+	void *region;			/* REGISTER_MEM_REGION, NULL: none */
+	size_t region_size;
+	bool region_mapped;		/* by us */
 
 	/* scratch.c */
 	char *scratch;
@@ -444,6 +448,9 @@ int rdl_call_get(struct ringd *rd, struct ringd_ring *ring, uint32_t opcode, uin
 int rdl_call_one(struct ringd_ring *ring, uint32_t opcode, uint32_t nr, const void *data, size_t size);
 /* Before checks made here: when the engine is gone, that is the answer, whatever the arguments are. */
 int rdl_check_alive(struct ringd_ring *ring);
+
+/* register_ring.c: tell the engine how this process restricted itself, once. 0 or -errno. */
+int rdl_task_restrict(struct ringd *rd);
 
 /* umask.c: the umask of the calling process */
 mode_t rdl_umask(void);

@@ -23,16 +23,26 @@ static bool passable(const int pair[2], int fd)
 	return r != -EBADF && r != -EINVAL;
 }
 
-/* As io_uring: open, and not by O_PATH. */
-static bool registrable(int fd)
+/* The descriptors by which rings are known here. */
+static bool is_ring(const struct ringd *rd, int fd)
+{
+	for (const struct ringd_ring *ring = rd->rings; ring; ring = ring->next) {
+		if (fd == ring->wake || fd == ring->doorbell)
+			return true;
+	}
+	return false;
+}
+
+/* As io_uring: open, not by O_PATH, and no ring. */
+static bool registrable(const struct ringd *rd, int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
 
-	return flags >= 0 && !(flags & O_PATH);
+	return flags >= 0 && !(flags & O_PATH) && !is_ring(rd, fd);
 }
 
 /* Index of the first entry below lowest or not registrable, nr if there is none. deep: ... or not passable. */
-static unsigned int first_bad(const int *fds, unsigned int nr, int lowest, bool deep)
+static unsigned int first_bad(const struct ringd *rd, const int *fds, unsigned int nr, int lowest, bool deep)
 {
 	int pair[2] = { -1, -1 };
 	unsigned int i;
@@ -40,7 +50,7 @@ static unsigned int first_bad(const int *fds, unsigned int nr, int lowest, bool 
 	if (deep && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		deep = false;
 	for (i = 0; i < nr; i++) {
-		if (fds[i] < lowest || (fds[i] >= 0 && !registrable(fds[i])))
+		if (fds[i] < lowest || (fds[i] >= 0 && !registrable(rd, fds[i])))
 			break;
 		if (deep && fds[i] >= 0 && !passable(pair, fds[i]))
 			break;
@@ -73,8 +83,8 @@ static int files_register(struct ringd_ring *ring, const int *fds, const uint64_
 	struct rdl_call c;
 	int r;
 
-	if (first_bad(fds, nr, -1, deep) < nr)
-		return rdl_fail(rd, -EBADF, "register files: entry %u", first_bad(fds, nr, -1, deep));
+	if (first_bad(rd, fds, nr, -1, deep) < nr)
+		return rdl_fail(rd, -EBADF, "register files: entry %u", first_bad(rd, fds, nr, -1, deep));
 	r = rdl_call_init(ring->rd, &c, tags ? RINGD_REGISTER_FILES2 : RINGD_REGISTER_FILES, nr,
 		      sizeof(head) + nr * (sizeof(int32_t) + sizeof(*tags)), nr);
 	if (r == 0) {
@@ -85,7 +95,7 @@ static int files_register(struct ringd_ring *ring, const int *fds, const uint64_
 		r = rdl_call_simple(ring, &c, &unsent);
 	}
 	rdl_call_free(&c);
-	if (unsent && !deep && first_bad(fds, nr, -1, true) < nr)
+	if (unsent && !deep && first_bad(rd, fds, nr, -1, true) < nr)
 		return files_register(ring, fds, tags, nr, true);
 	return r;
 }
@@ -144,12 +154,18 @@ int ringd_register_files_sparse(struct ringd_ring *ring, unsigned int nr)
 	return r;
 }
 
-/* nr entries without a bad descriptor among them */
-static int files_update(struct ringd_ring *ring, unsigned int off, const int *fds, const uint64_t *tags, unsigned int nr,
-			bool *unsent)
+/*
+ * good entries without a bad descriptor among them, and with bad another one that has one: io_uring empties that slot before
+ * it looks at the descriptor.
+ */
+static int files_update(struct ringd_ring *ring, unsigned int off, const int *fds, const uint64_t *tags, unsigned int good,
+			bool bad, bool *unsent)
 {
+	const uint32_t nr = good + bad;
 	struct ringd_rsrc_update2 head2 = { .offset = off, .nr = nr };
 	struct ringd_files_update head = { .offset = off };
+	const uint64_t no_tag = 0;
+	const int remove = -1;
 	struct rdl_call c;
 	int r;
 
@@ -160,12 +176,15 @@ static int files_update(struct ringd_ring *ring, unsigned int off, const int *fd
 			rdl_call_add(&c, &head2, sizeof(head2));
 		else
 			rdl_call_add(&c, &head, sizeof(head));
-		rdl_call_add_fds(&c, fds, nr);
-		rdl_call_add_tags(&c, tags, nr);
+		rdl_call_add_fds(&c, fds, good);
+		rdl_call_add_fds(&c, &remove, bad);
+		rdl_call_add_tags(&c, tags, good);
+		if (tags)
+			rdl_call_add_tags(&c, &no_tag, bad);
 		r = rdl_call_simple(ring, &c, unsent);
 	}
 	rdl_call_free(&c);
-	return r;
+	return r > (int)good ? (int)good : r;
 }
 
 static bool update_inside(unsigned int off, unsigned int nr, uint32_t table)
@@ -183,21 +202,21 @@ static int register_files_update(struct ringd_ring *ring, unsigned int off, cons
 
 	if (r < 0)
 		return r;
+	if (!nr)
+		return rdl_fail(rd, -EINVAL, "update files: none");
 	if (!ring->files_nr)
 		return rdl_fail(rd, -ENXIO, "update files: no table");
 	if (!update_inside(off, nr, ring->files_nr))
 		return rdl_fail(rd, -EINVAL, "update files: %u at %u, the table has %u", nr, off, ring->files_nr);
 	if (!fds)
 		return rdl_fail(rd, -EFAULT, "update files: no list");
-	good = first_bad(fds, nr, RINGD_REGISTER_FILES_SKIP, many(nr));
-	r = good ? files_update(ring, off, fds, tags, good, &unsent) : -EBADF;
+	good = first_bad(rd, fds, nr, RINGD_REGISTER_FILES_SKIP, many(nr));
+	r = files_update(ring, off, fds, tags, good, good < nr, &unsent);
 	if (unsent) {
-		good = first_bad(fds, good, RINGD_REGISTER_FILES_SKIP, true);
-		r = good ? files_update(ring, off, fds, tags, good, &unsent) : -EBADF;
+		good = first_bad(rd, fds, good, RINGD_REGISTER_FILES_SKIP, true);
+		r = files_update(ring, off, fds, tags, good, good < nr, &unsent);
 	}
-	if (!good)
-		return rdl_fail(rd, -EBADF, "update files: first entry");
-	return r;
+	return r ? r : rdl_fail(rd, -EBADF, "update files: first entry");
 }
 
 int ringd_register_files_update(struct ringd_ring *ring, unsigned int off, const int *fds, unsigned int nr)
@@ -294,6 +313,8 @@ int ringd_register_buffers_update_tag(struct ringd_ring *ring, unsigned int off,
 
 	if (r < 0)
 		return r;
+	if (!nr)
+		return rdl_fail(ring->rd, -EINVAL, "update buffers: none");
 	if (!ring->bufs_nr)
 		return rdl_fail(ring->rd, -ENXIO, "update buffers: no table");
 	if (!update_inside(off, nr, ring->bufs_nr))

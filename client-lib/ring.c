@@ -169,6 +169,9 @@ static int ring_setup(struct ringd_ring *ring, struct ringd_params *params)
 	struct answer a = { .fds = { -1, -1, -1 } };
 	int r;
 
+	r = rdl_task_restrict(ring->rd);
+	if (r < 0)
+		return r;
 	r = ring_create(ring, params, &a);
 	if (r == -EMFILE && a.msg.res >= 0 && a.size >= sizeof(a.created)) {
 		tell_free(ring->rd, a.created.ring_id);
@@ -207,6 +210,8 @@ static void ring_destroy(struct ringd_ring *ring)
 		munmap(ring->sqes, ring->sqes_size);
 	if (ring->scratch)
 		munmap(ring->scratch, ring->scratch_size);
+	if (ring->region_mapped)
+		munmap(ring->region, ring->region_size);
 	rdl_close(ring->doorbell);
 	rdl_close(ring->wake);
 	free(ring);

@@ -241,6 +241,32 @@ static inline void ringd_buf_ring_cq_advance(struct ringd_ring *ring, struct rin
 	__atomic_store_n(&br->tail, (uint16_t)(br->tail + count), __ATOMIC_RELEASE);
 	ringd_cq_advance(ring, (unsigned int)count);
 }
+/* --- register calls about the ring itself: see the manual page ringd_register --- */
+
+/* A ring made with RINGD_SETUP_R_DISABLED, before it is started: what may be asked of it for the rest of its life. */
+int ringd_register_restrictions(struct ringd_ring *ring, const struct ringd_restriction *list, unsigned int nr);
+/* The same for all rings that this process and its children make from now on, whatever the connection. -EPERM: done before;
+ * -EACCES: needs no_new_privs or CAP_SYS_ADMIN. */
+int ringd_register_task_restrictions(struct ringd *rd, const struct ringd_task_restriction *set);
+/* Walk a chain of headers and fill in what they ask for. 0, -EFAULT, -ERANGE (more than 1000 entries). NULL: 0. */
+int ringd_query(struct ringd *rd, struct ringd_query_hdr *chain);
+/* Id of a snapshot of the caller's identity, for sqe->personality; in the service always that of the tenant. */
+int ringd_register_personality(struct ringd_ring *ring);
+int ringd_unregister_personality(struct ringd_ring *ring, int id);
+/* CPUs of the engine's worker threads; mask has size bytes, as cpu_set_t. All rings of the tenant share the workers. */
+int ringd_register_iowq_aff(struct ringd_ring *ring, size_t size, const void *mask);
+int ringd_unregister_iowq_aff(struct ringd_ring *ring);
+/* values: at most so many workers for files, and for all else; 0 leaves it. Filled with what held before. */
+int ringd_register_iowq_max_workers(struct ringd_ring *ring, unsigned int *values);
+/* Cancel, and wait until what was found is gone. 0 or how many; -ENOENT, -ETIME, -EBADF, -EINVAL. A signal does not end it. */
+int ringd_register_sync_cancel(struct ringd_ring *ring, const struct ringd_sync_cancel_reg *reg);
+/* Buffers of another ring of the same connection; flags: RINGD_REGISTER_DST_REPLACE. */
+int ringd_clone_buffers(struct ringd_ring *dst, const struct ringd_ring *src);
+int ringd_clone_buffers_offset(struct ringd_ring *dst, const struct ringd_ring *src, unsigned int dst_off, unsigned int src_off, unsigned int nr, unsigned int flags);
+/* A region for wait arguments: memory in an arena, or (without RINGD_MEM_REGION_TYPE_USER) memory that is made and mapped
+ * here. Once per ring. */
+int ringd_register_region(struct ringd_ring *ring, const struct ringd_mem_region_reg *reg);
+void *ringd_ring_region(const struct ringd_ring *ring, size_t *size);	/* NULL: none. size may be NULL */
 /* probe: room for 256 ops (16 + 8 * 256 bytes), all zero. */
 int ringd_register_probe(struct ringd_ring *ring, struct ringd_probe *probe, unsigned int nr);
 

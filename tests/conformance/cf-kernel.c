@@ -220,9 +220,24 @@ int cf_enter(struct cf_ring *ring, unsigned int to_submit, unsigned int min_comp
 
 int cf_register(struct cf_ring *ring, unsigned int opcode, const void *arg, unsigned int nr)
 {
+	if (!ring)
+		return sys_register(-1, opcode, arg, nr);
 	if (ring->p.flags & RINGD_SETUP_REGISTERED_FD_ONLY)
 		opcode |= RINGD_REGISTER_USE_REGISTERED_RING;
 	return sys_register(ring->fd, opcode, arg, nr);
+}
+
+int cf_poll_fd(struct cf_ring *ring)
+{
+	return ring->fd;
+}
+
+void *cf_map_region(struct cf_ring *ring, size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd, (off_t)RINGD_OFF_PARAM_REGION);
+
+	ck_assert_ptr_ne(p, MAP_FAILED);
+	return p;
 }
 
 /* --- completions --- */

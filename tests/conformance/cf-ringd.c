@@ -193,8 +193,16 @@ static const uint64_t *tags_of(uint64_t addr)
 	return (const uint64_t *)(uintptr_t)addr;
 }
 
+/* What no call of the library can say */
+static bool is_odd(const struct ringd_rsrc_register *a)
+{
+	return (a->flags & ~RINGD_RSRC_REGISTER_SPARSE) || a->resv2 || ((a->flags & RINGD_RSRC_REGISTER_SPARSE) && a->data);
+}
+
 static int reg_files2(struct ringd_ring *r, const struct ringd_rsrc_register *a)
 {
+	if (is_odd(a))
+		return -EINVAL;
 	if (a->flags & RINGD_RSRC_REGISTER_SPARSE)
 		return ringd_register_files_sparse(r, a->nr);
 	return ringd_register_files_tags(r, (const int *)(uintptr_t)a->data, tags_of(a->tags), a->nr);
@@ -202,6 +210,8 @@ static int reg_files2(struct ringd_ring *r, const struct ringd_rsrc_register *a)
 
 static int reg_buffers2(struct ringd_ring *r, const struct ringd_rsrc_register *a)
 {
+	if (is_odd(a))
+		return -EINVAL;
 	if (a->flags & RINGD_RSRC_REGISTER_SPARSE)
 		return ringd_register_buffers_sparse(r, a->nr);
 	return ringd_register_buffers_tags(r, (const struct iovec *)(uintptr_t)a->data, tags_of(a->tags), a->nr);
@@ -234,14 +244,91 @@ static int pbuf_status(struct ringd_ring *r, struct ringd_buf_status *a)
 	return res;
 }
 
+static int reg_clone(struct ringd_ring *dst, const struct ringd_clone_buffers *c)
+{
+	struct ringd_ring *src = rd->rings;
+
+	while (src && src->id != c->src_fd)
+		src = src->next;
+	if (!src)
+		return -EBADF;
+	return ringd_clone_buffers_offset(dst, src, c->dst_off, c->src_off, c->nr, c->flags);
+}
+
+/* Descriptor -1 */
+static int reg_blind(unsigned int opcode, const void *arg, unsigned int nr)
+{
+	switch (opcode) {
+	case RINGD_REGISTER_RESTRICTIONS:
+		return nr == 1 ? ringd_register_task_restrictions(rd, arg) : -EINVAL;
+	case RINGD_REGISTER_QUERY:
+		return nr ? -EINVAL : ringd_query(rd, (struct ringd_query_hdr *)(uintptr_t)arg);
+	default:
+		return -EINVAL;
+	}
+}
+
+/* Calls about the ring itself. Their numbers of arguments are the library's business: what is wrong with them ends here. */
+static int reg_ring(struct ringd_ring *r, unsigned int opcode, const void *arg, unsigned int nr)
+{
+	switch (opcode) {
+	case RINGD_REGISTER_PERSONALITY:
+		return nr || arg ? -EINVAL : ringd_register_personality(r);
+	case RINGD_UNREGISTER_PERSONALITY:
+		return arg ? -EINVAL : ringd_unregister_personality(r, (int)nr);
+	case RINGD_REGISTER_RESTRICTIONS:
+		return ringd_register_restrictions(r, arg, nr);
+	case RINGD_REGISTER_IOWQ_AFF:
+		return ringd_register_iowq_aff(r, nr, arg);
+	case RINGD_UNREGISTER_IOWQ_AFF:
+		return nr || arg ? -EINVAL : ringd_unregister_iowq_aff(r);
+	case RINGD_REGISTER_IOWQ_MAX_WORKERS:
+		return nr != 2 ? -EINVAL : ringd_register_iowq_max_workers(r, (unsigned int *)(uintptr_t)arg);
+	case RINGD_REGISTER_SYNC_CANCEL:
+		return nr != 1 ? -EINVAL : ringd_register_sync_cancel(r, arg);
+	case RINGD_REGISTER_CLONE_BUFFERS:
+		return nr != 1 ? -EINVAL : reg_clone(r, arg);
+	case RINGD_REGISTER_MEM_REGION:
+		return nr != 1 ? -EINVAL : ringd_register_region(r, arg);
+	case RINGD_REGISTER_QUERY:
+		return reg_blind(opcode, arg, nr);
+	default:
+		return -EINVAL;
+	}
+}
+
+int cf_poll_fd(struct cf_ring *ring)
+{
+	return ringd_ring_fd(ring->impl->r);
+}
+
+void *cf_map_region(struct cf_ring *ring, size_t size)
+{
+	size_t is = 0;
+	void *p = ringd_ring_region(ring->impl->r, &is);
+
+	ck_assert_ptr_nonnull(p);
+	ck_assert_uint_eq(is, size);
+	return p;
+}
+
 int cf_register(struct cf_ring *ring, unsigned int opcode, const void *arg, unsigned int nr)
 {
 	const struct ringd_rsrc_update2 *up2 = arg;
 	const struct ringd_files_update *up = arg;
-	struct cf_impl *i = ring->impl;
+	struct cf_impl *i;
 
+	if (!ring)
+		return reg_blind(opcode, arg, nr);
+	i = ring->impl;
 	if (opcode == RINGD_REGISTER_FILES || opcode == RINGD_REGISTER_FILES2)
 		i->have_files = true;
+	/* with a structure of 32 bytes its size is told, where the library knows it */
+	if ((opcode == RINGD_REGISTER_FILES2 || opcode == RINGD_REGISTER_FILES_UPDATE2 || opcode == RINGD_REGISTER_BUFFERS2 ||
+	     opcode == RINGD_REGISTER_BUFFERS_UPDATE) && nr != sizeof(*up2))
+		return -EINVAL;
+	if ((opcode == RINGD_UNREGISTER_FILES || opcode == RINGD_UNREGISTER_BUFFERS) && (arg || nr))
+		return -EINVAL;
 	switch (opcode) {
 	case RINGD_REGISTER_BUFFERS:
 		return ringd_register_buffers(i->r, arg, nr);
@@ -275,7 +362,7 @@ int cf_register(struct cf_ring *ring, unsigned int opcode, const void *arg, unsi
 		return ringd_register_file_alloc_range(i->r, ((const struct ringd_file_index_range *)arg)->off,
 						       ((const struct ringd_file_index_range *)arg)->len);
 	default:
-		return -EINVAL;
+		return reg_ring(i->r, opcode, arg, nr);
 	}
 }
 

@@ -166,8 +166,12 @@ unsigned int cf_cq_overflow(struct cf_ring *ring);
 unsigned int cf_cq_tail(struct cf_ring *ring);
 void cf_set_cq_flags(struct cf_ring *ring, unsigned int flags);
 
-/* io_uring_register(2) with these very arguments. */
+/* What stands for the ring among the process's descriptors; owned by the ring. */
+int cf_poll_fd(struct cf_ring *ring);
+/* io_uring_register(2) with these very arguments; ring NULL: descriptor -1. */
 int cf_register(struct cf_ring *ring, unsigned int opcode, const void *arg, unsigned int nr);
+/* Where the client finds the memory region that the service has made. */
+void *cf_map_region(struct cf_ring *ring, size_t size);
 /* Descriptors as the process has them into slots; a table of nr slots must be there. */
 void cf_files(struct cf_ring *ring, unsigned int nr);	/* a sparse table */
 void cf_file(struct cf_ring *ring, unsigned int slot, int fd);

@@ -228,6 +228,9 @@ START_TEST(files_update_does_what_comes_before_the_bad_entry)
 	ck_assert_int_eq(probe_slot(1), -EBADF);
 	ck_assert_int_eq(probe_slot(2), -EBADF);
 	ck_assert_int_eq(raw_update_file(&ring, 1, null_fd), 1);
+	ck_assert_int_eq(files_update2(1, 3, first_bad, NULL), -EBADF);
+	ck_assert_int_eq(probe_slot(1), -EBADF);	/* was emptied before the descriptor was looked at */
+	ck_assert_int_eq(raw_update_file(&ring, 1, null_fd), 1);
 	ck_assert_int_eq(files_update2(0, 2, skip_remove, tag_on_skip), -EINVAL);
 	ck_assert_int_eq(files_update2(0, 2, skip_remove, tag_on_remove), 1);	/* the skipped one counts */
 	ck_assert_int_eq(probe_slot(1), 0);

@@ -202,16 +202,22 @@ START_TEST(update_sends_what_comes_before_a_bad_descriptor)
 	ck_assert_int_eq(ringd_register_files_update(ring, 0xffffffff, &ok, 1), -EINVAL);
 	ck_assert_int_eq(ringd_register_files_update(ring, 0, &ok, 0), -EINVAL);
 	ck_assert_int_eq(ringd_register_files_update(ring, 0, NULL, 1), -EFAULT);
-	ck_assert_int_eq(ringd_register_files_update(ring, 0, &bad, 1), -EBADF);
 	ck_assert_uint_eq(fake->reg.packets, 0);
-	fake->register_res = 3;
+	fake->register_res = 1;
+	ck_assert_int_eq(ringd_register_files_update(ring, 0, &bad, 1), -EBADF);
+	ck_assert_uint_eq(fake->reg.nr, 1);	/* its slot is emptied all the same */
+	ck_assert_uint_eq(fake->reg.n_fds, 0);
+	forget();
+	fake->register_res = 4;
 	ck_assert_int_eq(ringd_register_files_update(ring, 4, fds, 4), 3);
 	ck_assert_uint_eq(fake->reg.opcode, RINGD_REGISTER_FILES_UPDATE);
-	ck_assert_uint_eq(fake->reg.nr, 3);
+	ck_assert_uint_eq(fake->reg.nr, 4);
+	ck_assert_uint_eq(fake->reg.n_fds, 1);
 	head = (const void *)fake->reg.data;
 	ck_assert_uint_eq(head->offset, 4);
 	ck_assert_int_eq(((const int32_t *)(head + 1))[1], -1);
 	ck_assert_int_eq(((const int32_t *)(head + 1))[2], -2);
+	ck_assert_int_eq(((const int32_t *)(head + 1))[3], -1);
 	ck_assert_uint_eq(fake->reg.n_fds, 1);
 }
 END_TEST
@@ -276,9 +282,9 @@ START_TEST(kernel_rings_are_bad_descriptors)
 	ck_assert_int_eq(ringd_register_files_sparse(ring, 300), 0);
 	forget();
 	ck_assert_int_eq(ringd_register_files_update(ring, 0, &uring, 1), -EBADF);
-	fake->register_res = 290;
+	fake->register_res = 291;
 	ck_assert_int_eq(ringd_register_files_update(ring, 0, fds, 300), 290);
-	ck_assert_uint_eq(fake->reg.nr, 290);
+	ck_assert_uint_eq(fake->reg.nr, 291);
 	close(uring);
 }
 END_TEST

@@ -177,16 +177,21 @@ static int clone_check(struct rd_reg *reg, struct ringd_clone_buffers *c, const 
 /* The other ring: one of this client, whose addresses mean the same. */
 static int clone_source(struct rd_reg *reg, const struct ringd_clone_buffers *c, struct rd_buftable **ret)
 {
-	struct rd_ring *src;
-	int r = 0;
+	struct rd_host *host = &reg->session->host;
+	struct rd_ctx *src;
+	int r;
 
 	if (c->flags & ~(RINGD_REGISTER_SRC_REGISTERED | RINGD_REGISTER_DST_REPLACE) || c->pad[0] || c->pad[1] || c->pad[2] ||
 	    reg->head->nr != 1)
 		return rd_refuse(reg->session, -EINVAL, "unknown flags, or a reserved field is not zero");
-	src = rd_hostring_find(reg->session, c->src_fd, &r);
-	if (!src)
+	r = c->src_fd > INT32_MAX ? -EBADF : host->ops->ring(host, (int)c->src_fd, &src);
+	if (r == -EBADFD && rd_lent_has(reg->session, (int)c->src_fd))
+		return rd_refuse(reg->session, -EOPNOTSUPP, "descriptor %u is no ring", c->src_fd);
+	if (r < 0)
 		return rd_refuse(reg->session, -EBADF, "no ring %u", c->src_fd);
-	*ret = &src->ctx.bufs;
+	if (src->host != host)
+		return rd_refuse(reg->session, -EINVAL, "ring %u is another client's", c->src_fd);
+	*ret = &src->bufs;
 	return 0;
 }
 

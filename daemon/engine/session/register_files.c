@@ -184,30 +184,33 @@ int rd_reg_files2(struct rd_reg *reg)
 
 /* --- update --- */
 
-/* < 0: this slot is as it was, and those behind it are not looked at. */
+static void put_slot(struct rd_reg *reg, uint32_t slot, struct rd_file *file)
+{
+	file = rd_filetable_swap(&reg->ctx->files, slot, file);
+	if (file)
+		rd_file_put(file);
+}
+
+/* < 0: those behind it are not looked at. A descriptor that is refused leaves its slot empty, as in io_uring. */
 static int update_slot(struct rd_reg *reg, const struct rd_reg_arrays *a, uint32_t i, uint32_t slot)
 {
 	int32_t fd = entry(a, i);
 	uint64_t tag = rd_reg_tag(a, i);
 	struct rd_file *file = NULL;
-	int r;
+	int r = 0;
 
 	if (tag && (fd == FD_HOLE || fd == RINGD_REGISTER_FILES_SKIP))
 		return rd_refuse(reg->session, -EINVAL, "entry %u: nothing is put there, so it has no tag", i);
 	if (fd == RINGD_REGISTER_FILES_SKIP)
 		return 0;
-	if (fd < FD_HOLE)
-		return rd_refuse(reg->session, -EBADF, "entry %u: %d is no descriptor", i, fd);
-	if (fd >= 0) {
+	if (fd >= 0)
 		r = next_file(reg, i, &file);
-		if (r < 0)
-			return r;
-		rd_node_set_tag(&file->node, &reg->ctx->tags, tag);
-	}
-	file = rd_filetable_swap(&reg->ctx->files, slot, file);
+	else if (fd < FD_HOLE)
+		r = rd_refuse(reg->session, -EBADF, "entry %u: %d is no descriptor", i, fd);
 	if (file)
-		rd_file_put(file);
-	return 0;
+		rd_node_set_tag(&file->node, &reg->ctx->tags, tag);
+	put_slot(reg, slot, file);
+	return r;
 }
 
 static int update(struct rd_reg *reg, size_t struct_size, uint32_t off)
