@@ -199,6 +199,15 @@ void cf_sqe_fd(struct cf_ring *ring, struct ringd_sqe *sqe, int fd)
 	sqe->fd = fd;
 }
 
+void cf_prep_open(struct cf_ring *ring, struct ringd_sqe *sqe, const char *path, int flags, unsigned int mode)
+{
+	(void)ring;
+	sqe->fd = AT_FDCWD;
+	sqe->addr = cf_addr(cf_in(path, strlen(path) + 1));
+	sqe->open_flags = (uint32_t)flags;
+	sqe->len = mode;
+}
+
 unsigned int cf_sq_pending(struct cf_ring *ring)
 {
 	return ring->impl->tail - __atomic_load_n(ring->impl->sq_head, __ATOMIC_ACQUIRE);

@@ -137,6 +137,12 @@ void cf_sqe_fd(struct cf_ring *ring, struct ringd_sqe *sqe, int fd)
 	sqe->flags |= RINGD_SQE_FIXED_FILE;
 }
 
+void cf_prep_open(struct cf_ring *ring, struct ringd_sqe *sqe, const char *path, int flags, unsigned int mode)
+{
+	/* the slot is set afterwards: a plain one might need more than an SQE */
+	ringd_prep_openat_direct(ring->impl->r, sqe, AT_FDCWD, path, flags, mode, 0);
+}
+
 unsigned int cf_sq_pending(struct cf_ring *ring)
 {
 	return ringd_sq_ready(ring->impl->r);

@@ -220,6 +220,8 @@ void cf_pipe(int fd[2]);
 /* Fill an SQE: opcode's own fields */
 struct ringd_sqe *cf_prep_rw(struct cf_ring *ring, unsigned int op, int fd, const void *buf, unsigned int len, uint64_t off);
 struct ringd_timespec *cf_ts(uint64_t ns);
+/* An OPENAT from the working directory, with all the client's side adds to it (umask, where relative paths start) */
+void cf_prep_open(struct cf_ring *ring, struct ringd_sqe *sqe, const char *path, int flags, unsigned int mode);
 
 /* --- threads, processes, time --- */
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Open, close, direct descriptors */
+#include <linux/openat2.h>
+
 #include "cf.h"
 
 /* file_index: slot + 1 or RINGD_FILE_INDEX_ALLOC, 0: a plain descriptor */
@@ -12,6 +14,41 @@ static int32_t open_at(struct cf_ring *ring, const char *path, int flags, unsign
 	sqe->open_flags = (uint32_t)flags;
 	sqe->len = mode;
 	sqe->file_index = file_index;
+	return cf_run(ring);
+}
+
+static int32_t open_at2(struct cf_ring *ring, const char *path, const struct open_how *how, uint32_t size, uint32_t file_index)
+{
+	struct ringd_sqe *sqe = cf_sqe(ring, RINGD_OP_OPENAT2);
+	char *copy = cf_alloc(128, 0);
+
+	memcpy(copy, how, sizeof(*how));
+	sqe->fd = AT_FDCWD;
+	sqe->addr = cf_addr(path);
+	sqe->addr2 = cf_addr(copy);
+	sqe->len = size;
+	sqe->file_index = file_index;
+	return cf_run(ring);
+}
+
+static int32_t close_it(struct cf_ring *ring, int fd, uint32_t file_index)
+{
+	struct ringd_sqe *sqe = cf_sqe(ring, RINGD_OP_CLOSE);
+
+	sqe->fd = fd;
+	sqe->file_index = file_index;
+	return cf_run(ring);
+}
+
+/* What is read from a slot: the first byte of the file */
+static int32_t read_slot(struct cf_ring *ring, int slot, char *buf)
+{
+	struct ringd_sqe *sqe = cf_sqe(ring, RINGD_OP_READ);
+
+	sqe->fd = slot;
+	sqe->flags = RINGD_SQE_FIXED_FILE;
+	sqe->addr = cf_addr(buf);
+	sqe->len = 1;
 	return cf_run(ring);
 }
 
@@ -51,4 +88,174 @@ CF_TEST(alloc_takes_a_free_slot, 269, "Openat ALLOC -> res is the slot; when all
 	ck_assert_int_eq(open_at(ring, cf_path("f"), O_RDONLY, 0, RINGD_FILE_INDEX_ALLOC), 0);
 	ck_assert_int_eq(open_at(ring, cf_path("f"), O_RDONLY, 0, RINGD_FILE_INDEX_ALLOC), 1);
 	ck_assert_int_eq(open_at(ring, cf_path("f"), O_RDONLY, 0, RINGD_FILE_INDEX_ALLOC), -ENFILE);
+}
+
+CF_TEST(the_size_of_open_how_is_checked, 260, "Openat2 with size 16 -> -EINVAL; size 64 with a non-zero tail -> -E2BIG; zero tail -> works")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	const struct open_how how = { .flags = O_RDONLY };
+	struct ringd_sqe *sqe;
+	char *tail = cf_alloc(64, 0);
+
+	close(cf_make_file("f", 10, O_RDONLY));
+	cf_files(ring, 2);
+	ck_assert_int_eq(open_at2(ring, cf_path("f"), &how, 16, 1), -EINVAL);
+	ck_assert_int_eq(open_at2(ring, cf_path("f"), &how, 64, 1), 0);
+	tail[40] = 1;
+	sqe = cf_sqe(ring, RINGD_OP_OPENAT2);
+	sqe->fd = AT_FDCWD;
+	sqe->addr = cf_addr(cf_path("f"));
+	sqe->addr2 = cf_addr(tail);
+	sqe->len = 64;
+	sqe->file_index = 1;
+	ck_assert_int_eq(cf_run(ring), -E2BIG);
+}
+
+CF_TEST(open_how_is_checked, 261, "Openat2 with mode but no O_CREAT -> -EINVAL; unknown resolve bit -> -EINVAL")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+
+	close(cf_make_file("f", 10, O_RDONLY));
+	cf_files(ring, 2);
+	ck_assert_int_eq(open_at2(ring, cf_path("f"), &(struct open_how){ .mode = 0600 }, 24, 1), -EINVAL);
+	ck_assert_int_eq(open_at2(ring, cf_path("f"), &(struct open_how){ .resolve = 0x100 }, 24, 1), -EINVAL);
+}
+
+CF_TEST(openat_takes_no_slot_as_directory, 262, "Openat with FIXED_FILE -> -EBADF")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	struct ringd_sqe *sqe;
+
+	cf_files(ring, 2);
+	sqe = cf_sqe(ring, RINGD_OP_OPENAT);
+	sqe->flags = RINGD_SQE_FIXED_FILE;
+	sqe->fd = 0;
+	sqe->addr = cf_addr(cf_path("f"));
+	sqe->file_index = 1;
+	ck_assert_int_eq(cf_run(ring), -EBADF);
+}
+
+CF_TEST(the_umask_is_the_clients, 263, "Openat with O_CREAT and umask 077 -> the file has mode 0600")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	struct ringd_sqe *sqe = cf_sqe(ring, RINGD_OP_OPENAT);
+	struct stat st;
+
+	cf_files(ring, 2);
+	umask(077);
+	cf_prep_open(ring, sqe, cf_path("new"), O_CREAT | O_RDWR, 0666);
+	sqe->file_index = 1;
+	ck_assert_int_eq(cf_run(ring), 0);
+	ck_assert_int_eq(stat(cf_path("new"), &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0600);
+}
+
+CF_TEST(the_working_directory_is_the_clients, 265, "Openat relative path after the client's chdir -> the client's directory")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	struct ringd_sqe *sqe;
+
+	close(cf_make_file("f", 10, O_RDONLY));
+	cf_files(ring, 2);
+	ck_assert_int_eq(chdir(cf_path("")), 0);
+	sqe = cf_sqe(ring, RINGD_OP_OPENAT);
+	cf_prep_open(ring, sqe, "f", O_RDONLY, 0);
+	sqe->file_index = 1;
+	ck_assert_int_eq(cf_run(ring), 0);
+	ck_assert_int_eq(chdir("/"), 0);
+	sqe = cf_sqe(ring, RINGD_OP_OPENAT);
+	cf_prep_open(ring, sqe, "f", O_RDONLY, 0);
+	sqe->file_index = 1;
+	ck_assert_int_eq(cf_run(ring), -ENOENT);
+}
+
+CF_TEST(a_slot_needs_a_table, 266, "Openat into a slot without table -> -ENXIO; ALLOC without table -> -ENFILE")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+
+	close(cf_make_file("f", 10, O_RDONLY));
+	ck_assert_int_eq(open_at(ring, cf_path("f"), O_RDONLY, 0, 1), -ENXIO);
+	ck_assert_int_eq(open_at(ring, cf_path("f"), O_RDONLY, 0, RINGD_FILE_INDEX_ALLOC), -ENFILE);
+}
+
+CF_TEST(an_occupied_slot_is_replaced, 268, "Openat into an occupied slot -> 0 and the old file is released")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	char *buf = cf_alloc(8, 0);
+	int fd[2];
+
+	close(cf_make_file("f", 10, O_RDONLY));
+	cf_files(ring, 1);
+	cf_pipe(fd);
+	cf_file(ring, 0, fd[1]);
+	close(fd[1]);
+	ck_assert_int_eq(open_at(ring, cf_path("f"), O_RDONLY, 0, 1), 0);
+	cf_wait_fd(fd[0], POLLHUP);
+	ck_assert_int_eq(read_slot(ring, 0, buf), 1);
+}
+
+CF_TEST(alloc_stays_in_its_range, 270, "Alloc range [1,3) set -> ALLOC returns only 1 or 2")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	const struct ringd_file_index_range range = { .off = 1, .len = 2 };
+
+	close(cf_make_file("f", 10, O_RDONLY));
+	cf_files(ring, 5);
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_FILE_ALLOC_RANGE, &range, 0), 0);
+	ck_assert_int_eq(open_at(ring, cf_path("f"), O_RDONLY, 0, RINGD_FILE_INDEX_ALLOC), 1);
+	ck_assert_int_eq(open_at(ring, cf_path("f"), O_RDONLY, 0, RINGD_FILE_INDEX_ALLOC), 2);
+	ck_assert_int_eq(open_at(ring, cf_path("f"), O_RDONLY, 0, RINGD_FILE_INDEX_ALLOC), -ENFILE);
+}
+
+CF_TEST(the_alloc_range_is_checked, 271, "Alloc range beyond the table -> -EINVAL; off+len overflow -> -EOVERFLOW")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	struct ringd_file_index_range range = { .off = 3, .len = 3 };
+
+	cf_files(ring, 5);
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_FILE_ALLOC_RANGE, &range, 0), -EINVAL);
+	range.len = UINT32_MAX;
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_FILE_ALLOC_RANGE, &range, 0), -EOVERFLOW);
+}
+
+CF_TEST(a_failed_open_keeps_the_old_file, 272, "Failing open into an occupied slot -> the old file stays")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	char *buf = cf_alloc(8, 0);
+
+	close(cf_make_file("f", 10, O_RDONLY));
+	cf_files(ring, 1);
+	ck_assert_int_eq(open_at(ring, cf_path("f"), O_RDONLY, 0, 1), 0);
+	ck_assert_int_eq(open_at(ring, cf_path("missing"), O_RDONLY, 0, 1), -ENOENT);
+	ck_assert_int_eq(read_slot(ring, 0, buf), 1);
+}
+
+CF_TEST(close_is_checked, 274, "Close with fd and slot -> -EINVAL; with rw_flags -> -EINVAL; with FIXED_FILE -> -EBADF")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	struct ringd_sqe *sqe;
+
+	close(cf_make_file("f", 10, O_RDONLY));
+	cf_files(ring, 2);
+	ck_assert_int_eq(open_at(ring, cf_path("f"), O_RDONLY, 0, 1), 0);
+	ck_assert_int_eq(close_it(ring, 1, 1), -EINVAL);
+	sqe = cf_sqe(ring, RINGD_OP_CLOSE);
+	sqe->fd = 0;
+	sqe->file_index = 1;
+	sqe->rw_flags = 1;
+	ck_assert_int_eq(cf_run(ring), -EINVAL);
+	sqe = cf_sqe(ring, RINGD_OP_CLOSE);
+	sqe->fd = 0;
+	sqe->flags = RINGD_SQE_FIXED_FILE;
+	ck_assert_int_eq(cf_run(ring), -EBADF);
+}
+
+CF_TEST(close_of_a_slot_has_its_errnos, 275, "Close of an empty slot -> -EBADF; out of range -> -EINVAL; no table -> -ENXIO")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+
+	ck_assert_int_eq(close_it(ring, 0, 1), -ENXIO);
+	cf_files(ring, 2);
+	ck_assert_int_eq(close_it(ring, 0, 1), -EBADF);
+	ck_assert_int_eq(close_it(ring, 0, 3), -EINVAL);
 }
