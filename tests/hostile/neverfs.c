@@ -63,6 +63,8 @@ static void answer(const struct neverfs *n, int dev, const struct fuse_in_header
 	case FUSE_WRITE:
 	case FUSE_FSYNC:
 	case FUSE_FLUSH:
+	case FUSE_UNLINK:
+	case FUSE_GETXATTR:
 		__atomic_fetch_add(n->unanswered, 1, __ATOMIC_RELEASE);
 		return;
 	case FUSE_FORGET:

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A FUSE file system of one file per name, whose reads, writes, syncs and closes are never answered. Needs root. */
+/*
+ * A FUSE file system of one file per name, whose reads, writes, syncs, closes, unlinks and extended attributes are never
+ * answered. Needs root.
+ */
 #ifndef RD_TEST_NEVERFS_H
 #define RD_TEST_NEVERFS_H
 
