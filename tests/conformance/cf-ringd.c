@@ -108,9 +108,11 @@ struct ringd_sqe *cf_impl_sqe(struct cf_ring *ring, unsigned int op)
 
 struct ringd_sqe *cf_sqe128(struct cf_ring *ring, unsigned int op)
 {
-	struct ringd_sqe *sqe = cf_sqe(ring, op);
+	struct ringd_sqe *sqe = ringd_get_sqe128(ring->impl->r);
 
-	cf_impl_sqe(ring, 0)->fd = 0;
+	ck_assert_msg(sqe != NULL, "the SQ is full");
+	sqe->opcode = (uint8_t)op;
+	sqe->fd = -1;
 	return sqe;
 }
 
@@ -156,40 +158,10 @@ void cf_publish(struct cf_ring *ring)
 	r->sq_published = r->sq_tail;
 }
 
-/* The first half of an enter: submit and flush, as the library does it */
-static int enter(struct cf_ring *ring, unsigned int to_submit, unsigned int flags)
-{
-	struct ringd_ring *r = ring->impl->r;
-	struct pollfd p = { .fd = r->wake, .events = POLLRDHUP };
-	const uint64_t one = 1;
-
-	cf_publish(ring);
-	rdl_store(&r->hot->enter_to_submit, to_submit);
-	rdl_store(&r->hot->enter_flags, flags);
-	rdl_store_barrier(&r->hot->enter_seq, ++r->enter_seq);
-	if (rdl_load(&r->hot->sq_flags) & RINGD_SQ_NEED_WAKEUP)
-		ck_assert_int_eq(write(r->doorbell, &one, sizeof(one)), sizeof(one));
-	while (rdl_load_acquire(&r->hot->enter_done) != r->enter_seq) {
-		if (poll(&p, 1, 1) > 0)
-			return -ECONNRESET;
-	}
-	r->sq_head = rdl_load_acquire(&r->hot->sq_head);
-	return rdl_load(&r->hot->enter_res);
-}
-
 int cf_enter(struct cf_ring *ring, unsigned int to_submit, unsigned int min_complete, unsigned int flags, const void *arg,
 	     size_t size)
 {
-	struct ringd_cqe *cqe;
-	int n, r;
-
-	(void)arg;
-	(void)size;
-	n = enter(ring, to_submit, flags & RINGD_ENTER_GETEVENTS);
-	if (n < 0 || (unsigned int)n < to_submit || !(flags & RINGD_ENTER_GETEVENTS) || !min_complete)
-		return n;
-	r = ringd_wait_cqe_nr(ring->impl->r, &cqe, min_complete);
-	return n || r == 0 ? n : r;
+	return ringd_enter(ring->impl->r, to_submit, min_complete, flags, arg, size);
 }
 
 /* --- register --- */
@@ -381,18 +353,20 @@ unsigned int cf_cq_ready(struct cf_ring *ring)
 
 static void take(struct cf_ring *ring, struct cf_cqe *cqe, const struct ringd_cqe *c)
 {
+	struct ringd_ring *r = ring->impl->r;
+
 	*cqe = (struct cf_cqe){ .user_data = c->user_data, .res = c->res, .flags = c->flags };
-	ringd_cqe_seen(ring->impl->r, c);
+	if ((ring->p.flags & RINGD_SETUP_CQE32) || (c->flags & RINGD_CQE_F_32))
+		memcpy(cqe->big, c + 1, sizeof(cqe->big));
+	ringd_cq_advance(r, ringd_cqe_slots(r, c));
 }
 
+/* Fillers are CQEs here, which ringd_peek_cqe() would pass over. */
 bool cf_peek(struct cf_ring *ring, struct cf_cqe *cqe)
 {
-	struct ringd_cqe *c;
-
 	if (!cf_cq_ready(ring))
 		return false;
-	c = ringd_cqe_at(ring->impl->r, 0);
-	take(ring, cqe, c);
+	take(ring, cqe, ringd_cqe_at(ring->impl->r, 0));
 	return true;
 }
 
@@ -403,12 +377,12 @@ bool cf_wait_cqe_for(struct cf_ring *ring, struct cf_cqe *cqe, unsigned int ms)
 	int r;
 
 	do {
+		if (cf_peek(ring, cqe))
+			return true;
 		r = ringd_wait_cqe_timeout(ring->impl->r, &c, &ts);
-	} while (r == -EINTR);
-	ck_assert_msg(r == 0 || r == -ETIME, "wait: %s: %s", strerror(-r), ringd_ring_strerror(ring->impl->r));
-	if (r == 0)
-		take(ring, cqe, c);
-	return r == 0;
+	} while (r == -EINTR || r == 0);
+	ck_assert_msg(r == -ETIME, "wait: %s: %s", strerror(-r), ringd_ring_strerror(ring->impl->r));
+	return false;
 }
 
 /* --- words --- */
