@@ -19,6 +19,7 @@
 #define RINGD_H
 
 #include <signal.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
