@@ -19,10 +19,10 @@
 #define RINGD_H
 
 #include <signal.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/select.h>	/* sigset_t, in strict C too */
 #include <sys/types.h>
 #include <sys/uio.h>
 
