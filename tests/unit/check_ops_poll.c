@@ -200,6 +200,24 @@ START_TEST(on_a_lazy_ring_a_multishot_poll_tells_what_there_is_then)
 }
 END_TEST
 
+START_TEST(on_a_lazy_ring_a_multishot_poll_outlives_what_it_missed)
+{
+	c.ring->ctx.lazy = true;
+	poll_add(1, POLLIN, MULTI);
+	submit(1);
+	for (int i = 0; i < 10; i++) {	/* nobody seems to wait for it */
+		put();
+		turns();
+	}
+	get();
+	rd_ctx_run_tasks(&c.ring->ctx);
+	put();
+	turns();
+	ck_assert_uint_eq(rd_ctx_run_tasks(&c.ring->ctx), 1);
+	expect(1, POLLIN, MORE);
+}
+END_TEST
+
 /* As a file of FUSE: nothing is asked of it on the reactor. */
 static void make_slow(void)
 {
@@ -395,6 +413,7 @@ int main(void)
 	tcase_add_test(tc, on_a_lazy_ring_what_fired_waits_for_the_client);
 	tcase_add_test(tc, on_a_lazy_ring_what_fired_can_be_cancelled);
 	tcase_add_test(tc, on_a_lazy_ring_a_multishot_poll_tells_what_there_is_then);
+	tcase_add_test(tc, on_a_lazy_ring_a_multishot_poll_outlives_what_it_missed);
 	tcase_add_test(tc, a_slow_file_is_polled_by_a_worker);
 	tcase_add_loop_test(tc, a_poll_of_a_slow_file_can_be_interrupted, 0, 2);
 	tcase_add_loop_test(tc, a_ring_ends_with_all_its_polls, 0, 8);

@@ -69,7 +69,7 @@ static void on_ready(struct rd_poll *poll)
 	if (w->rearm-- > 0)
 		ck_assert_int_eq(rd_poll_arm(poll, reactor, w->watched, w->fd, EPOLLIN, on_ready), 0);
 	if (w->multi)
-		rd_poll_again(poll);
+		ck_assert_int_eq(rd_poll_again(poll, reactor, w->fd), 0);
 }
 
 START_TEST(fires_once_when_ready)
@@ -268,7 +268,7 @@ END_TEST
 
 START_TEST(a_multishot_poll_fires_for_news_only)
 {
-	struct waiter w = { .multi = true }, other = { 0 };
+	struct waiter w = { .multi = true, .fd = fds[0] }, other = { 0 };
 
 	put(fds[1]);
 	ck_assert_int_eq(rd_poll_look_and_arm(&w.poll, reactor, &watched[0], fds[0], EPOLLIN, on_ready), EPOLLIN);
@@ -305,6 +305,7 @@ START_TEST(directions_do_not_disturb_each_other)
 
 	rd_watched_init(&wsk);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sk), 0);
+	in.fd = out.fd = both.fd = sk[0];
 	put(sk[1]);
 	ck_assert_int_eq(rd_poll_look_and_arm(&in.poll, reactor, &wsk, sk[0], EPOLLIN, on_ready), EPOLLIN);
 	ck_assert_int_eq(rd_poll_look_and_arm(&out.poll, reactor, &wsk, sk[0], EPOLLOUT, on_ready), EPOLLOUT);

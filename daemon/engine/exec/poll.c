@@ -264,10 +264,17 @@ int rd_poll_look_and_arm(struct rd_poll *poll, struct rd_reactor *reactor, struc
 	return (int)rd_poll_look(fd, events);
 }
 
-void rd_poll_again(struct rd_poll *poll)
+int rd_poll_again(struct rd_poll *poll, struct rd_reactor *reactor, int fd)
 {
+	int r = 0;
+
+	if (poll->watch->fd < 0)	/* it took its time, and nobody else waited */
+		r = watch_add(&reactor->polls, poll->watch, fd);
+	if (r < 0)
+		return r;
 	wait_for(poll, poll->watch);
 	poll->seq--;	/* what is to be told at this moment counts */
+	return 0;
 }
 
 void rd_poll_disarm(struct rd_poll *poll)

@@ -78,8 +78,8 @@ int rd_poll_look_or_arm(struct rd_poll *poll, struct rd_reactor *reactor, struct
 /* As before but armed in both cases, and ready() is called only when something happens after the look. */
 int rd_poll_look_and_arm(struct rd_poll *poll, struct rd_reactor *reactor, struct rd_watched *watched, int fd, uint32_t events,
 			 void (*ready)(struct rd_poll *));
-/* From ready() or later, while the descriptor is still held: wait for what happens next. */
-void rd_poll_again(struct rd_poll *poll);
+/* From ready() or later: wait for what happens next, as before. 0 or an error as above. */
+int rd_poll_again(struct rd_poll *poll, struct rd_reactor *reactor, int fd);
 /* ready() will not be called. Not armed: nothing. */
 void rd_poll_disarm(struct rd_poll *poll);
 /* What there is of the events, RD_POLL_ALWAYS included, without waiting. Asks the file: never of one whose server may not answer. */

@@ -56,13 +56,19 @@ static int poll_done(struct rd_req *req, uint32_t mask)
 static void told(struct rd_req *req)
 {
 	uint32_t mask = req->poll.revents;
+	int r;
 
 	if (!req->polladd.multi) {
 		req->res = (int32_t)mask;
 		rd_req_done(req);
 		return;
 	}
-	rd_poll_again(&req->poll);
+	r = rd_poll_again(&req->poll, req->ctx->engine->reactor, req->file->fd);
+	if (r < 0) {
+		req->res = r;
+		rd_req_done(req);
+		return;
+	}
 	/* a client that lets its completions wait is told what there is when it comes for them */
 	if (req->ctx->lazy)
 		mask = rd_poll_look(req->file->fd, req->polladd.events);
