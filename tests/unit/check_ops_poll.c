@@ -75,6 +75,7 @@ static void wait_read(uint64_t user_data)
 	sqe->off = UINT64_MAX;
 }
 
+/* 0: comes for what there is */
 static void submit(int32_t n)
 {
 	ck_assert_int_eq(rd_tc_submit(&c), n);
@@ -150,9 +151,8 @@ START_TEST(on_a_lazy_ring_what_fired_waits_for_the_client)
 	put();
 	expect_none();
 	op(RINGD_OP_POLL_REMOVE, 2, 1);
-	submit(1);
+	submit(1);		/* with the SQE it comes for what there is */
 	expect(2, -EALREADY, 0);
-	ck_assert_uint_eq(rd_ctx_run_tasks(&c.ring->ctx), 1);
 	expect(1, POLLIN, 0);
 }
 END_TEST
@@ -169,7 +169,7 @@ START_TEST(on_a_lazy_ring_what_fired_can_be_cancelled)
 		submit(1);
 		expect(2, 0, 0);
 		expect(1, -ECANCELED, 0);
-		ck_assert_uint_eq(rd_ctx_run_tasks(&c.ring->ctx), 0);
+		submit(0);
 		get();
 		put();
 		expect_none();
@@ -188,13 +188,13 @@ START_TEST(on_a_lazy_ring_a_multishot_poll_tells_what_there_is_then)
 		turns();
 		put();
 		turns();
-		ck_assert_uint_eq(rd_ctx_run_tasks(&c.ring->ctx), 1);
+		submit(0);
 		expect(1, POLLIN, MORE);
 		get();
 		put();
 		turns();
 		get();		/* too late to be told */
-		ck_assert_uint_eq(rd_ctx_run_tasks(&c.ring->ctx), 1);
+		submit(0);
 		expect_none();
 	}
 }
@@ -210,10 +210,10 @@ START_TEST(on_a_lazy_ring_a_multishot_poll_outlives_what_it_missed)
 		turns();
 	}
 	get();
-	rd_ctx_run_tasks(&c.ring->ctx);
+	submit(0);
 	put();
 	turns();
-	ck_assert_uint_eq(rd_ctx_run_tasks(&c.ring->ctx), 1);
+	submit(0);
 	expect(1, POLLIN, MORE);
 }
 END_TEST

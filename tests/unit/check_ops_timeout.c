@@ -73,6 +73,7 @@ static void op(uint8_t opcode, uint64_t user_data, uint64_t addr)
 	sqe->addr = addr;
 }
 
+/* 0: comes for what there is */
 static void submit(int32_t n)
 {
 	ck_assert_int_eq(rd_tc_submit(&c), n);
@@ -116,8 +117,7 @@ START_TEST(on_a_lazy_ring_an_expiry_waits_for_the_client)
 	submit(2);
 	expect(2, -ENOENT, 0);
 	expect(3, -EALREADY, 0);
-	ck_assert_uint_eq(rd_ctx_run_tasks(&c.ring->ctx), 1);
-	expect(1, -ETIME, 0);
+	expect(1, -ETIME, 0);	/* with the SQEs it came for what there was */
 }
 END_TEST
 
@@ -127,10 +127,10 @@ START_TEST(on_a_lazy_ring_a_multishot_timeout_goes_on_when_it_was_told)
 	timeout(1, MS, RINGD_TIMEOUT_MULTISHOT, 2);
 	submit(1);
 	until_tasked();
-	rd_ctx_run_tasks(&c.ring->ctx);
+	submit(0);
 	expect(1, -ETIME, MORE);
 	until_tasked();
-	rd_ctx_run_tasks(&c.ring->ctx);
+	submit(0);
 	expect(1, -ETIME, 0);
 }
 END_TEST
