@@ -153,7 +153,7 @@ void ringd_close(struct ringd *rd)
 	/* The engine ends everything of a client whose connection is closed; no need to ask piece by piece. */
 	rdl_close(rd->sock);
 	while (rd->rings)
-		rdl_ring_unlink(rd->rings);
+		rdl_ring_close(rd->rings);
 	while (rd->arenas)
 		rdl_arena_unlink(rd->arenas);
 	free(rd);

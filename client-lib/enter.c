@@ -177,6 +177,11 @@ int ringd_enter(struct ringd_ring *ring, unsigned int to_submit, unsigned int mi
 		return -EINVAL;
 	if (special & RDL_DEAD)
 		return -ECONNRESET;
+	if (flags & RINGD_ENTER_REGISTERED_RING) {
+		r = rdl_fds_check(ring);
+		if (r < 0)
+			return r;
+	}
 	if (special & RDL_DISABLED)
 		return -EBADFD;
 	if (to_submit && (special & RDL_ISSUER) && !ring->sqpoll && ring->issuer != rdl_thread_id())
@@ -191,4 +196,19 @@ int ringd_enter(struct ringd_ring *ring, unsigned int to_submit, unsigned int mi
 		return n;
 	r = get_events(ring, min_complete, flags, arg, argsz);
 	return n && r != -ECONNRESET ? n : r;
+}
+
+int ringd_submit_and_wait_reg(struct ringd_ring *ring, struct ringd_cqe **cqe, unsigned int wait_nr, int reg_index)
+{
+	const void *off = (const void *)((uintptr_t)reg_index * sizeof(struct ringd_reg_wait));
+	unsigned int flags = RINGD_ENTER_GETEVENTS | RINGD_ENTER_EXT_ARG | RINGD_ENTER_EXT_ARG_REG;
+	uint32_t n = ring->sq_tail - (ring->sqpoll ? ring->sq_published : ring->sq_head);
+	int r;
+
+	if (ring->sqpoll)
+		flags |= RINGD_ENTER_SQ_WAKEUP;
+	r = ringd_enter(ring, n, wait_nr, flags, off, sizeof(struct ringd_reg_wait));
+	if (ringd_peek_cqe(ring, cqe) < 0)
+		*cqe = NULL;
+	return r;
 }

@@ -293,9 +293,13 @@ struct ringd_ring {
 	clockid_t clock;		/* REGISTER_CLOCK */
 	const void *wait_region;	/* ringd_reg_wait[], NULL: there is none */
 	size_t wait_region_size;
+	uint32_t refs;			/* connection, handle, tables of registered rings; see ringfds.c */
+	bool freed;			/* ringd_ring_free() was called */
+	bool borrowed;			/* NO_MMAP: rings and sqes are the caller's memory */
+	int index;			/* of ringd_register_ring_fd(), -1 */
 	int doorbell;			/* eventfd */
 	int wake;			/* stream socket */
-	struct ringd *rd;
+	struct ringd *rd;		/* NULL: the connection is closed */
 	struct ringd_ring *next, **prev;
 	uint32_t id;
 	uint32_t flags, features;
@@ -320,7 +324,37 @@ static inline uint32_t rdl_sqe_slot(const struct ringd_ring *ring, const struct 
 	return (uint32_t)((sqe - ring->sqes) >> ring->sqe_shift) & ring->sq_mask;
 }
 
-void rdl_ring_unlink(struct ringd_ring *ring);
+/* ring.c */
+/* The connection is closed: unmap, close, forget. */
+void rdl_ring_close(struct ringd_ring *ring);
+/* Free the rings that only the connection still knows. */
+void rdl_rings_sweep(struct ringd *rd);
+
+static inline void rdl_ring_get(struct ringd_ring *ring)
+{
+	__atomic_add_fetch(&ring->refs, 1, __ATOMIC_RELAXED);
+}
+
+static inline void rdl_ring_put(struct ringd_ring *ring)
+{
+	if (!__atomic_sub_fetch(&ring->refs, 1, __ATOMIC_ACQ_REL))
+		free(ring);
+}
+
+/* setup.c: as the engine will compute them, and with it io_uring. 0 or -EINVAL. */
+struct rdl_sizes {
+	uint32_t sq_entries, cq_entries;
+	size_t rings, sqes;
+};
+int rdl_sizes(struct rdl_sizes *sizes, uint32_t entries, const struct ringd_params *params);
+
+/* ringfds.c: registered rings of the calling thread */
+/* Is there a free slot? 0, -EBUSY */
+int rdl_fds_room(void);
+/* Its slot, -EBUSY, -ENOMEM */
+int rdl_fds_add(struct ringd_ring *ring);
+/* Is it in the table? 0, -EBADF; -EINVAL: there is no table. */
+int rdl_fds_check(const struct ringd_ring *ring);
 
 static inline uint32_t rdl_special(const struct ringd_ring *ring)
 {

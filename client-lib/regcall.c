@@ -81,6 +81,14 @@ static int call_send(struct ringd *rd, struct rdl_call *c, bool *sent)
 	return 0;
 }
 
+/* The rule of SINGLE_ISSUER. No words for it: it is another thread that gets them. */
+static int may_register(const struct ringd_ring *ring)
+{
+	uint32_t special = rdl_special(ring);
+
+	return (special & RDL_ISSUER) && !(special & RDL_DISABLED) && ring->issuer != rdl_thread_id() ? -EEXIST : 0;
+}
+
 int rdl_call_do(struct ringd *rd, struct ringd_ring *ring, struct rdl_call *c, struct rdl_packet *in, size_t min_size,
 		size_t n_fds, bool *unsent)
 {
@@ -88,6 +96,9 @@ int rdl_call_do(struct ringd *rd, struct ringd_ring *ring, struct rdl_call *c, s
 	int r;
 
 	c->reg.ring_id = ring ? ring->id : 0;
+	r = ring ? may_register(ring) : 0;
+	if (r < 0)
+		return r;
 	r = rdl_request_start(rd, &c->reg.msg, RINGD_MSG_REGISTER);
 	if (r < 0)
 		return r;
@@ -136,5 +147,9 @@ int rdl_call_get(struct ringd *rd, struct ringd_ring *ring, uint32_t opcode, uin
 
 int rdl_check_alive(struct ringd_ring *ring)
 {
+	int r = may_register(ring);
+
+	if (r < 0)
+		return r;
 	return rdl_dead(ring) ? rdl_fail(ring->rd, -ECONNRESET, "register: the engine or the ring is gone") : 0;
 }

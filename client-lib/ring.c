@@ -5,9 +5,6 @@
 
 #include "private.h"
 
-/* Flags that this library has no part to play in yet. */
-#define FLAGS_SERVED	(RINGD_SETUP_ALL & ~(RINGD_SETUP_NO_MMAP | RINGD_SETUP_REGISTERED_FD_ONLY))
-
 struct answer {
 	union {
 		struct ringd_msg msg;
@@ -28,16 +25,6 @@ static void answer_close(struct answer *a)
 	rdl_close(a->ring);
 	rdl_close(a->doorbell);
 	rdl_close(a->wake);
-}
-
-/* As the engine will round it; what it refuses needs no exact answer here. */
-static uint32_t round_entries(uint32_t entries)
-{
-	if (entries <= 1)
-		return 1;
-	if (entries > RINGD_MAX_ENTRIES)
-		return RINGD_MAX_ENTRIES;
-	return 1u << (32 - __builtin_clz(entries - 1));
 }
 
 static void tell_free(struct ringd *rd, uint32_t id)
@@ -99,7 +86,19 @@ static bool plausible(const struct ringd_ring *ring, const struct ringd_ring_cre
 	       c->scratch_size >= ((uint64_t)p->sq_entries + 1) * RINGD_SCRATCH_PER_SQE;
 }
 
-static int map(struct ringd_ring *ring, const struct ringd_ring_created *c, int fd)
+/* NO_MMAP: the engine has found both inside arenas. */
+static void borrow(struct ringd_ring *ring, const struct ringd_ring_created *c)
+{
+	const struct ringd_params *p = &c->params;
+
+	ring->borrowed = true;
+	ring->rings_size = c->rings_size;
+	ring->sqes_size = c->sqes_size;
+	ring->rings = (void *)(uintptr_t)p->cq_off.user_addr;
+	ring->sqes = (struct ringd_sqe *)(uintptr_t)p->sq_off.user_addr;
+}
+
+static int map_regions(struct ringd_ring *ring, const struct ringd_ring_created *c, int fd)
 {
 	const int prot = PROT_READ | PROT_WRITE;
 
@@ -115,6 +114,20 @@ static int map(struct ringd_ring *ring, const struct ringd_ring_created *c, int 
 		return -errno;
 	}
 	ring->sqes_size = c->sqes_size;
+	return 0;
+}
+
+static int map(struct ringd_ring *ring, const struct ringd_ring_created *c, int fd)
+{
+	const int prot = PROT_READ | PROT_WRITE;
+	int r = 0;
+
+	if (c->params.flags & RINGD_SETUP_NO_MMAP)
+		borrow(ring, c);
+	else
+		r = map_regions(ring, c, fd);
+	if (r < 0)
+		return r;
 	if (mmap(ring->scratch, c->scratch_size, prot, MAP_SHARED | MAP_FIXED, fd, (off_t)RINGD_OFF_SCRATCH) == MAP_FAILED)
 		return -errno;
 	return 0;
@@ -200,13 +213,13 @@ static int ring_setup(struct ringd_ring *ring, struct ringd_params *params)
 	return 0;
 }
 
-static void ring_destroy(struct ringd_ring *ring)
+static void ring_release(struct ringd_ring *ring)
 {
 	rdl_scratch_deinit(ring);
 	rdl_sleep_deinit(ring);
-	if (ring->rings)
+	if (ring->rings && !ring->borrowed)
 		munmap(ring->rings, ring->rings_size);
-	if (ring->sqes)
+	if (ring->sqes && !ring->borrowed)
 		munmap(ring->sqes, ring->sqes_size);
 	if (ring->scratch)
 		munmap(ring->scratch, ring->scratch_size);
@@ -214,25 +227,35 @@ static void ring_destroy(struct ringd_ring *ring)
 		munmap(ring->region, ring->region_size);
 	rdl_close(ring->doorbell);
 	rdl_close(ring->wake);
-	free(ring);
 }
 
-static int ring_new(struct ringd *rd, struct ringd_ring **ret, struct ringd_params *params)
+static struct ringd_ring *ring_alloc(struct ringd *rd, uint32_t sq_entries)
 {
 	struct ringd_ring *ring = aligned_alloc(128, (sizeof(*ring) + 127) & ~(size_t)127);
+
+	if (!ring)
+		return NULL;
+	memset(ring, 0, sizeof(*ring));
+	ring->doorbell = ring->wake = ring->index = -1;
+	ring->rd = rd;
+	ring->clock = CLOCK_MONOTONIC;
+	ring->refs = 2;		/* the connection's and the caller's */
+	ring->scratch_size = ((size_t)sq_entries + 1) * RINGD_SCRATCH_PER_SQE;
+	ring->scratch = rdl_reserve(ring->scratch_size, 1);
+	return ring;
+}
+
+static int ring_new(struct ringd *rd, struct ringd_ring **ret, uint32_t sq_entries, struct ringd_params *params)
+{
+	struct ringd_ring *ring = ring_alloc(rd, sq_entries);
 	int r;
 
 	if (!ring)
 		return rdl_fail(rd, -ENOMEM, "ring");
-	memset(ring, 0, sizeof(*ring));
-	ring->doorbell = ring->wake = -1;
-	ring->rd = rd;
-	ring->clock = CLOCK_MONOTONIC;
-	ring->scratch_size = ((size_t)round_entries(params->sq_entries) + 1) * RINGD_SCRATCH_PER_SQE;
-	ring->scratch = rdl_reserve(ring->scratch_size, 1);
 	r = ring->scratch ? ring_setup(ring, params) : rdl_fail(rd, -ENOMEM, "no address space for a ring");
 	if (r < 0) {
-		ring_destroy(ring);
+		ring_release(ring);
+		free(ring);
 		return r;
 	}
 	ring->next = rd->rings;
@@ -244,8 +267,29 @@ static int ring_new(struct ringd *rd, struct ringd_ring **ret, struct ringd_para
 	return 0;
 }
 
+/* As io_uring_setup(): what is wrong with the arguments, in its order. */
+static int check_params(struct ringd *rd, uint32_t entries, const struct ringd_params *p, struct rdl_sizes *sizes)
+{
+	int r;
+
+	if (p->resv[0] || p->resv[1] || p->resv[2])
+		return rdl_fail(rd, -EINVAL, "reserved words of the parameters");
+	if (p->flags & ~RINGD_SETUP_ALL)
+		return rdl_fail(rd, -EINVAL, "setup flags %#x", p->flags & ~RINGD_SETUP_ALL);
+	r = rdl_sizes(sizes, entries, p);
+	if (r < 0)
+		return rdl_fail(rd, r, "a ring of %u SQEs and %u CQEs", entries, p->cq_entries);
+	if (p->flags & RINGD_SETUP_REGISTERED_FD_ONLY) {
+		r = p->flags & RINGD_SETUP_NO_MMAP ? rdl_fds_room() : -EINVAL;
+		if (r < 0)
+			return rdl_fail(rd, r, "a ring that is only registered");
+	}
+	return 0;
+}
+
 int ringd_ring_new_params(struct ringd *rd, struct ringd_ring **ret, unsigned int entries, struct ringd_params *params)
 {
+	struct rdl_sizes sizes;
 	struct ringd_params p;
 	int r;
 
@@ -253,14 +297,23 @@ int ringd_ring_new_params(struct ringd *rd, struct ringd_ring **ret, unsigned in
 	if (!params)
 		return rdl_fail(rd, -EFAULT, "no parameters");
 	p = *params;
-	if (p.resv[0] || p.resv[1] || p.resv[2])
-		return rdl_fail(rd, -EINVAL, "reserved words of the parameters");
-	if (p.flags & ~FLAGS_SERVED)
-		return rdl_fail(rd, -EINVAL, "setup flags %#x", p.flags & ~FLAGS_SERVED);
+	r = check_params(rd, entries, &p, &sizes);
+	if (r < 0)
+		return r;
+	rdl_rings_sweep(rd);
 	p.sq_entries = entries;
 	p.flags |= RINGD_SETUP_NO_SQARRAY;
-	r = ring_new(rd, ret, &p);
-	if (r == 0)
+	r = ring_new(rd, ret, sizes.sq_entries, &p);
+	if (r == 0 && (p.flags & RINGD_SETUP_REGISTERED_FD_ONLY)) {
+		r = rdl_fds_add(*ret);
+		if (r >= 0) {
+			(*ret)->index = r;
+		} else {
+			ringd_ring_free(*ret);
+			*ret = NULL;
+		}
+	}
+	if (r >= 0)
 		*params = p;
 	return r;
 }
@@ -272,20 +325,48 @@ int ringd_ring_new(struct ringd *rd, struct ringd_ring **ret, unsigned int entri
 	return ringd_ring_new_params(rd, ret, entries, &params);
 }
 
-void rdl_ring_unlink(struct ringd_ring *ring)
+/* Nothing is left but the structure, for those who still have its address. */
+static void ring_end(struct ringd_ring *ring)
 {
 	*ring->prev = ring->next;
 	if (ring->next)
 		ring->next->prev = ring->prev;
-	ring_destroy(ring);
+	rdl_mark_dead(ring);
+	ring_release(ring);
+	ring->rd = NULL;
+	rdl_ring_put(ring);
+}
+
+void rdl_ring_close(struct ringd_ring *ring)
+{
+	bool freed = ring->freed;
+
+	ring_end(ring);
+	if (!freed)
+		rdl_ring_put(ring);
+}
+
+void rdl_rings_sweep(struct ringd *rd)
+{
+	for (struct ringd_ring *ring = rd->rings, *next; ring; ring = next) {
+		next = ring->next;
+		if (!ring->freed || __atomic_load_n(&ring->refs, __ATOMIC_ACQUIRE) > 1)
+			continue;
+		tell_free(rd, ring->id);
+		ring_end(ring);
+	}
 }
 
 void ringd_ring_free(struct ringd_ring *ring)
 {
+	struct ringd *rd;
+
 	if (!ring)
 		return;
-	tell_free(ring->rd, ring->id);
-	rdl_ring_unlink(ring);
+	rd = ring->rd;
+	ring->freed = true;
+	rdl_ring_put(ring);	/* the connection has one more */
+	rdl_rings_sweep(rd);
 }
 
 unsigned int ringd_ring_features(const struct ringd_ring *ring)

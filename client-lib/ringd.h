@@ -86,9 +86,18 @@ void ringd_arena_release(struct ringd_arena *arena, void *ptr);
 
 /* entries and flags as io_uring_setup(2). ringd adds RINGD_SETUP_NO_SQARRAY. */
 int ringd_ring_new(struct ringd *rd, struct ringd_ring **ret, unsigned int entries, unsigned int flags);
-/* The same with all of params (in and out); params->resv must be 0. */
+/* The same with all of params (in and out); params->resv must be 0. 0; with REGISTERED_FD_ONLY its index, 0 or more, -EBUSY:
+ * the table is full. */
 int ringd_ring_new_params(struct ringd *rd, struct ringd_ring **ret, unsigned int entries, struct ringd_params *params);
-/* Free the ring; in-flight requests are dropped without a CQE. NULL is fine. */
+/* Bytes of the two parts of such a ring, page multiples; -EINVAL. */
+ssize_t ringd_memory_size(unsigned int entries, const struct ringd_params *params);
+/*
+ * A ring in size bytes at mem (NO_MMAP): page aligned, inside one arena without huge pages, first the SQEs and then the rest.
+ * Returns the bytes used; -ENOMEM: it does not fit; -EFAULT: mem is not in an arena; otherwise as ringd_ring_new_params().
+ * The arena must be freed after the ring.
+ */
+ssize_t ringd_ring_new_mem(struct ringd *rd, struct ringd_ring **ret, unsigned int entries, struct ringd_params *params, void *mem, size_t size);
+/* Free the ring; in-flight requests are dropped without a CQE. NULL is fine. A registered one goes when it is unregistered. */
 void ringd_ring_free(struct ringd_ring *ring);
 unsigned int ringd_ring_features(const struct ringd_ring *ring);	/* RINGD_FEAT_* */
 unsigned int ringd_ring_flags(const struct ringd_ring *ring);		/* RINGD_SETUP_* */
@@ -130,6 +139,8 @@ int ringd_get_events(struct ringd_ring *ring);
  * Bad pointers give -EFAULT. RINGD_ENTER_NO_IOWAIT has no effect. Instead of -EOWNERDEAD: -ECONNRESET.
  */
 int ringd_enter(struct ringd_ring *ring, unsigned int to_submit, unsigned int min_complete, unsigned int flags, const void *arg, size_t argsz);
+/* The same on registered ring index of this thread: -EINVAL, -EBADF if there is none. */
+int ringd_enter_registered(unsigned int index, unsigned int to_submit, unsigned int min_complete, unsigned int flags, const void *arg, size_t argsz);
 /* As ringd_submit_and_wait; ts is relative, NULL waits for ever. -ETIME when nothing was submitted and no CQE is there. *cqe: the first CQE or NULL. */
 int ringd_submit_and_wait_timeout(struct ringd_ring *ring, struct ringd_cqe **cqe, unsigned int wait_nr, const struct timespec *ts);
 
@@ -144,6 +155,8 @@ int ringd_wait_cqes(struct ringd_ring *ring, struct ringd_cqe **cqe, unsigned in
 /* At least nr within min_wait_usec; when that is over any number, but at least one, until ts. */
 int ringd_wait_cqes_min_timeout(struct ringd_ring *ring, struct ringd_cqe **cqe, unsigned int nr, const struct timespec *ts, unsigned int min_wait_usec, const sigset_t *sigmask);
 int ringd_submit_and_wait_min_timeout(struct ringd_ring *ring, struct ringd_cqe **cqe, unsigned int wait_nr, const struct timespec *ts, unsigned int min_wait_usec, const sigset_t *sigmask);
+/* Submit, then wait with entry reg_index of the ring's wait region. *cqe: the first CQE or NULL. */
+int ringd_submit_and_wait_reg(struct ringd_ring *ring, struct ringd_cqe **cqe, unsigned int wait_nr, int reg_index);
 unsigned int ringd_peek_batch_cqe(struct ringd_ring *ring, struct ringd_cqe **cqes, unsigned int count);
 unsigned int ringd_cq_ready(struct ringd_ring *ring);
 bool ringd_cq_has_overflow(const struct ringd_ring *ring);
@@ -268,6 +281,29 @@ int ringd_clone_buffers_offset(struct ringd_ring *dst, const struct ringd_ring *
  * here. Once per ring. */
 int ringd_register_region(struct ringd_ring *ring, const struct ringd_mem_region_reg *reg);
 void *ringd_ring_region(const struct ringd_ring *ring, size_t *size);	/* NULL: none. size may be NULL */
+/* Start a ring made with RINGD_SETUP_R_DISABLED; with SINGLE_ISSUER this thread becomes its submitter. -EBADFD: it runs. */
+int ringd_enable_rings(struct ringd_ring *ring);
+/* The clock of timeouts: CLOCK_MONOTONIC (at first) or CLOCK_BOOTTIME. */
+int ringd_register_clock(struct ringd_ring *ring, const struct ringd_clock_register *clock);
+/* Count CQEs in an eventfd too; async: only those of requests that did not complete at once. It may be closed afterwards. */
+int ringd_register_eventfd(struct ringd_ring *ring, int fd);
+int ringd_register_eventfd_async(struct ringd_ring *ring, int fd);
+int ringd_unregister_eventfd(struct ringd_ring *ring);
+/* DEFER_TASKRUN only. params: sq_entries, flags CQSIZE and CLAMP, cq_entries; written back. All pointers to SQEs and CQEs
+ * got before are void. -EOVERFLOW: what is in the ring does not fit into the new one. */
+int ringd_resize_rings(struct ringd_ring *ring, struct ringd_params *params);
+/*
+ * Registered rings: 16 numbers per thread. ups[].data is a ring's id, offset its number (UINT32_MAX: any free one, written
+ * back). Return how many were done, or the error of the first: -EINVAL, -EBADF, -EBUSY. A registered ring lives on after
+ * ringd_ring_free(), until it is unregistered everywhere or the connection is closed.
+ */
+int ringd_register_ring_fds(struct ringd *rd, struct ringd_rsrc_update *ups, unsigned int nr);
+int ringd_unregister_ring_fds(struct ringd *rd, const struct ringd_rsrc_update *ups, unsigned int nr);
+int ringd_register_ring_fd(struct ringd_ring *ring);	/* 1, -EEXIST, -EBUSY */
+int ringd_unregister_ring_fd(struct ringd_ring *ring);	/* 1, -EINVAL */
+int ringd_ring_index(const struct ringd_ring *ring);	/* of the call before, or -1 */
+/* The ring of that number, for every other call. -EINVAL: no such number, or none was ever registered here; -EBADF: free. */
+int ringd_registered_ring(unsigned int index, struct ringd_ring **ret);
 /* probe: room for 256 ops (16 + 8 * 256 bytes), all zero. */
 int ringd_register_probe(struct ringd_ring *ring, struct ringd_probe *probe, unsigned int nr);
 

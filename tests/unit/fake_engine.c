@@ -310,12 +310,17 @@ static void on_ring(struct fake *f, const struct ringd_ring_create *c)
 	out.params = r->params;
 	out.ring_id = (uint32_t)i + 100;
 	out.rings_size = r->rings_size = (r->params.cq_off.cqes + r->params.cq_entries * 16 + 4095) & ~4095u;
-	out.sqes_size = r->sqes_size = (r->params.sq_entries * 64 + 4095) & ~4095u;
+	out.sqes_size = r->sqes_size = (r->params.sq_entries * 128 + 4095) & ~4095u;
 	out.scratch_size = r->scratch_size = (r->params.sq_entries + 1ul) * RINGD_SCRATCH_PER_SQE;
 	fds[0] = memfd_create("ring", MFD_CLOEXEC);
 	MUST(fds[0] >= 0 && ftruncate(fds[0], (off_t)(RINGD_OFF_SCRATCH + r->scratch_size)) == 0);
-	r->rings = map_at(fds[0], r->rings_size, RINGD_OFF_SQ_RING);
-	r->sqes = map_at(fds[0], r->sqes_size, RINGD_OFF_SQES);
+	if (r->params.flags & RINGD_SETUP_NO_MMAP) {
+		r->rings = f->arena_map + (r->params.cq_off.user_addr - f->arena.base);
+		r->sqes = (struct ringd_sqe *)(void *)(f->arena_map + (r->params.sq_off.user_addr - f->arena.base));
+	} else {
+		r->rings = map_at(fds[0], r->rings_size, RINGD_OFF_SQ_RING);
+		r->sqes = map_at(fds[0], r->sqes_size, RINGD_OFF_SQES);
+	}
 	r->scratch = map_at(fds[0], r->scratch_size, RINGD_OFF_SCRATCH);
 	r->hot = (struct ringd_hot *)((char *)r->rings + 128);
 	r->cqes = (struct ringd_cqe *)((char *)r->rings + r->params.cq_off.cqes);
@@ -339,8 +344,10 @@ static void drop_ring(struct fake_ring *r)
 	if (!r->used)
 		return;
 	r->used = false;
-	munmap(r->rings, r->rings_size);
-	munmap(r->sqes, r->sqes_size);
+	if (!(r->params.flags & RINGD_SETUP_NO_MMAP)) {
+		munmap(r->rings, r->rings_size);
+		munmap(r->sqes, r->sqes_size);
+	}
 	munmap(r->scratch, r->scratch_size);
 	close(r->doorbell);
 	if (r->wake >= 0)
