@@ -168,7 +168,7 @@ START_TEST(sqpoll_sq_wait_waits_for_a_slot)
 {
 	fake->when_asleep = true;
 	get_nops(8);
-	ck_assert_int_eq(ringd_enter(ring, 8, 0, RINGD_ENTER_SQ_WAIT, NULL, 0), 8);
+	ck_assert_int_eq(ringd_enter(ring, 8, 0, RINGD_ENTER_SQ_WAIT | RINGD_ENTER_SQ_WAKEUP, NULL, 0), 8);
 	ck_assert_ptr_nonnull(ringd_get_sqe(ring));
 }
 END_TEST
