@@ -156,6 +156,7 @@ void ringd_close(struct ringd *rd)
 		rdl_ring_close(rd->rings);
 	while (rd->arenas)
 		rdl_arena_unlink(rd->arenas);
+	rdl_channel_close(rd);
 	free(rd);
 }
 

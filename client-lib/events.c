@@ -145,6 +145,7 @@ int rdl_wait_events(struct ringd_ring *ring, uint32_t nr, const struct rdl_until
 	uint32_t special = rdl_special(ring);
 	int r;
 
+	rdl_channel_look(ring);
 	if (RDL_UNLIKELY(special)) {
 		r = may_wait(ring, special);
 		if (r < 0)

@@ -8,33 +8,7 @@
 #include <linux/openat2.h>
 #include <string.h>
 
-#include "private.h"
-
-static inline void prep(struct ringd_sqe *sqe, uint8_t opcode, int fd, uint64_t addr, uint32_t len, uint64_t off)
-{
-	sqe->opcode = opcode;
-	sqe->fd = fd;
-	sqe->off = off;
-	sqe->addr = addr;
-	sqe->len = len;
-	sqe->rw_flags = 0;
-	sqe->buf_index = 0;
-	sqe->file_index = 0;
-	sqe->addr3 = 0;
-	sqe->__pad2[0] = 0;
-}
-
-static inline uint64_t address(const void *p)
-{
-	return (uint64_t)(uintptr_t)p;
-}
-
-/* A helper cannot return an error, a request can: it completes with err and does nothing else. */
-static void prep_error(struct ringd_sqe *sqe, int err)
-{
-	prep(sqe, RINGD_OP_NOP, -1, 0, (uint32_t)err, 0);
-	sqe->nop_flags = RINGD_NOP_INJECT_RESULT;
-}
+#include "prep.h"
 
 void ringd_prep_nop(struct ringd_sqe *sqe)
 {
@@ -139,18 +113,12 @@ static bool prep_path(struct ringd_ring *ring, struct ringd_sqe *sqe, uint8_t op
 	return true;
 }
 
-/* slot numbers are stored plus one, but for "any" */
-static uint32_t file_index(unsigned int slot)
-{
-	return slot == RINGD_FILE_INDEX_ALLOC ? slot : slot + 1;
-}
-
 static bool creates(uint64_t flags)
 {
 	return (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
 }
 
-void ringd_prep_openat(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, int flags, mode_t mode)
+static void prep_openat(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, int flags, mode_t mode)
 {
 	void *extra;
 
@@ -160,15 +128,21 @@ void ringd_prep_openat(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, 
 		sqe->open_flags = (uint32_t)flags;
 }
 
+void ringd_prep_openat(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, int flags, mode_t mode)
+{
+	if (rdl_prep_channel(ring, sqe))
+		prep_openat(ring, sqe, dfd, path, flags, mode);
+}
+
 void ringd_prep_openat_direct(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, int flags,
 			      mode_t mode, unsigned int slot)
 {
-	ringd_prep_openat(ring, sqe, dfd, path, flags, mode);
+	prep_openat(ring, sqe, dfd, path, flags, mode);
 	if (sqe->opcode == RINGD_OP_OPENAT)
 		sqe->file_index = file_index(slot);
 }
 
-void ringd_prep_openat2(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, const struct open_how *how)
+static void prep_openat2(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, const struct open_how *how)
 {
 	struct open_how *copy;
 	void *extra;
@@ -182,10 +156,16 @@ void ringd_prep_openat2(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd,
 	sqe->addr2 = address(extra);
 }
 
+void ringd_prep_openat2(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, const struct open_how *how)
+{
+	if (rdl_prep_channel(ring, sqe))
+		prep_openat2(ring, sqe, dfd, path, how);
+}
+
 void ringd_prep_openat2_direct(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path,
 			       const struct open_how *how, unsigned int slot)
 {
-	ringd_prep_openat2(ring, sqe, dfd, path, how);
+	prep_openat2(ring, sqe, dfd, path, how);
 	if (sqe->opcode == RINGD_OP_OPENAT2)
 		sqe->file_index = file_index(slot);
 }

@@ -156,6 +156,7 @@ struct ringd {
 	struct ringd_ring *rings;	/* all that belongs to it, newest first */
 	struct ringd_arena *arenas;
 	bool restricted;		/* the engine knows how this process restricted itself */
+	struct rdl_channel *channel;	/* NULL until something needs it */
 	bool cwd_told;			/* the engine has a base for relative paths: */
 	dev_t cwd_dev;			/* this one */
 	ino_t cwd_ino;
@@ -275,6 +276,7 @@ struct ringd_ring {
 	bool mixed;			/* CQE_MIXED: or some are, and some are fillers */
 	uint64_t cq_checked;
 	struct rdl_spin cq_spin;
+	uint32_t channel_seen;		/* hot->channel when the channel was last emptied for it */
 	bool poll_mode;			/* ringd_ring_fd() was called: keep the wait word armed */
 	bool armed;			/* ... it is, for the CQE after armed_for */
 	uint32_t armed_for;
@@ -433,6 +435,39 @@ int rdl_wait_events(struct ringd_ring *ring, uint32_t nr, const struct rdl_until
 /* Submit want SQEs and, when all of them went, wait for nr CQEs (0: do not wait): the result of the enter that does both. */
 #define RDL_ALL		UINT32_MAX	/* all that were got */
 int rdl_submit_and_wait(struct ringd_ring *ring, uint32_t want, uint32_t nr, const struct rdl_until *until);
+
+/* channel.c */
+struct rdl_channel;
+/* Ask the engine for it, once. 0 or -errno. */
+int rdl_channel_open(struct ringd *rd);
+void rdl_channel_close(struct ringd *rd);
+/* The CQE has RINGD_CQE_F_CHANNEL: put its real result in place of the cookie. One that only looks so stays as it is. */
+RDL_COLD void rdl_channel_resolve(struct ringd_ring *ring, struct ringd_cqe *cqe);
+/* Take all packets there are; those that belong to CQEs are kept. */
+void rdl_channel_drain(struct ringd *rd);
+/* The ring is no more: nor is what came for it and was not asked for. */
+void rdl_channel_forget(struct ringd_ring *ring);
+/* Could the two be stored to? */
+bool rdl_pair_writable(const int *pair);
+
+/* The engine asks for it: the channel is full, or has something that no CQE tells of. */
+static inline void rdl_channel_look(struct ringd_ring *ring)
+{
+	uint32_t news = rdl_load_acquire(&ring->cq_hot->channel);
+
+	if (RDL_UNLIKELY(news != rdl_load(&ring->channel_seen))) {
+		rdl_store(&ring->channel_seen, news);
+		rdl_channel_drain(ring->rd);
+	}
+}
+
+/* Every CQE goes through here on its way to the caller. */
+static inline struct ringd_cqe *rdl_cqe_open(struct ringd_ring *ring, struct ringd_cqe *cqe)
+{
+	if (RDL_UNLIKELY(rdl_load_acquire(&cqe->flags) & RINGD_CQE_F_CHANNEL))
+		rdl_channel_resolve(ring, cqe);
+	return cqe;
+}
 
 /* scratch.c */
 int rdl_scratch_init(struct ringd_ring *ring, uint32_t blocks);

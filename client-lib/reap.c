@@ -54,7 +54,7 @@ static inline bool some(struct ringd_ring *ring)
 
 static inline struct ringd_cqe *first(struct ringd_ring *ring)
 {
-	return at(ring, head(ring));
+	return rdl_cqe_open(ring, at(ring, head(ring)));
 }
 
 /* An empty CQ is asked at most every 100 us or so whether its ring lives. */
@@ -77,6 +77,7 @@ static RDL_COLD int empty(struct ringd_ring *ring)
 {
 	int r;
 
+	rdl_channel_look(ring);
 	for (;;) {
 		if (gone(ring))
 			return ready(ring) ? 0 : -ECONNRESET;
@@ -124,7 +125,7 @@ bool ringd_cq_has_overflow(const struct ringd_ring *ring)
 
 struct ringd_cqe *ringd_cqe_at(struct ringd_ring *ring, unsigned int i)
 {
-	return at(ring, head(ring) + i);
+	return rdl_cqe_open(ring, at(ring, head(ring) + i));
 }
 
 unsigned int ringd_cqe_slots(const struct ringd_ring *ring, const struct ringd_cqe *cqe)
@@ -156,7 +157,7 @@ unsigned int ringd_peek_batch_cqe(struct ringd_ring *ring, struct ringd_cqe **cq
 	}
 	n = RDL_MIN(n, count);
 	for (uint32_t i = 0; i < n; i++)
-		cqes[i] = at(ring, ring->cq_head + i);
+		cqes[i] = rdl_cqe_open(ring, at(ring, ring->cq_head + i));
 	return n;
 }
 

@@ -353,6 +353,7 @@ void rdl_rings_sweep(struct ringd *rd)
 		if (!ring->freed || __atomic_load_n(&ring->refs, __ATOMIC_ACQUIRE) > 1)
 			continue;
 		tell_free(rd, ring->id);
+		rdl_channel_forget(ring);
 		ring_end(ring);
 	}
 }

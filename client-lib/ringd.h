@@ -110,6 +110,32 @@ const char *ringd_ring_strerror(const struct ringd_ring *ring);
  */
 int ringd_ring_fd(struct ringd_ring *ring);
 
+/*
+ * What this ring is called where a number means a ring: in MSG_RING of any ring of its connection. Other connections to the
+ * same engine (processes of the same user, see ringd(8)) know it by a handle, which they get for a token of 16 bytes that only
+ * export tells. Tell it to those who may send messages to the ring.
+ */
+int ringd_ring_id(const struct ringd_ring *ring);
+/* 0, -EAGAIN (no random numbers yet), -ECONNRESET. The same token each time; it is worth nothing once the ring is freed. */
+int ringd_ring_export(struct ringd_ring *ring, uint8_t token[16]);
+/* A handle, more than 0; -ENOENT: no ring has this token (any more), -EDQUOT, -ENOMEM, -ECONNRESET. */
+int ringd_ring_import(struct ringd *rd, const uint8_t token[16]);
+int ringd_ring_forget(struct ringd *rd, int handle);	/* 0, -ENOENT */
+
+/* --- lent descriptors --- */
+
+/*
+ * From now on requests of all rings of this connection may name these descriptors by their numbers, without
+ * RINGD_SQE_FIXED_FILE, and directories among them as dirfd. The engine holds a duplicate of each: a pipe or a connection
+ * does not end by close(2) as long as it is lent, and a number that is closed and used again still means the old file.
+ * So return it, or close it by ringd_prep_close(). A number that is lent already means its new file from now on.
+ * Return: how many were lent, from the first on; an error when that is none: -EBADF: not open, or of a kind that means the
+ * engine; -EINVAL: numbers from 1048576 on; -EDQUOT, -EMFILE, -ENOMEM, -ECONNRESET.
+ */
+int ringd_fd_lend(struct ringd *rd, const int *fds, unsigned int nr);
+/* The numbers mean nothing any more, and what no request uses is closed in the engine. How many of them were lent, or -errno. */
+int ringd_fd_return(struct ringd *rd, const int *fds, unsigned int nr);
+
 /* --- submission --- */
 
 /* Next free SQE, or NULL when the SQ is full. The SQE is cleared; it belongs to the caller until submitted. Who has
@@ -180,10 +206,10 @@ static inline void *ringd_cqe_get_data(const struct ringd_cqe *cqe) { return (vo
 static inline void ringd_sqe_set_flags(struct ringd_sqe *sqe, unsigned int flags) { sqe->flags = (uint8_t)flags; }
 
 /* --- prep helpers: fill an SQE of this ring; flags and user_data may be set before or after ---
- * fd: a slot of the ring's file table (set RINGD_SQE_FIXED_FILE); the service knows no descriptor numbers.
+ * fd: a slot of the ring's file table (set RINGD_SQE_FIXED_FILE), or a descriptor that was lent: ringd_fd_lend().
  * Data buffers must lie in an arena. Paths, iovec arrays and open_how are copied at the call: the caller's may go; the
  * umask is applied to the mode of a file to be created at the call too.
- * The path helpers take AT_FDCWD or, with an absolute path, any dirfd. */
+ * The path helpers take AT_FDCWD, a lent directory or, with an absolute path, any dirfd. */
 void ringd_prep_nop(struct ringd_sqe *sqe);
 void ringd_prep_read(struct ringd_sqe *sqe, int fd, void *buf, unsigned int nbytes, uint64_t offset);
 void ringd_prep_write(struct ringd_sqe *sqe, int fd, const void *buf, unsigned int nbytes, uint64_t offset);
@@ -192,13 +218,25 @@ void ringd_prep_write_fixed(struct ringd_sqe *sqe, int fd, const void *buf, unsi
 /* nr_vecs > 1024 is passed on and answered -EINVAL by the engine. */
 void ringd_prep_readv(struct ringd_ring *ring, struct ringd_sqe *sqe, int fd, const struct iovec *iov, unsigned int nr_vecs, uint64_t offset, int rwf);
 void ringd_prep_writev(struct ringd_ring *ring, struct ringd_sqe *sqe, int fd, const struct iovec *iov, unsigned int nr_vecs, uint64_t offset, int rwf);
-/* ..._direct: into slot file_index, or RINGD_FILE_INDEX_ALLOC. Without it the service answers -EOPNOTSUPP. */
+/* ..._direct: into slot file_index, or RINGD_FILE_INDEX_ALLOC. Without it res is a descriptor of this process, which exists
+ * from the moment its CQE was returned by one of the calls above (-EMFILE: there was no room for it). */
 void ringd_prep_openat(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, int flags, mode_t mode);
 void ringd_prep_openat_direct(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, int flags, mode_t mode, unsigned int file_index);
 void ringd_prep_openat2(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, const struct open_how *how);
 void ringd_prep_openat2_direct(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, const struct open_how *how, unsigned int file_index);
+/* Of a lent descriptor: it is taken back, and this process's is closed when the CQE is returned. -EBADF: not lent. */
 void ringd_prep_close(struct ringd_sqe *sqe, int fd);
 void ringd_prep_close_direct(struct ringd_sqe *sqe, unsigned int file_index);
+/* fds[2]: ordinary memory, filled in before the CQE is returned; the read end first. ..._direct: slots[2] gets slot numbers. */
+void ringd_prep_pipe(struct ringd_ring *ring, struct ringd_sqe *sqe, int *fds, int flags);
+void ringd_prep_pipe_direct(struct ringd_ring *ring, struct ringd_sqe *sqe, int *slots, int flags, unsigned int file_index);
+/* A descriptor of this process for the file in a slot; close-on-exec unless flags is RINGD_FIXED_FD_NO_CLOEXEC. */
+void ringd_prep_fixed_fd_install(struct ringd_ring *ring, struct ringd_sqe *sqe, int slot, unsigned int flags);
+/* ring: ringd_ring_id() or ringd_ring_import(). A CQE {data, len} for it; ..._cqe_flags: with these flags. */
+void ringd_prep_msg_ring(struct ringd_sqe *sqe, int ring, unsigned int len, uint64_t data, unsigned int flags);
+void ringd_prep_msg_ring_cqe_flags(struct ringd_sqe *sqe, int ring, unsigned int len, uint64_t data, unsigned int flags, unsigned int cqe_flags);
+/* The file in source_slot of this ring into target_slot (or RINGD_FILE_INDEX_ALLOC) of the other. */
+void ringd_prep_msg_ring_fd(struct ringd_sqe *sqe, int ring, int source_slot, unsigned int target_slot, uint64_t data, unsigned int flags);
 /* statxbuf lies in an arena. AT_EMPTY_PATH with "" needs a descriptor and is answered -EBADF by the service. */
 void ringd_prep_statx(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, int flags, unsigned int mask, struct statx *statxbuf);
 void ringd_prep_fsync(struct ringd_sqe *sqe, int fd, unsigned int fsync_flags);
@@ -304,6 +342,8 @@ int ringd_unregister_ring_fd(struct ringd_ring *ring);	/* 1, -EINVAL */
 int ringd_ring_index(const struct ringd_ring *ring);	/* of the call before, or -1 */
 /* The ring of that number, for every other call. -EINVAL: no such number, or none was ever registered here; -EBADF: free. */
 int ringd_registered_ring(unsigned int index, struct ringd_ring **ret);
+/* A message (an SQE as of ringd_prep_msg_ring(), no flags) from no ring: what its CQE would say. */
+int ringd_register_sync_msg(struct ringd *rd, const struct ringd_sqe *sqe);
 /* probe: room for 256 ops (16 + 8 * 256 bytes), all zero. */
 int ringd_register_probe(struct ringd_ring *ring, struct ringd_probe *probe, unsigned int nr);
 

@@ -37,8 +37,10 @@ static int drain(struct ringd_ring *ring)
 	do {
 		n = recv(ring->wake, bytes, sizeof(bytes), MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
-	if (n > 0)
+	if (n > 0) {
+		rdl_channel_look(ring);		/* the byte may be for that */
 		return (int)n;
+	}
 	if (n < 0 && errno == EAGAIN)
 		return 0;
 	rdl_mark_dead(ring);

@@ -162,8 +162,6 @@ START_TEST(what_the_service_does_not_know)
 	ck_assert_int_eq(finish(), -EBADF);
 	ringd_prep_close(get(), 0);
 	ck_assert_int_eq(finish(), -EBADF);
-	ringd_prep_openat(ring, get(), AT_FDCWD, "file", O_RDONLY, 0);
-	ck_assert_int_eq(finish(), -EOPNOTSUPP);
 	ringd_prep_openat_direct(ring, get(), 0, "file", O_RDONLY, 0, 1);
 	ck_assert_int_eq(finish(), -EBADF);
 	ck_assert_int_eq(open_slot("", O_RDONLY, 0, 1), -ENOENT);

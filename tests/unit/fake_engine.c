@@ -143,7 +143,7 @@ void fake_visit(struct fake *f, struct fake_ring *ring)
 void fake_post(struct fake *f, struct fake_ring *r, uint64_t user_data, int32_t res)
 {
 	pthread_mutex_lock(&f->lock);
-	post(r, (struct ringd_cqe){ .user_data = user_data, .res = res });
+	post(r, (struct ringd_cqe){ .user_data = user_data, .res = res, .flags = f->post_flags });
 	store(&r->hot->cq_tail, r->cq_tail);
 	publish_flags(r, load(&r->hot->sq_flags) & RINGD_SQ_NEED_WAKEUP);
 	wake_sleeper(r);
@@ -419,6 +419,67 @@ static void on_cwd(struct fake *f, const struct ringd_msg *msg, const int *fds, 
 	answer(f, &out, sizeof(out), msg, 0, NULL, 0);
 }
 
+static void on_channel(struct fake *f, const struct ringd_msg *msg)
+{
+	struct ringd_msg out;
+	int pair[2];
+
+	MUST(f->channel < 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
+	f->channel = pair[0];
+	answer(f, &out, sizeof(out), msg, 0, &pair[1], 1);
+	close(pair[1]);
+}
+
+static void on_lend(struct fake *f, const struct ringd_fd_list *list, size_t size, const int *fds, unsigned int n)
+{
+	struct ringd_msg out;
+	struct stat st;
+
+	MUST(size == sizeof(*list) + list->nr * sizeof(int32_t));
+	MUST(n == (list->msg.type == RINGD_MSG_FD_LEND ? list->nr : 0));
+	for (uint32_t i = 0; i < list->nr; i++) {
+		f->lent[f->n_lent] = ((const int32_t *)(const void *)(list + 1))[i];
+		if (n) {
+			MUST(fstat(fds[i], &st) == 0);
+			f->lent_ino[f->n_lent] = st.st_ino;
+		}
+		f->n_lent++;
+	}
+	f->lend_packets++;
+	answer(f, &out, sizeof(out), &list->msg, (int32_t)list->nr - f->lend_less, NULL, 0);
+}
+
+static void on_token(struct fake *f, const struct ringd_msg *msg)
+{
+	const struct ringd_ring_token *in = (const void *)msg;
+	struct ringd_ring_token token = { .token = "fifteen letters" };
+	struct ringd_ring_ref ref = { .ring_id = 4711 };
+
+	if (msg->type == RINGD_MSG_RING_EXPORT) {
+		answer(f, &token, sizeof(token), msg, 0, NULL, 0);
+	} else {
+		MUST(memcmp(in->token, token.token, sizeof(token.token)) == 0);
+		answer(f, &ref, sizeof(ref), msg, 0, NULL, 0);
+	}
+}
+
+void fake_packet(struct fake *f, const struct ringd_channel *packet, const int *fds, int n)
+{
+	char control[CMSG_SPACE(2 * sizeof(int))] = { 0 };
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)packet, .iov_len = sizeof(*packet) };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (n) {
+		mh.msg_control = control;
+		mh.msg_controllen = CMSG_SPACE((size_t)n * sizeof(int));
+		CMSG_FIRSTHDR(&mh)->cmsg_level = SOL_SOCKET;
+		CMSG_FIRSTHDR(&mh)->cmsg_type = SCM_RIGHTS;
+		CMSG_FIRSTHDR(&mh)->cmsg_len = CMSG_LEN((size_t)n * sizeof(int));
+		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&mh)), fds, (size_t)n * sizeof(int));
+	}
+	MUST(sendmsg(f->channel, &mh, MSG_NOSIGNAL) == sizeof(*packet));
+}
+
 static void on_request(struct fake *f, const struct ringd_msg *msg, size_t size, const int *fds, unsigned int n)
 {
 	struct ringd_msg out;
@@ -429,8 +490,10 @@ static void on_request(struct fake *f, const struct ringd_msg *msg, size_t size,
 		return;
 	}
 	if (f->fail) {
-		refuse(f, msg, f->fail, f->fail_text);
-		f->fail = 0;
+		const int32_t err = f->fail;
+
+		f->fail = 0;	/* before the test goes on */
+		refuse(f, msg, err, f->fail_text);
 		return;
 	}
 	switch (msg->type) {
@@ -451,6 +514,20 @@ static void on_request(struct fake *f, const struct ringd_msg *msg, size_t size,
 		drop_ring(&f->rings[((const struct ringd_ring_ref *)msg)->ring_id - 100]);
 		pthread_mutex_unlock(&f->lock);
 		f->rings_freed++;
+		answer(f, &out, sizeof(out), msg, 0, NULL, 0);
+		break;
+	case RINGD_MSG_CHANNEL:
+		on_channel(f, msg);
+		break;
+	case RINGD_MSG_FD_LEND:
+	case RINGD_MSG_FD_RETURN:
+		on_lend(f, (const void *)msg, size, fds, n);
+		break;
+	case RINGD_MSG_RING_EXPORT:
+	case RINGD_MSG_RING_IMPORT:
+		on_token(f, msg);
+		break;
+	case RINGD_MSG_RING_FORGET:
 		answer(f, &out, sizeof(out), msg, 0, NULL, 0);
 		break;
 	case RINGD_MSG_ARENA_FREE:
@@ -520,7 +597,7 @@ struct fake *fake_new(void)
 	memcpy(sa.sun_path, f->path, sizeof(f->path));
 	f->listen = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	MUST(f->listen >= 0 && bind(f->listen, (struct sockaddr *)&sa, sizeof(sa)) == 0 && listen(f->listen, 5) == 0);
-	f->sock = -1;
+	f->sock = f->channel = -1;
 	f->quit = eventfd(0, EFD_CLOEXEC);
 	f->kick = eventfd(0, EFD_CLOEXEC);
 	MUST(pthread_create(&f->control, NULL, control_thread, f) == 0);
@@ -548,7 +625,9 @@ void fake_kill(struct fake *f)
 		drop_ring(&f->rings[i]);
 	if (f->sock >= 0)
 		close(f->sock);
-	f->sock = -1;
+	if (f->channel >= 0)
+		close(f->channel);
+	f->sock = f->channel = -1;
 }
 
 void fake_free(struct fake *f)

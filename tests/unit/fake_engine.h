@@ -55,6 +55,7 @@ struct fake_request {
 struct fake {
 	char dir[64], path[96];
 	int listen, sock, quit, kick;
+	int channel;			/* our end, -1: not asked for */
 	pthread_t control, engine;
 	/* switches, set by the test before the call they act on */
 	_Atomic(enum fake_hello) hello;
@@ -62,6 +63,8 @@ struct fake {
 	int32_t fail;			/* the next control request is answered with this errno ... */
 	const char *fail_text;		/* ... and these words */
 	int32_t register_res;
+	int32_t lend_less;		/* as many of a list are not lent */
+	uint32_t post_flags;		/* of what fake_post() posts */
 	uint32_t first_index;		/* where the indices of new rings start */
 	atomic_bool stopped;		/* the engine thread looks at nothing */
 	atomic_bool when_asleep;	/* nothing is posted before the client's wait word is armed */
@@ -73,6 +76,9 @@ struct fake {
 	int arenas, rings_freed, arenas_freed, cwds;
 	ino_t cwd_ino;
 	struct fake_request reg;
+	int32_t lent[FAKE_MAX_FDS];	/* numbers of FD_LEND and FD_RETURN, one after the other */
+	ino_t lent_ino[FAKE_MAX_FDS];
+	unsigned int n_lent, lend_packets;
 	atomic_bool done;
 	pthread_mutex_t lock;		/* rings, between the threads */
 };
@@ -86,6 +92,8 @@ void fake_go(struct fake *f);
 void fake_visit(struct fake *f, struct fake_ring *ring);
 /* Post a CQE out of nothing. The engine is stopped. */
 void fake_post(struct fake *f, struct fake_ring *ring, uint64_t user_data, int32_t res);
+/* One packet through the channel. */
+void fake_packet(struct fake *f, const struct ringd_channel *packet, const int *fds, int n);
 /* End a ring as the engine does, or (reason 0) as the kernel does for an engine that was killed. */
 void fake_kill_ring(struct fake *f, struct fake_ring *ring, uint32_t reason);
 /* The whole engine dies: rings and control connection. */

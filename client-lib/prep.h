@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What all prep helpers begin with. */
+#ifndef RDL_PREP_H
+#define RDL_PREP_H
+
+#include "private.h"
+
+static inline void prep(struct ringd_sqe *sqe, uint8_t opcode, int fd, uint64_t addr, uint32_t len, uint64_t off)
+{
+	sqe->opcode = opcode;
+	sqe->fd = fd;
+	sqe->off = off;
+	sqe->addr = addr;
+	sqe->len = len;
+	sqe->rw_flags = 0;
+	sqe->buf_index = 0;
+	sqe->file_index = 0;
+	sqe->addr3 = 0;
+	sqe->__pad2[0] = 0;
+}
+
+static inline uint64_t address(const void *p)
+{
+	return (uint64_t)(uintptr_t)p;
+}
+
+/* A helper cannot return an error, a request can: it completes with err and does nothing else. */
+static inline void prep_error(struct ringd_sqe *sqe, int err)
+{
+	prep(sqe, RINGD_OP_NOP, -1, 0, (uint32_t)err, 0);
+	sqe->nop_flags = RINGD_NOP_INJECT_RESULT;
+}
+
+/* slot numbers are stored plus one, but for "any" */
+static inline uint32_t file_index(unsigned int slot)
+{
+	return slot == RINGD_FILE_INDEX_ALLOC ? slot : slot + 1;
+}
+
+/*
+ * This request will give us a descriptor: have a channel for it. False: there can be none, the SQE is complete.
+ */
+bool rdl_prep_channel(struct ringd_ring *ring, struct ringd_sqe *sqe);
+
+#endif
