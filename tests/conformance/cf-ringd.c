@@ -246,6 +246,40 @@ static int reg_blind(unsigned int opcode, const void *arg, unsigned int nr)
 	}
 }
 
+static int reg_eventfd(struct ringd_ring *r, unsigned int opcode, const int *fd, unsigned int nr)
+{
+	if (opcode == RINGD_UNREGISTER_EVENTFD)
+		return fd || nr ? -EINVAL : ringd_unregister_eventfd(r);
+	if (nr != 1)
+		return -EINVAL;
+	if (!fd)
+		return -EFAULT;
+	return opcode == RINGD_REGISTER_EVENTFD ? ringd_register_eventfd(r, *fd) : ringd_register_eventfd_async(r, *fd);
+}
+
+/* Calls about how the ring is used. */
+static int reg_use(struct ringd_ring *r, unsigned int opcode, void *arg, unsigned int nr)
+{
+	switch (opcode) {
+	case RINGD_REGISTER_EVENTFD:
+	case RINGD_REGISTER_EVENTFD_ASYNC:
+	case RINGD_UNREGISTER_EVENTFD:
+		return reg_eventfd(r, opcode, arg, nr);
+	case RINGD_REGISTER_ENABLE_RINGS:
+		return nr || arg ? -EINVAL : ringd_enable_rings(r);
+	case RINGD_REGISTER_CLOCK:
+		return nr ? -EINVAL : ringd_register_clock(r, arg);
+	case RINGD_REGISTER_RESIZE_RINGS:
+		return nr != 1 ? -EINVAL : ringd_resize_rings(r, arg);
+	case RINGD_REGISTER_RING_FDS:
+		return ringd_register_ring_fds(rd, arg, nr);
+	case RINGD_UNREGISTER_RING_FDS:
+		return ringd_unregister_ring_fds(rd, arg, nr);
+	default:
+		return -EINVAL;
+	}
+}
+
 /* Calls about the ring itself. Their numbers of arguments are the library's business: what is wrong with them ends here. */
 static int reg_ring(struct ringd_ring *r, unsigned int opcode, const void *arg, unsigned int nr)
 {
@@ -271,7 +305,7 @@ static int reg_ring(struct ringd_ring *r, unsigned int opcode, const void *arg, 
 	case RINGD_REGISTER_QUERY:
 		return reg_blind(opcode, arg, nr);
 	default:
-		return -EINVAL;
+		return reg_use(r, opcode, (void *)(uintptr_t)arg, nr);
 	}
 }
 
