@@ -15,10 +15,23 @@
 #define BENCH_HIST_SIZE		(60u * BENCH_HIST_SUB)
 
 enum bench_target { BENCH_RINGD, BENCH_KERNEL, BENCH_BARE };
-enum bench_op { BENCH_NOP, BENCH_READ, BENCH_WRITE };
+enum bench_op {
+	BENCH_NOP, BENCH_READ, BENCH_WRITE,
+	/* several requests, or no data: see bench_units */
+	BENCH_LINK, BENCH_TIMEOUT, BENCH_POLL, BENCH_POLL_WAIT, BENCH_OPEN, BENCH_STATX, BENCH_OPS
+};
 enum bench_pattern { BENCH_RAND, BENCH_SEQ };
 enum bench_wait { BENCH_WAIT_AUTO, BENCH_WAIT_SPIN, BENCH_WAIT_BLOCK };
 enum bench_format { BENCH_TEXT, BENCH_JSON, BENCH_TERSE };
+
+#define BENCH_UNIT_MAX		2u
+
+/* What is in flight qd times: this many requests, and what each is to answer (read and write: bs). */
+struct bench_unit {
+	unsigned int nr;
+	int32_t res[BENCH_UNIT_MAX];
+};
+extern const struct bench_unit bench_units[BENCH_OPS];
 
 struct bench_opts {
 	enum bench_target target;
@@ -34,7 +47,7 @@ struct bench_opts {
 	unsigned int setup_flags;	/* kernel: further IORING_SETUP_* */
 	bool sqpoll, direct, fixed, latency, hold, overwrite, huge;
 	double seconds;
-	const char *file;		/* NULL for nop */
+	const char *file;		/* NULL for what needs none */
 	uint64_t file_size;		/* bytes */
 	const char *socket;		/* NULL: where libringd looks */
 };
@@ -98,6 +111,16 @@ static inline void bench_hist_add(uint64_t *hist, uint64_t ns)
 }
 
 /* --- report.c --- */
+
+static inline bool bench_op_transfers(enum bench_op op)
+{
+	return op == BENCH_READ || op == BENCH_WRITE;
+}
+
+static inline bool bench_op_has_file(enum bench_op op)
+{
+	return bench_op_transfers(op) || op == BENCH_OPEN || op == BENCH_STATX;
+}
 
 const char *bench_op_name(enum bench_op op);
 const char *bench_target_name(enum bench_target target);

@@ -274,6 +274,22 @@ if $direct; then
 	pair "4 KiB O_DIRECT QD32, SQPOLL" rate ">=" 0.95 "$R --sqpoll --direct $read4k" "$K --sqpoll --direct $read4k"
 	pair "4 KiB O_DIRECT QD32, plain" rate ">=" 0.95 "$R --direct $read4k" "$K --direct $read4k"
 fi
+# what an application does besides: one request, or one pair of them, against the kernel's plain ring
+for poll in "" --sqpoll; do
+	ring=plain
+	[ -z "$poll" ] || ring=SQPOLL
+	pair "chain of 2 NOPs, QD32, $ring, time" time "<=" 2 "$R $poll --op=link --qd=32" "$K --op=link --qd=32"
+	for qd in 1 32; do
+		pair "timeout, armed and removed, QD$qd, $ring, time" time "<=" 2 "$R $poll --op=timeout --qd=$qd" "$K --op=timeout --qd=$qd"
+		pair "poll of a ready eventfd, QD$qd, $ring, time" time "<=" 2 "$R $poll --op=poll --qd=$qd" "$K --op=poll --qd=$qd"
+		pair "poll, and the write it waits for, QD$qd, $ring, time" time "<=" 2 "$R $poll --op=poll-wait --qd=$qd" \
+			"$K --op=poll-wait --qd=$qd"
+		pair "open into a slot and close, QD$qd, $ring, time" time "<=" 2 "$R $poll --op=open --qd=$qd --file=$file" \
+			"$K --op=open --qd=$qd --file=$file"
+		pair "statx, QD$qd, $ring, time" time "<=" 2 "$R $poll --op=statx --qd=$qd --file=$file" \
+			"$K --op=statx --qd=$qd --file=$file"
+	done
+done
 for n in 8 64; do
 	pair "$n clients, NOP QD32, SQPOLL" rate - - "$R --sqpoll --qd=32 --clients=$n" "$K --sqpoll --qd=32 --clients=$n"
 	pair "$n clients, NOP QD32, kernel plain" rate - - "$R --sqpoll --qd=32 --clients=$n" "$K --qd=32 --clients=$n"

@@ -57,6 +57,8 @@ static int create(struct bench_opts *o)
 	}
 	creator = getpid();
 	o->file = created;
+	if (!bench_op_transfers(o->op))
+		o->file_size = o->bs;	/* nobody reads it */
 	return fill(fd, o->file_size);
 }
 
@@ -126,6 +128,8 @@ int bench_file_prepare(struct bench_opts *o)
 		return r;
 	if (size < o->file_size)
 		o->file_size = size;
+	if (!bench_op_transfers(o->op))
+		return 0;
 	if (o->file_size < o->bs)
 		return -ENODATA;
 	return o->direct ? 0 : warm(fd, o->file_size);

@@ -5,8 +5,11 @@
  *
  *   struct t_ctx              ring, buffers, file; made by t_open(), undone by t_close()
  *   T_SQE, T_CQE              the target's types; the members user_data and res are used
- *   T_SQE *t_get_sqe(t)       next free SQE or NULL; rings have 2 * qd entries, at most qd are in flight
- *   t_prep(t, sqe, op, slot, offset)
+ *   T_SQE *t_get_sqe(t)       next free SQE or NULL; rings have 2 * qd entries (times the requests of a unit), at most
+ *                             qd units are in flight
+ *   unsigned t_space(t)       how many SQEs are free
+ *   t_prep(t, sqe, op, slot, step, offset)   request number step of a unit; user_data is set for those of several
+ *   t_reset(t, op, slot)      a unit of several is finished
  *   int t_submit(t)
  *   int t_submit_and_wait(t, nr)
  *   unsigned t_peek(t, cqes, max), t_advance(t, nr)
@@ -27,10 +30,13 @@ struct loop {
 	uint64_t ops;			/* since t0 */
 	uint64_t blocks;		/* of bs in the file */
 	uint64_t rng, next;		/* offsets: random state, next sequential block */
-	unsigned int n_free, in_flight;
+	unsigned int n_free, in_flight;	/* units not in flight, CQEs to come */
+	unsigned int nr;		/* requests of a unit */
+	int32_t want[BENCH_UNIT_MAX];	/* what they answer */
+	uint8_t left[BENCH_QD_MAX];	/* of several: CQEs to come, per slot */
 	uint32_t free[BENCH_QD_MAX];	/* slots to submit next */
 	uint64_t start[BENCH_QD_MAX];	/* with latency: when the slot was submitted */
-	T_CQE *cqes[BENCH_QD_MAX];
+	T_CQE *cqes[BENCH_QD_MAX * BENCH_UNIT_MAX];
 };
 
 static inline uint64_t loop_clock(clockid_t id)
@@ -80,42 +86,60 @@ static bool loop_phase(struct loop *l, enum bench_phase phase)
 	return false;
 }
 
+/* The requests of a unit behind the first one. */
+static __attribute__((__noinline__)) void loop_fill_rest(struct loop *l, uint32_t slot)
+{
+	l->left[slot] = (uint8_t)l->nr;
+	for (unsigned int step = 1; step < l->nr; step++) {
+		T_SQE *sqe = t_get_sqe(l->t);	/* there is room */
+
+		t_prep(l->t, sqe, l->o->op, slot, step, 0);
+		sqe->user_data = (uint64_t)step << 32 | slot;
+		l->in_flight++;
+	}
+}
+
 static inline void loop_fill(struct loop *l, uint64_t now)
 {
 	const enum bench_op op = l->o->op;
 
 	while (l->n_free) {
+		if (RD_UNLIKELY(l->nr > 1) && t_space(l->t) < l->nr)
+			break;
 		uint32_t slot = l->free[l->n_free - 1];
 		T_SQE *sqe = t_get_sqe(l->t);
 
 		/* a poller may post a CQE before it gives the SQE back: the next turn takes what is left */
 		if (RD_UNLIKELY(!sqe))
 			break;
-		t_prep(l->t, sqe, op, slot, op == BENCH_NOP ? 0 : loop_offset(l));
+		t_prep(l->t, sqe, op, slot, 0, bench_op_transfers(op) ? loop_offset(l) : 0);
 		sqe->user_data = slot;
 		if (l->o->latency)
 			l->start[slot] = now;
 		l->n_free--;
 		l->in_flight++;
+		if (RD_UNLIKELY(l->nr > 1))
+			loop_fill_rest(l, slot);
 	}
 }
 
 /* Return: CQEs in l->cqes, or -errno. */
 static inline int loop_submit_and_wait(struct loop *l, bool spin)
 {
-	unsigned int want = l->o->batch < l->in_flight ? l->o->batch : l->in_flight, n;
+	unsigned int want = l->o->batch * l->nr < l->in_flight ? l->o->batch * l->nr : l->in_flight, n;
+	unsigned int max = l->o->qd * l->nr;
 	int r;
 
 	if (!l->o->sqpoll) {
 		r = t_submit_and_wait(l->t, want);
 		if (r < 0 && r != -EINTR)
 			return r;
-		return (int)t_peek(l->t, l->cqes, l->o->qd);
+		return (int)t_peek(l->t, l->cqes, max);
 	}
 	r = t_submit(l->t);
 	if (r < 0)
 		return r;
-	while ((n = t_peek(l->t, l->cqes, l->o->qd)) < want) {
+	while ((n = t_peek(l->t, l->cqes, max)) < want) {
 		if (spin) {
 			rd_cpu_relax();
 			if (__atomic_load_n(&l->sh->phase, __ATOMIC_RELAXED) == BENCH_STOP)
@@ -131,21 +155,30 @@ static inline int loop_submit_and_wait(struct loop *l, bool spin)
 
 static inline int loop_reap(struct loop *l, unsigned int n, uint64_t now)
 {
-	const int32_t want = l->o->op == BENCH_NOP ? 0 : (int32_t)l->o->bs;
+	const int32_t want = l->want[0];
+	unsigned int units = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
 		const T_CQE *cqe = l->cqes[i];
 		uint32_t slot = (uint32_t)cqe->user_data;
 
-		if (RD_UNLIKELY(cqe->res != want))
+		if (RD_UNLIKELY(l->nr > 1)) {
+			if (cqe->res != l->want[cqe->user_data >> 32])
+				return cqe->res < 0 ? cqe->res : -EIO;
+			if (--l->left[slot])
+				continue;
+			t_reset(l->t, l->o->op, slot);
+		} else if (RD_UNLIKELY(cqe->res != want)) {
 			return cqe->res < 0 ? cqe->res : -EIO;
+		}
+		units++;
 		l->free[l->n_free++] = slot;
 		if (l->o->latency && l->seen == BENCH_RUN)
 			bench_hist_add(l->res->hist, now - l->start[slot]);
 	}
 	t_advance(l->t, n);
 	l->in_flight -= n;
-	l->ops += n;
+	l->ops += units;
 	return 0;
 }
 
@@ -186,7 +219,7 @@ static void loop_drain(struct loop *l)
 
 		if (t_wait(l->t, 1) < 0)
 			return;
-		n = t_peek(l->t, l->cqes, l->o->qd);
+		n = t_peek(l->t, l->cqes, l->o->qd * l->nr);
 		t_advance(l->t, n);
 		l->in_flight -= RD_MIN(n, l->in_flight);
 	}
@@ -207,7 +240,11 @@ static int loop_client(const struct bench_opts *o, struct bench_shared *sh, stru
 		l->sh = sh;
 		l->res = res;
 		l->seen = BENCH_WARMUP;
-		l->blocks = o->op == BENCH_NOP ? 1 : o->file_size / o->bs;
+		l->blocks = bench_op_transfers(o->op) ? o->file_size / o->bs : 1;
+		l->nr = bench_units[o->op].nr;
+		memcpy(l->want, bench_units[o->op].res, sizeof(l->want));
+		if (bench_op_transfers(o->op))
+			l->want[0] = (int32_t)o->bs;
 		l->rng = 0x9e3779b97f4a7c15u * (uint64_t)(getpid() | 1);
 		if (write(ready_fd, "r", 1) != 1)
 			r = -EIO;

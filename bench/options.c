@@ -25,7 +25,10 @@ struct word {
 
 static const struct word targets[] = { { "ringd", BENCH_RINGD }, { "kernel", BENCH_KERNEL },
 				       { "bare", BENCH_BARE }, { NULL, 0 } };
-static const struct word ops[] = { { "nop", BENCH_NOP }, { "read", BENCH_READ }, { "write", BENCH_WRITE }, { NULL, 0 } };
+static const struct word ops[] = { { "nop", BENCH_NOP }, { "read", BENCH_READ }, { "write", BENCH_WRITE },
+				   { "link", BENCH_LINK }, { "timeout", BENCH_TIMEOUT }, { "poll", BENCH_POLL },
+				   { "poll-wait", BENCH_POLL_WAIT }, { "open", BENCH_OPEN }, { "statx", BENCH_STATX },
+				   { NULL, 0 } };
 static const struct word patterns[] = { { "rand", BENCH_RAND }, { "seq", BENCH_SEQ }, { NULL, 0 } };
 static const struct word waits[] = {
 	{ "auto", BENCH_WAIT_AUTO }, { "spin", BENCH_WAIT_SPIN }, { "block", BENCH_WAIT_BLOCK }, { NULL, 0 }
@@ -37,7 +40,7 @@ static const struct word kflags[] = {
 
 static const struct argp_option options[] = {
 	{ "target", OPT_TARGET, "ringd|kernel|bare", 0, "Which rings to measure (ringd); bare: none, a cache line there and back", 0 },
-	{ "op", OPT_OP, "nop|read|write", 0, "Operation (nop)", 0 },
+	{ "op", OPT_OP, "nop|read|write|link|timeout|poll|poll-wait|open|statx", 0, "Operation (nop)", 0 },
 	{ "qd", OPT_QD, "N", 0, "Requests in flight per client (1)", 0 },
 	{ "bs", OPT_BS, "BYTES", 0, "Bytes per request, K and M understood (4K)", 0 },
 	{ "seconds", OPT_SECONDS, "S", 0, "Measured time; a tenth more is warm-up (1)", 0 },
@@ -103,17 +106,19 @@ static unsigned int word(struct argp_state *state, const char *arg, const struct
 /* What single options cannot see. */
 static void check(struct argp_state *state, struct bench_opts *o)
 {
-	if (o->op == BENCH_NOP && (o->direct || o->fixed || o->file))
-		argp_error(state, "--direct, --fixed and --file need --op=read or --op=write");
+	if (!bench_op_transfers(o->op) && (o->direct || o->fixed))
+		argp_error(state, "--direct and --fixed need --op=read or --op=write");
+	if (!bench_op_has_file(o->op) && o->file)
+		argp_error(state, "--file is not used by --op=%s", bench_op_name(o->op));
 	if (o->target == BENCH_BARE && (o->op != BENCH_NOP || o->qd != 1 || o->latency || o->idle_rings))
 		argp_error(state, "--target=bare knows no more than --seconds and --clients");
 	if (o->batch > o->qd)
 		argp_error(state, "--batch is larger than --qd");
-	if (o->op != BENCH_NOP && (uint64_t)o->qd * o->bs > BENCH_MEMORY_MAX)
+	if (bench_op_transfers(o->op) && (uint64_t)o->qd * o->bs > BENCH_MEMORY_MAX)
 		argp_error(state, "--qd times --bs is more than 1 GiB");
 	if (o->direct && o->bs % 512)
 		argp_error(state, "--direct needs --bs in multiples of 512");
-	if (o->op != BENCH_NOP && o->file_size / o->bs > UINT32_MAX)
+	if (bench_op_transfers(o->op) && o->file_size / o->bs > UINT32_MAX)
 		argp_error(state, "--size has more than 2^32 blocks");
 	if (o->hold && !o->idle_rings)
 		argp_error(state, "--hold needs --idle-rings");

@@ -2,6 +2,7 @@
 /* Add up what the clients measured, and say it: for people, as JSON, or as key=value lines for scripts. */
 #include <errno.h>
 #include <json-c/json.h>
+#include <poll.h>
 #include <string.h>
 
 #include "bench.h"
@@ -10,9 +11,25 @@
 static const double quantiles[] = { 0.50, 0.99, 0.999 };
 static const char *const quantile_names[] = { "p50_ns", "p99_ns", "p999_ns" };
 
+const struct bench_unit bench_units[BENCH_OPS] = {
+	[BENCH_NOP] = { 1, { 0 } },
+	[BENCH_READ] = { 1, { 0 } },
+	[BENCH_WRITE] = { 1, { 0 } },
+	[BENCH_LINK] = { 2, { 0, 0 } },			/* a NOP, and one linked to it */
+	[BENCH_TIMEOUT] = { 2, { -ECANCELED, 0 } },	/* armed, and removed */
+	[BENCH_POLL] = { 1, { POLLIN } },		/* of an eventfd that is readable */
+	[BENCH_POLL_WAIT] = { 2, { POLLIN, 8 } },	/* of one that is not, and the write that makes it */
+	[BENCH_OPEN] = { 2, { 0, 0 } },			/* into a slot, and closed */
+	[BENCH_STATX] = { 1, { 0 } },
+};
+
 const char *bench_op_name(enum bench_op op)
 {
-	static const char *const names[] = { [BENCH_NOP] = "nop", [BENCH_READ] = "read", [BENCH_WRITE] = "write" };
+	static const char *const names[] = {
+		[BENCH_NOP] = "nop", [BENCH_READ] = "read", [BENCH_WRITE] = "write", [BENCH_LINK] = "link",
+		[BENCH_TIMEOUT] = "timeout", [BENCH_POLL] = "poll", [BENCH_POLL_WAIT] = "poll-wait", [BENCH_OPEN] = "open",
+		[BENCH_STATX] = "statx",
+	};
 
 	return names[op];
 }
@@ -56,14 +73,14 @@ void bench_totals_compute(struct bench_totals *t, const struct bench_opts *o, co
 static int report_text(FILE *out, const struct bench_opts *o, const struct bench_totals *t)
 {
 	fprintf(out, "%s %s QD%u", bench_target_name(o->target), bench_op_name(o->op), o->qd);
-	if (o->op != BENCH_NOP)
+	if (bench_op_transfers(o->op))
 		fprintf(out, " %u bytes%s%s %s", o->bs, o->direct ? " direct" : "", o->fixed ? " fixed" : "",
 			o->pattern == BENCH_RAND ? "random" : "sequential");
 	fprintf(out, "%s, %u client%s", o->sqpoll ? " SQPOLL" : "", o->clients, o->clients == 1 ? "" : "s");
 	if (o->idle_rings)
 		fprintf(out, ", %u idle rings beside", o->idle_rings);
 	fprintf(out, "\n  %.0f ops/s, %.1f ns/op", t->ops_per_s, t->ns_per_op);
-	if (o->op != BENCH_NOP)
+	if (bench_op_transfers(o->op))
 		fprintf(out, ", %.1f MB/s", t->ops_per_s * o->bs / 1e6);
 	fprintf(out, "\n  CPU per op: client %.1f ns, service %.1f ns\n", t->client_ns_per_op, t->service_ns_per_op);
 	if (o->clients > 1)
@@ -99,7 +116,7 @@ static struct json_object *config_json(const struct bench_opts *o)
 	json_object_object_add(c, "sqpoll", json_object_new_boolean(o->sqpoll));
 	json_object_object_add(c, "clients", json_object_new_int64(o->clients));
 	json_object_object_add(c, "idle_rings", json_object_new_int64(o->idle_rings));
-	if (o->op == BENCH_NOP)
+	if (!bench_op_transfers(o->op))
 		return c;
 	json_object_object_add(c, "bs", json_object_new_int64(o->bs));
 	json_object_object_add(c, "direct", json_object_new_boolean(o->direct));

@@ -259,7 +259,7 @@ int main(int argc, char **argv)
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
 	signal(SIGHUP, on_signal);
-	if (o.op != BENCH_NOP) {
+	if (bench_op_has_file(o.op)) {
 		r = bench_file_prepare(&o);
 		if (r == -EEXIST)
 			fprintf(stderr, "ringbench: %s would lose its contents: --overwrite allows it\n", o.file);

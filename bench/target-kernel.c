@@ -3,9 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +30,12 @@ struct t_ctx {
 	unsigned int bs;
 	char *buf;
 	size_t buf_size;
+	const char *file;
+	int *events;		/* eventfds, one per slot; one for all of them with BENCH_POLL */
+	unsigned int n_events;
+	uint64_t one;
+	struct __kernel_timespec hour;
+	struct statx *statx;	/* one per slot */
 };
 
 static inline T_SQE *t_get_sqe(struct t_ctx *t)
@@ -34,10 +43,61 @@ static inline T_SQE *t_get_sqe(struct t_ctx *t)
 	return io_uring_get_sqe(&t->ring);
 }
 
-static inline void t_prep(struct t_ctx *t, T_SQE *sqe, enum bench_op op, uint32_t slot, uint64_t offset)
+static inline unsigned int t_space(struct t_ctx *t)
+{
+	return io_uring_sq_space_left(&t->ring);
+}
+
+static __attribute__((__noinline__)) void t_prep_other(struct t_ctx *t, T_SQE *sqe, enum bench_op op, uint32_t slot,
+						       unsigned int step)
+{
+	switch (op) {
+	case BENCH_LINK:
+		io_uring_prep_nop(sqe);
+		sqe->flags |= step ? 0 : IOSQE_IO_LINK;
+		break;
+	case BENCH_TIMEOUT:
+		if (step == 0)
+			io_uring_prep_timeout(sqe, &t->hour, 0, 0);
+		else
+			io_uring_prep_timeout_remove(sqe, slot, 0);
+		break;
+	case BENCH_POLL:
+	case BENCH_POLL_WAIT:
+		if (step == 0)
+			io_uring_prep_poll_add(sqe, op == BENCH_POLL ? 0 : (int)slot, POLLIN);
+		else
+			io_uring_prep_write(sqe, (int)slot, &t->one, sizeof(t->one), 0);
+		sqe->flags |= IOSQE_FIXED_FILE;
+		break;
+	case BENCH_OPEN:
+		if (step == 0)
+			io_uring_prep_openat_direct(sqe, AT_FDCWD, t->file, O_RDONLY, 0, slot);
+		else
+			io_uring_prep_close_direct(sqe, slot);
+		sqe->flags |= step ? 0 : IOSQE_IO_LINK;
+		break;
+	default:
+		io_uring_prep_statx(sqe, AT_FDCWD, t->file, 0, STATX_BASIC_STATS, &t->statx[slot]);
+	}
+}
+
+static void t_reset(struct t_ctx *t, enum bench_op op, uint32_t slot)
+{
+	uint64_t value;
+
+	if (op == BENCH_POLL_WAIT && read(t->events[slot], &value, sizeof(value)) < 0)
+		return;		/* would show in the next result */
+}
+
+static inline void t_prep(struct t_ctx *t, T_SQE *sqe, enum bench_op op, uint32_t slot, unsigned int step, uint64_t offset)
 {
 	char *buf;
 
+	if (RD_UNLIKELY(!bench_op_transfers(op) && op != BENCH_NOP)) {
+		t_prep_other(t, sqe, op, slot, step);
+		return;
+	}
 	if (op == BENCH_NOP) {
 		io_uring_prep_nop(sqe);
 		return;
@@ -118,6 +178,34 @@ static int t_file(struct t_ctx *t, const struct bench_opts *o)
 	return o->fixed ? io_uring_register_files(&t->ring, &t->real_fd, 1) : 0;
 }
 
+static int t_events(struct t_ctx *t, const struct bench_opts *o)
+{
+	t->events = calloc(o->qd, sizeof(*t->events));
+	if (!t->events)
+		return -ENOMEM;
+	for (unsigned int n = o->op == BENCH_POLL ? 1 : o->qd; t->n_events < n; t->n_events++) {
+		t->events[t->n_events] = eventfd(o->op == BENCH_POLL, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (t->events[t->n_events] < 0)
+			return -errno;
+	}
+	return io_uring_register_files(&t->ring, t->events, t->n_events);
+}
+
+/* What the operations without data need. */
+static int t_other(struct t_ctx *t, const struct bench_opts *o)
+{
+	t->file = o->file;
+	t->one = 1;
+	t->hour = (struct __kernel_timespec){ .tv_sec = 3600 };
+	if (o->op == BENCH_STATX)
+		t->statx = calloc(o->qd, sizeof(*t->statx));
+	if (o->op == BENCH_STATX && !t->statx)
+		return -ENOMEM;
+	if (o->op == BENCH_OPEN)
+		return io_uring_register_files_sparse(&t->ring, o->qd);
+	return o->op == BENCH_POLL || o->op == BENCH_POLL_WAIT ? t_events(t, o) : 0;
+}
+
 static int t_ring(struct io_uring *ring, const struct bench_opts *o, unsigned int entries)
 {
 	struct io_uring_params p = { .flags = o->setup_flags };
@@ -137,12 +225,15 @@ static int t_open(struct t_ctx *t, const struct bench_opts *o, struct bench_resu
 	t->real_fd = -1;
 	t->fixed = o->fixed;
 	res->service_pid = 0;
-	r = t_ring(&t->ring, o, 2 * o->qd);
+	r = t_ring(&t->ring, o, 2 * o->qd * bench_units[o->op].nr);
 	if (r == 0) {
 		t->have_ring = true;
 		/* enter by registered ring saves an fget; kernels before 5.18 do not know it and need it not */
 		(void)io_uring_register_ring_fd(&t->ring);
-		if (o->op != BENCH_NOP) {
+		if (!bench_op_transfers(o->op)) {
+			what = bench_op_name(o->op);
+			r = t_other(t, o);
+		} else {
 			what = "buffers";
 			r = t_buffers(t, o);
 			if (r == 0) {
@@ -163,6 +254,10 @@ static void t_close(struct t_ctx *t)
 	if (t->buf)
 		munmap(t->buf, t->buf_size);
 	rd_close(t->real_fd);
+	while (t->n_events)
+		rd_close(t->events[--t->n_events]);
+	free(t->events);
+	free(t->statx);
 }
 
 #include "loop.inc.h"

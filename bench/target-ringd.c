@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ringd through libringd. A file always sits in a slot: the service knows no descriptor numbers. */
+/* ringd through libringd. A file always sits in a slot, as that is what costs the service least. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +27,11 @@ struct t_ctx {
 	bool fixed;
 	unsigned int bs;
 	char *buf;
+	const char *file;
+	int *events;		/* eventfds, one per slot; one for all of them with BENCH_POLL */
+	unsigned int n_events;
+	struct ringd_timespec *hour;	/* in the arena */
+	struct statx *statx;		/* likewise, one per slot */
 };
 
 static inline T_SQE *t_get_sqe(struct t_ctx *t)
@@ -31,10 +39,70 @@ static inline T_SQE *t_get_sqe(struct t_ctx *t)
 	return ringd_get_sqe(t->ring);
 }
 
-static inline void t_prep(struct t_ctx *t, T_SQE *sqe, enum bench_op op, uint32_t slot, uint64_t offset)
+static inline unsigned int t_space(struct t_ctx *t)
+{
+	return ringd_sq_space_left(t->ring);
+}
+
+/* By hand what a helper would need a connection or a copy for. */
+static void prep_raw(T_SQE *sqe, uint8_t opcode, int fd, const void *addr, uint32_t len)
+{
+	sqe->opcode = opcode;
+	sqe->fd = fd;
+	sqe->addr = (uintptr_t)addr;
+	sqe->len = len;
+}
+
+/* An SQE is cleared when it is got. */
+static __attribute__((__noinline__)) void t_prep_other(struct t_ctx *t, T_SQE *sqe, enum bench_op op, uint32_t slot,
+						       unsigned int step)
+{
+	switch (op) {
+	case BENCH_LINK:
+		ringd_prep_nop(sqe);
+		sqe->flags = step ? 0 : RINGD_SQE_IO_LINK;
+		break;
+	case BENCH_TIMEOUT:
+		if (step == 0)
+			prep_raw(sqe, RINGD_OP_TIMEOUT, -1, t->hour, 1);
+		else
+			prep_raw(sqe, RINGD_OP_TIMEOUT_REMOVE, -1, (void *)(uintptr_t)slot, 0);
+		break;
+	case BENCH_POLL:
+	case BENCH_POLL_WAIT:
+		prep_raw(sqe, step ? RINGD_OP_WRITE : RINGD_OP_POLL_ADD, op == BENCH_POLL ? 0 : (int)slot,
+			 step ? t->buf : NULL, step ? sizeof(uint64_t) : 0);
+		sqe->poll32_events = step ? 0 : POLLIN;
+		sqe->flags = RINGD_SQE_FIXED_FILE;
+		break;
+	case BENCH_OPEN:
+		if (step == 0)
+			ringd_prep_openat_direct(t->ring, sqe, AT_FDCWD, t->file, O_RDONLY, 0, slot);
+		else
+			ringd_prep_close_direct(sqe, slot);
+		sqe->flags = step ? 0 : RINGD_SQE_IO_LINK;
+		break;
+	default:
+		ringd_prep_statx(t->ring, sqe, AT_FDCWD, t->file, 0, STATX_BASIC_STATS, &t->statx[slot]);
+	}
+}
+
+static void t_reset(struct t_ctx *t, enum bench_op op, uint32_t slot)
+{
+	uint64_t value;
+
+	if (op == BENCH_POLL_WAIT && read(t->events[slot], &value, sizeof(value)) < 0)
+		return;		/* would show in the next result */
+}
+
+static inline void t_prep(struct t_ctx *t, T_SQE *sqe, enum bench_op op, uint32_t slot, unsigned int step, uint64_t offset)
 {
 	char *buf;
 
+	if (RD_UNLIKELY(!bench_op_transfers(op) && op != BENCH_NOP)) {
+		t_prep_other(t, sqe, op, slot, step);
+		return;
+	}
 	if (op == BENCH_NOP) {
 		ringd_prep_nop(sqe);
 		return;
@@ -116,6 +184,39 @@ static int t_file(struct t_ctx *t, const struct bench_opts *o)
 	return ringd_register_files(t->ring, &fd, 1);
 }
 
+static int t_events(struct t_ctx *t, const struct bench_opts *o)
+{
+	t->events = calloc(o->qd, sizeof(*t->events));
+	if (!t->events)
+		return -ENOMEM;
+	for (unsigned int n = o->op == BENCH_POLL ? 1 : o->qd; t->n_events < n; t->n_events++) {
+		t->events[t->n_events] = eventfd(o->op == BENCH_POLL, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (t->events[t->n_events] < 0)
+			return -errno;
+	}
+	return ringd_register_files(t->ring, t->events, t->n_events);
+}
+
+/* What the operations without data need. */
+static int t_other(struct t_ctx *t, const struct bench_opts *o)
+{
+	int r;
+
+	t->file = o->file;
+	if (o->op == BENCH_NOP || o->op == BENCH_LINK)
+		return 0;
+	r = ringd_arena_new(t->rd, &t->arena, sizeof(*t->hour) + o->qd * sizeof(*t->statx), 0);
+	if (r < 0)
+		return r;
+	t->statx = ringd_arena_base(t->arena);
+	t->buf = (char *)(t->statx + o->qd);
+	t->hour = (void *)t->buf;
+	*t->hour = (struct ringd_timespec){ .tv_sec = 3600 };	/* and, as a number, something to add to an eventfd */
+	if (o->op == BENCH_OPEN)
+		return ringd_register_files_sparse(t->ring, o->qd);
+	return o->op == BENCH_POLL || o->op == BENCH_POLL_WAIT ? t_events(t, o) : 0;
+}
+
 static int t_open(struct t_ctx *t, const struct bench_opts *o, struct bench_result *res)
 {
 	int r;
@@ -127,8 +228,10 @@ static int t_open(struct t_ctx *t, const struct bench_opts *o, struct bench_resu
 		return r;
 	}
 	res->service_pid = ringd_engine_pid(t->rd);
-	r = ringd_ring_new(t->rd, &t->ring, 2 * o->qd, o->sqpoll ? RINGD_SETUP_SQPOLL : 0);
-	if (r == 0 && o->op != BENCH_NOP) {
+	r = ringd_ring_new(t->rd, &t->ring, 2 * o->qd * bench_units[o->op].nr, o->sqpoll ? RINGD_SETUP_SQPOLL : 0);
+	if (r == 0 && !bench_op_transfers(o->op))
+		r = t_other(t, o);
+	if (r == 0 && bench_op_transfers(o->op)) {
 		r = t_buffers(t, o);
 		if (r == 0)
 			r = t_file(t, o);
@@ -143,6 +246,9 @@ static void t_close(struct t_ctx *t)
 	ringd_ring_free(t->ring);
 	ringd_arena_free(t->arena);
 	ringd_close(t->rd);
+	while (t->n_events)
+		rd_close(t->events[--t->n_events]);
+	free(t->events);
 }
 
 #include "loop.inc.h"

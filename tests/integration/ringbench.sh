@@ -45,6 +45,10 @@ for target in $targets; do
 				check "$target $op $poll $more" counts --target=$target --op=$op --qd=4 $poll $more
 			done
 		done
+		for op in link timeout poll poll-wait open statx; do
+			# shellcheck disable=SC2086
+			check "$target $op $poll" counts --target=$target --op=$op --qd=4 $poll
+		done
 		# shellcheck disable=SC2086
 		check "$target QD1 $poll --latency" counts --target=$target --latency $poll
 		# shellcheck disable=SC2086
@@ -62,7 +66,7 @@ check "a file that is not there is made" "$RINGBENCH" --seconds=0.05 --size=4M -
 check "and stays" test "$(stat -c %s "$tmp/new")" = $((4 << 20))
 check_status 1 "a file smaller than a block" "$RINGBENCH" --op=read --bs=4K --file="$tmp/file"
 check_status 1 "no ringd" "$RINGBENCH" --socket=/nonexistent --seconds=0.01
-for wrong in --qd=0 --qd=5000 --bs=x --op=frob --target=other --seconds=0 --batch=2 --direct "--direct --op=read --bs=100" extra; do
+for wrong in --qd=0 --qd=5000 --bs=x --op=frob --target=other --seconds=0 --batch=2 --direct "--direct --op=read --bs=100" "--op=statx --fixed" "--op=poll --file=x" extra; do
 	# shellcheck disable=SC2086
 	check_status 2 "wrong: $wrong" "$RINGBENCH" $wrong
 done
