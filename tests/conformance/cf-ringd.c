@@ -84,6 +84,8 @@ int cf_impl_new(struct cf_ring *ring, unsigned int entries, struct ringd_params 
 	i = calloc(1, sizeof(*i));
 	ck_assert_ptr_nonnull(i);
 	i->r = r;
+	/* the tests fill in SQEs themselves: this has the library ask for what new descriptors come through */
+	ringd_prep_fixed_fd_install(r, &(struct ringd_sqe){ 0 }, 0, 0);
 	ring->p = *p;
 	ring->fd = (int)r->id;
 	ring->impl = i;
@@ -137,6 +139,12 @@ void cf_sqe_fd(struct cf_ring *ring, struct ringd_sqe *sqe, int fd)
 	}
 	sqe->fd = (int)slot;
 	sqe->flags |= RINGD_SQE_FIXED_FILE;
+}
+
+void cf_lend(struct cf_ring *ring, int fd)
+{
+	(void)ring;
+	ck_assert_int_eq(ringd_fd_lend(rd, &fd, 1), 1);
 }
 
 void cf_prep_open(struct cf_ring *ring, struct ringd_sqe *sqe, const char *path, int flags, unsigned int mode)
@@ -241,6 +249,8 @@ static int reg_blind(unsigned int opcode, const void *arg, unsigned int nr)
 		return nr == 1 ? ringd_register_task_restrictions(rd, arg) : -EINVAL;
 	case RINGD_REGISTER_QUERY:
 		return nr ? -EINVAL : ringd_query(rd, (struct ringd_query_hdr *)(uintptr_t)arg);
+	case RINGD_REGISTER_SEND_MSG_RING:
+		return nr == 1 ? ringd_register_sync_msg(connection(), arg) : -EINVAL;
 	default:
 		return -EINVAL;
 	}

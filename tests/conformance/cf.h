@@ -179,6 +179,9 @@ void cf_file(struct cf_ring *ring, unsigned int slot, int fd);
 /* A descriptor of this process as fd of an SQE. Use it for every plain descriptor: sqe->fd = fd is not enough in the service. */
 void cf_sqe_fd(struct cf_ring *ring, struct ringd_sqe *sqe, int fd);
 
+/* Make a descriptor known by its own number, for what needs one that is no slot (CLOSE, MSG_RING). */
+void cf_lend(struct cf_ring *ring, int fd);
+
 /* --- what should come --- */
 
 /* The next CQE is this one, waiting for it. */

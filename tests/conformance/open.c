@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Open, close, direct descriptors */
 #include <linux/openat2.h>
+#include <sys/resource.h>
 
 #include "cf.h"
 
@@ -258,4 +259,207 @@ CF_TEST(close_of_a_slot_has_its_errnos, 275, "Close of an empty slot -> -EBADF; 
 	cf_files(ring, 2);
 	ck_assert_int_eq(close_it(ring, 0, 1), -EBADF);
 	ck_assert_int_eq(close_it(ring, 0, 3), -EINVAL);
+}
+
+/* --- descriptors of the process --- */
+
+static int32_t open_plain(struct cf_ring *ring, const char *path, int flags)
+{
+	return open_at(ring, path, flags, 0, 0);
+}
+
+/* The number that the next new descriptor will have */
+static int lowest(void)
+{
+	int fd = dup(0);
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	return fd;
+}
+
+CF_TEST(no_room_for_a_descriptor_is_emfile, 264, "Openat when the fd limit is reached -> -EMFILE")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	struct rlimit rl;
+	int fd;
+
+	close(cf_make_file("f", 10, O_RDONLY));
+	close(open_plain(ring, cf_path("f"), O_RDONLY));
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &rl), 0);
+	rl.rlim_cur = (rlim_t)lowest();
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &rl), 0);
+	ck_assert_int_eq(open_plain(ring, cf_path("f"), O_RDONLY), -EMFILE);
+	rl.rlim_cur++;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &rl), 0);
+	fd = open_plain(ring, cf_path("f"), O_RDONLY);
+	ck_assert_int_eq(fd, (int)rl.rlim_cur - 1);
+	rl.rlim_cur = rl.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &rl);
+	close(fd);
+}
+
+CF_TEST(close_of_what_is_not_open_is_ebadf, 273, "Close of an fd not open -> -EBADF; of the ring fd -> -EBADF")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+
+	ck_assert_int_eq(close_it(ring, 900, 0), -EBADF);
+	ck_assert_int_eq(close_it(ring, ring->fd, 0), -EBADF);
+	ck_assert_int_eq(close_it(ring, ring->fd, 0), -EBADF);	/* it is still there to say so */
+}
+
+static int32_t install(struct cf_ring *ring, int slot, uint32_t install_flags, unsigned int flags)
+{
+	struct ringd_sqe *sqe = cf_sqe(ring, RINGD_OP_FIXED_FD_INSTALL);
+
+	sqe->fd = slot;
+	sqe->flags = (uint8_t)flags;
+	sqe->install_fd_flags = install_flags;
+	return cf_run(ring);
+}
+
+CF_TEST(install_is_checked, 276,
+	"Fixed fd install without FIXED_FILE -> -EBADF; with flag 2 -> -EINVAL; with personality -> -EPERM; empty slot -> -EBADF")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	struct ringd_sqe *sqe;
+
+	cf_files(ring, 2);
+	cf_file(ring, 0, 0);
+	ck_assert_int_eq(install(ring, 0, 0, 0), -EBADF);
+	ck_assert_int_eq(install(ring, 0, 2, RINGD_SQE_FIXED_FILE), -EINVAL);
+	ck_assert_int_eq(install(ring, 1, 0, RINGD_SQE_FIXED_FILE), -EBADF);
+	ck_assert_int_eq(install(ring, 2, 0, RINGD_SQE_FIXED_FILE), -EBADF);
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_PERSONALITY, NULL, 0), 1);
+	sqe = cf_sqe(ring, RINGD_OP_FIXED_FD_INSTALL);
+	sqe->fd = 0;
+	sqe->flags = RINGD_SQE_FIXED_FILE;
+	sqe->personality = 1;
+	ck_assert_int_eq(cf_run(ring), -EPERM);
+}
+
+CF_TEST(install_gives_a_descriptor, 277, "Fixed fd install -> new fd with close-on-exec, without it when flag 1 is given")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	int file = cf_make_file("f", 10, O_RDONLY), fd;
+	char byte;
+
+	cf_files(ring, 1);
+	cf_file(ring, 0, file);
+	close(file);
+	fd = install(ring, 0, 0, RINGD_SQE_FIXED_FILE);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	ck_assert_int_eq(read(fd, &byte, 1), 1);
+	close(fd);
+	fd = install(ring, 0, RINGD_FIXED_FD_NO_CLOEXEC, RINGD_SQE_FIXED_FILE);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), 0);
+	ck_assert_int_eq(lseek(fd, 0, SEEK_CUR), 1);	/* the same open file */
+	close(fd);
+	ck_assert_int_eq(read_slot(ring, 0, cf_alloc(8, 0)), 1);
+}
+
+CF_TEST(a_number_in_a_cqe_is_there, 278, "The fd number in a CQE -> usable by the client as soon as the CQE is visible")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	int fd;
+
+	close(cf_make_file("f", 10, O_RDONLY));
+	for (int i = 0; i < 20; i++) {
+		struct ringd_sqe *sqe = cf_sqe(ring, RINGD_OP_OPENAT);
+		struct cf_cqe cqe;
+		char byte;
+
+		sqe->fd = AT_FDCWD;
+		sqe->addr = cf_addr(cf_path("f"));
+		sqe->open_flags = i % 2 ? O_CLOEXEC : 0;
+		cf_submit(ring);
+		while (!cf_peek(ring, &cqe))	/* no call that could wait for it */
+			cf_enter(ring, 0, 0, RINGD_ENTER_GETEVENTS, NULL, 0);
+		fd = cqe.res;
+		ck_assert_int_eq(fcntl(fd, F_GETFD), i % 2 ? FD_CLOEXEC : 0);
+		ck_assert_int_eq(read(fd, &byte, 1), 1);
+		close(fd);
+	}
+}
+
+/* --- pipes --- */
+
+static int32_t make_pipe(struct cf_ring *ring, int *fds, uint32_t flags, uint32_t file_index)
+{
+	struct ringd_sqe *sqe = cf_sqe(ring, RINGD_OP_PIPE);
+
+	sqe->fd = 0;
+	sqe->addr = cf_addr(fds);
+	sqe->pipe_flags = flags;
+	sqe->file_index = file_index;
+	return cf_run(ring);
+}
+
+CF_TEST(a_pipe_has_two_ends, 293, "Pipe op -> 0 and two usable fds; flag O_APPEND -> -EINVAL; slot with O_CLOEXEC -> -EINVAL")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	int *fds = cf_alloc(8, 0);
+	char byte;
+
+	ck_assert_int_eq(make_pipe(ring, fds, O_CLOEXEC | O_NONBLOCK, 0), 0);
+	ck_assert_int_eq(fcntl(fds[0], F_GETFD), FD_CLOEXEC);
+	ck_assert(fcntl(fds[1], F_GETFL) & O_NONBLOCK);
+	ck_assert_int_eq(write(fds[1], "x", 1), 1);
+	close(fds[1]);
+	ck_assert_int_eq(read(fds[0], &byte, 1), 1);
+	ck_assert_int_eq(read(fds[0], &byte, 1), 0);
+	close(fds[0]);
+	ck_assert_int_eq(make_pipe(ring, fds, 0, 0), 0);
+	ck_assert_int_eq(fcntl(fds[0], F_GETFD), 0);
+	close(fds[0]);
+	close(fds[1]);
+	ck_assert_int_eq(make_pipe(ring, fds, O_APPEND, 0), -EINVAL);
+	cf_files(ring, 4);
+	ck_assert_int_eq(make_pipe(ring, fds, O_CLOEXEC, 1), -EINVAL);
+}
+
+static void expect_empty(struct cf_ring *ring, unsigned int slot)
+{
+	ck_assert_int_eq(read_slot(ring, (int)slot, cf_alloc(8, 0)), -EBADF);
+}
+
+CF_TEST(a_pipe_needs_both_slots, 294, "Pipe op into slot n-1 of an n-slot table -> -EINVAL and no slot filled")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+
+	cf_need_op(RINGD_OP_PIPE);
+	cf_files(ring, 4);
+	ck_assert_int_eq(make_pipe(ring, cf_alloc(8, 0), 0, 4), -EINVAL);
+	expect_empty(ring, 3);
+	ck_assert_int_eq(make_pipe(ring, cf_alloc(8, 0), 0, 5), -EINVAL);
+	ck_assert_int_eq(make_pipe(ring, cf_alloc(8, 0), 0, 3), 0);
+}
+
+CF_TEST(a_pipe_that_fails_leaves_nothing, 295,
+	"Pipe op with ALLOC and one free slot -> -ENFILE and no slot filled; with a bad result pointer -> -EFAULT and no fd leaks")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	int first;
+
+	cf_need_op(RINGD_OP_PIPE);
+	cf_files(ring, 2);
+	cf_file(ring, 0, 0);
+	ck_assert_int_eq(make_pipe(ring, cf_alloc(8, 0), 0, RINGD_FILE_INDEX_ALLOC), -ENFILE);
+	expect_empty(ring, 1);
+	first = lowest();
+	ck_assert_int_eq(make_pipe(ring, (int *)16, 0, 0), -EFAULT);
+	ck_assert_int_eq(lowest(), first);
+	ck_assert_int_eq(fcntl(first + 1, F_GETFD), -1);
+}
+
+CF_TEST(a_pipe_in_slots_tells_them, 296, "Pipe op into slot 0 -> 0, the two ints are 0 and 1")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	int *slots = cf_alloc(8, 0);
+
+	cf_files(ring, 2);
+	slots[0] = slots[1] = 99;
+	ck_assert_int_eq(make_pipe(ring, slots, 0, 1), 0);
+	ck_assert_int_eq(slots[0], 0);
+	ck_assert_int_eq(slots[1], 1);
 }

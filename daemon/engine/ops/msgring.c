@@ -59,7 +59,12 @@ static bool post(struct rd_ctx *target, const struct rd_ctx *own, uint64_t user_
 {
 	if (target->lazy && target != own)
 		return post_later(target, user_data, res, flags);
-	return rd_ctx_post(target, user_data, res, flags);
+	if (!rd_ctx_post(target, user_data, res, flags))
+		return false;
+	/* who sees the sender's CQE finds the message */
+	if (target != own)
+		target->show(target);
+	return true;
 }
 
 static int send_data(struct rd_ctx *target, const struct rd_ctx *own, const struct rd_msgring *msg)

@@ -89,6 +89,8 @@ struct rd_ctx {
 	uint32_t (*posted)(const struct rd_ctx *ctx);
 	/* something is on deferred or tasks: it is to be looked at when this phase of the reactor ends */
 	void (*stir)(struct rd_ctx *ctx);
+	/* what was posted can be seen when this returns; nobody is woken yet */
+	void (*show)(struct rd_ctx *ctx);
 };
 
 /* req->state */

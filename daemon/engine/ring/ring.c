@@ -55,6 +55,11 @@ static void ring_stir(struct rd_ctx *ctx)
 	rd_poller_dirty(ctx->engine->reactor, &ring->poller);
 }
 
+static void ring_show(struct rd_ctx *ctx)
+{
+	rd_cq_show(RD_CONTAINER_OF(ctx, struct rd_ring, ctx));
+}
+
 /* A completion of no request, which must be kept until there is room. */
 struct loose_cqe {
 	struct rd_held held;
@@ -176,6 +181,7 @@ static void ring_init_ctx(struct rd_ring *ring, struct rd_engine *engine, struct
 	ctx->post = ring_post;
 	ctx->posted = ring_posted;
 	ctx->stir = ring_stir;
+	ctx->show = ring_show;
 	ctx->tags.post = post_tag;
 	rd_list_init(&ctx->pending);
 	rd_list_init(&ctx->deferred);
