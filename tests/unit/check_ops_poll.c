@@ -4,11 +4,13 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include "daemon/common/clock.h"
 #include "daemon/common/util.h"
 #include "daemon/engine/exec/reactor.h"
+#include "daemon/engine/ring/event.h"
 #include "suite.h"
 #include "testhost.h"
 
@@ -369,6 +371,30 @@ START_TEST(a_poll_and_its_removal_agree)
 }
 END_TEST
 
+START_TEST(a_poll_of_the_rings_own_eventfd_does_not_feed_itself)
+{
+	RD_CLOSE int efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	uint64_t n = 1;
+
+	rd_tc_file(&c, 1, efd, 0);
+	ck_assert_int_eq(rd_event_set(c.ring, fcntl(efd, F_DUPFD_CLOEXEC, 0), false), 0);
+	poll_add(1, POLLIN, MULTI)->fd = 1;
+	submit(1);
+	expect_none();
+	ck_assert_int_eq(write(efd, &n, sizeof(n)), sizeof(n));
+	expect(1, POLLIN, 0);
+	expect_none();
+	/* of any other file it goes on */
+	ck_assert_int_eq(read(efd, &n, sizeof(n)), sizeof(n));
+	poll_add(2, POLLIN, MULTI);
+	submit(1);
+	for (int i = 0; i < 3; i++) {
+		put();
+		expect(2, POLLIN, MORE);
+	}
+}
+END_TEST
+
 START_TEST(what_is_no_open_file_cannot_be_polled)
 {
 	RD_CLOSE int fd = open("/", O_PATH | O_CLOEXEC);
@@ -420,6 +446,7 @@ int main(void)
 	tcase_add_test(tc, a_slot_may_be_emptied_under_a_poll);
 	tcase_add_test(tc, a_storm_of_polls_on_one_file);
 	tcase_add_test(tc, a_poll_and_its_removal_agree);
+	tcase_add_test(tc, a_poll_of_the_rings_own_eventfd_does_not_feed_itself);
 	tcase_add_test(tc, what_is_no_open_file_cannot_be_polled);
 	tcase_add_test(tc, no_mask_does_harm);
 	suite_add_tcase(s, tc);

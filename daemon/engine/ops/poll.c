@@ -53,12 +53,18 @@ static int poll_done(struct rd_req *req, uint32_t mask)
 	return RD_DONE;
 }
 
+/* The eventfd of this very ring: the CQE makes it ready again. */
+static bool feeds_itself(const struct rd_req *req)
+{
+	return RD_UNLIKELY(req->ctx->event_fd >= 0) && rd_file_is(req->file, req->ctx->event_fd);
+}
+
 static void told(struct rd_req *req)
 {
 	uint32_t mask = req->poll.revents;
 	int r;
 
-	if (!req->polladd.multi) {
+	if (!req->polladd.multi || feeds_itself(req)) {
 		req->res = (int32_t)mask;
 		rd_req_done(req);
 		return;

@@ -78,6 +78,7 @@ struct rd_ctx {
 	uint64_t count, count_seq;
 	uint32_t count_seen;
 	uint32_t timeout_cqes;		/* posted by TIMEOUTs */
+	int event_fd;			/* that each CQE makes readable, or -1 */
 	uint32_t sample;		/* every 64th request has its latency taken */
 	struct rd_req *free_reqs;	/* slab: LIFO, so that a quiet ring uses one request again and again */
 	struct rd_link slabs;

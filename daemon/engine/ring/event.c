@@ -162,6 +162,7 @@ int rd_event_set(struct rd_ring *ring, int fd, bool async)
 	ev->told = ring->cq_tail;
 	ring->worked = false;
 	ring->event = ev;
+	ring->ctx.event_fd = fd;
 	ring->events++;
 	return 0;
 }
@@ -173,6 +174,7 @@ int rd_event_clear(struct rd_ring *ring)
 	if (!ev)
 		return -ENXIO;
 	ring->event = NULL;
+	ring->ctx.event_fd = -1;
 	ev->gone = true;
 	if (!ev->writing || rd_workers_cancel(ev->engine->workers, &ev->work))
 		ev_free(ev);

@@ -176,6 +176,7 @@ static void ring_init_ctx(struct rd_ring *ring, struct rd_engine *engine, struct
 
 	ctx->engine = engine;
 	ctx->host = host;
+	ctx->event_fd = -1;
 	ctx->setup_flags = setup_flags;
 	ctx->complete = ring_complete;
 	ctx->post = ring_post;

@@ -249,12 +249,14 @@ bool rd_file_put_notify(struct rd_file *file, void (*closed)(void *arg, int res)
 	return true;
 }
 
-bool rd_file_same(const struct rd_file *a, const struct rd_file *b)
+bool rd_file_is(const struct rd_file *file, int fd)
 {
 	pid_t self = getpid();
 
-	if (a == b)
-		return true;
-	/* a kernel without it says -1: then only a slot is the same as itself */
-	return a->flags == b->flags && a->hash == b->hash && syscall(SYS_kcmp, self, self, KCMP_FILE, a->fd, b->fd) == 0;
+	return syscall(SYS_kcmp, self, self, KCMP_FILE, file->fd, fd) == 0;
+}
+
+bool rd_file_same(const struct rd_file *a, const struct rd_file *b)
+{
+	return a == b || (a->flags == b->flags && a->hash == b->hash && rd_file_is(a, b->fd));
 }

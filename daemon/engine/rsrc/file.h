@@ -62,6 +62,8 @@ static inline struct rd_file *rd_file_get(struct rd_file *file)
 }
 /* Are they the same open file (not only the same inode)? May cost a system call. */
 bool rd_file_same(const struct rd_file *a, const struct rd_file *b);
+/* Is fd another descriptor of it? A kernel that cannot tell says no. */
+bool rd_file_is(const struct rd_file *file, int fd);
 /* The file is busy: let the kernel ring know it. */
 void rd_file_heat(struct rd_file *file);
 void rd_file_put(struct rd_file *file);
