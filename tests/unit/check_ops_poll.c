@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
@@ -236,8 +237,55 @@ START_TEST(a_slow_file_is_polled_by_a_worker)
 		op(RINGD_OP_POLL_REMOVE, 2, 1)->len = RINGD_POLL_UPDATE_USER_DATA;
 		submit(1);
 		expect(2, -EALREADY, 0);
+		for (uint32_t shots = 0; shots < (len ? 3 : 1); shots++) {
+			put();
+			expect(1, POLLIN, len ? MORE : 0);
+			expect_none();
+			get();
+		}
+		op(RINGD_OP_ASYNC_CANCEL, 3, 1);
+		submit(1);
+		for (uint32_t i = 0; i < 1 + len; i++) {
+			struct ringd_cqe cqe = rd_tc_wait(&c);
+
+			if (cqe.user_data == 1)
+				ck_assert_int_eq(cqe.res, -ECANCELED);
+			else
+				ck_assert_int_eq(cqe.res, len ? -EALREADY : -ENOENT);
+		}
+	}
+	ck_assert_int_eq(c.ring->ctx.engine->stats.polled, 0);
+}
+END_TEST
+
+START_TEST(a_slow_file_that_cannot_be_waited_for_is_ready)
+{
+	RD_CLOSE int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+
+	rd_tc_file(&c, 1, fd, 0);
+	ck_assert_uint_eq(rd_filetable_get(&c.ring->ctx.files, 1)->flags & RD_FILE_SLOW, RD_FILE_SLOW);
+	for (uint32_t len = 0; len <= MULTI; len++) {
+		poll_add(1, POLLIN | POLLPRI, len)->fd = 1;
+		submit(1);
+		expect(1, POLLIN, 0);
+	}
+}
+END_TEST
+
+/* Whether an epoll set is ready the kernel asks the files in it. */
+START_TEST(an_epoll_set_is_polled_by_a_worker)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	RD_CLOSE int ep = epoll_create1(EPOLL_CLOEXEC);
+
+	ck_assert_int_eq(epoll_ctl(ep, EPOLL_CTL_ADD, sk[0], &ev), 0);
+	rd_tc_file(&c, 1, ep, 0);
+	for (uint32_t len = 0; len <= MULTI; len++) {
+		poll_add(1, POLLIN, len)->fd = 1;
+		submit(1);
+		expect_none();
 		put();
-		expect(1, POLLIN, 0);	/* a single shot */
+		expect(1, POLLIN, len ? MORE : 0);
 		get();
 	}
 	ck_assert_int_eq(c.ring->ctx.engine->stats.polled, 0);
@@ -247,10 +295,10 @@ END_TEST
 START_TEST(a_poll_of_a_slow_file_can_be_interrupted)
 {
 	make_slow();
-	poll_add(1, POLLIN, 0);
+	poll_add(1, POLLIN, _i & 2 ? MULTI : 0);
 	submit(1);
 	turns();
-	op(_i ? RINGD_OP_POLL_REMOVE : RINGD_OP_ASYNC_CANCEL, 2, 1);
+	op(_i & 1 ? RINGD_OP_POLL_REMOVE : RINGD_OP_ASYNC_CANCEL, 2, 1);
 	submit(1);
 	/* whether the worker had begun */
 	for (int i = 0; i < 2; i++) {
@@ -441,7 +489,9 @@ int main(void)
 	tcase_add_test(tc, on_a_lazy_ring_a_multishot_poll_tells_what_there_is_then);
 	tcase_add_test(tc, on_a_lazy_ring_a_multishot_poll_outlives_what_it_missed);
 	tcase_add_test(tc, a_slow_file_is_polled_by_a_worker);
-	tcase_add_loop_test(tc, a_poll_of_a_slow_file_can_be_interrupted, 0, 2);
+	tcase_add_test(tc, a_slow_file_that_cannot_be_waited_for_is_ready);
+	tcase_add_test(tc, an_epoll_set_is_polled_by_a_worker);
+	tcase_add_loop_test(tc, a_poll_of_a_slow_file_can_be_interrupted, 0, 4);
 	tcase_add_loop_test(tc, a_ring_ends_with_all_its_polls, 0, 8);
 	tcase_add_test(tc, a_slot_may_be_emptied_under_a_poll);
 	tcase_add_test(tc, a_storm_of_polls_on_one_file);

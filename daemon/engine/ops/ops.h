@@ -30,6 +30,8 @@ int rd_timeout_remove_issue(struct rd_req *req, unsigned int issue_flags);
 int rd_poll_add_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_poll_add_issue(struct rd_req *req, unsigned int issue_flags);
 void rd_poll_add_work(struct rd_req *req);
+int rd_poll_add_finish(struct rd_req *req);
+void rd_poll_add_cleanup(struct rd_req *req);
 int rd_poll_add_cancel(struct rd_req *req);
 int rd_poll_remove_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_poll_remove_issue(struct rd_req *req, unsigned int issue_flags);

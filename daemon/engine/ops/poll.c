@@ -2,7 +2,7 @@
 /*
  * POLL_ADD and POLL_REMOVE. A poll holds its file as every request does, so neither closing the client's descriptor nor
  * emptying the slot ends it. Of a file whose server may not answer nothing is asked on the reactor: a worker sleeps in
- * poll(2) for it, and a multishot poll of one has a single shot.
+ * poll(2) for it, or for a multishot poll in an epoll instance of its own.
  */
 #include <poll.h>
 #include <sys/epoll.h>
@@ -38,6 +38,8 @@ int rd_poll_add_prep(struct rd_req *req, const struct ringd_sqe *sqe)
 	if (multi && (req->flags & RINGD_SQE_CQE_SKIP_SUCCESS))
 		return -EINVAL;
 	req->polladd.multi = multi;
+	req->polladd.epfd = -1;
+	req->polladd.charge.user = NULL;
 	req->poll.exclusive = events_of(sqe) & EPOLLEXCLUSIVE;
 	req->poll.armed = false;
 	set_events(req, events_of(sqe));
@@ -91,12 +93,11 @@ static void ready(struct rd_poll *poll)
 }
 
 /* epoll has no use for the file: it is ready for what any file is ready for, or never. */
-static int poll_always(struct rd_req *req)
+static int32_t poll_always(const struct rd_req *req)
 {
 	uint32_t mask = rd_poll_look(req->file->fd, req->polladd.events);
 
-	req->res = mask ? (int32_t)mask : -EINVAL;
-	return RD_DONE;
+	return mask ? (int32_t)mask : -EINVAL;
 }
 
 static int start_multi(struct rd_req *req)
@@ -104,10 +105,8 @@ static int start_multi(struct rd_req *req)
 	int mask = rd_poll_look_and_arm(&req->poll, req->ctx->engine->reactor, &req->file->watched, req->file->fd,
 					req->polladd.events, ready);
 
-	if (mask == -EPERM)
-		return poll_always(req);
 	if (mask < 0) {
-		req->res = mask;
+		req->res = mask == -EPERM ? poll_always(req) : mask;
 		return RD_DONE;
 	}
 	if (!mask || rd_req_more(req, mask, 0))
@@ -129,17 +128,30 @@ static int start_single(struct rd_req *req)
 	return RD_DONE;
 }
 
+static int start_worker(struct rd_req *req)
+{
+	int r = 0;
+
+	if (req->polladd.multi)
+		r = rd_charge_take(&req->polladd.charge, &req->ctx->engine->user, RINGD_LIMIT_FILES, 1);
+	if (r == 0)
+		return RD_PUNT;
+	req->res = r;
+	return RD_DONE;
+}
+
 int rd_poll_add_issue(struct rd_req *req, unsigned int issue_flags)
 {
 	(void)issue_flags;
-	if (req->file->flags & RD_FILE_SLOW)
-		return RD_PUNT;
+	if (req->file->flags & (RD_FILE_SLOW | RD_FILE_ASKS))
+		return start_worker(req);
 	req->ctx->engine->stats.polled++;
 	return req->polladd.multi ? start_multi(req) : start_single(req);
 }
 
-/* Worker thread. */
-void rd_poll_add_work(struct rd_req *req)
+/* --- on a worker --- */
+
+static void work_once(struct rd_req *req)
 {
 	struct pollfd pfd = { .fd = req->file->fd, .events = (short)(req->polladd.events | POLLRDHUP) };
 
@@ -148,6 +160,50 @@ void rd_poll_add_work(struct rd_req *req)
 		return;
 	}
 	(void)poll_done(req, (unsigned short)pfd.revents);
+}
+
+static int32_t wait_edge(struct rd_req *req, bool first)
+{
+	uint32_t events = req->polladd.events | RD_POLL_ALWAYS;
+	struct epoll_event ev = { .events = events | EPOLLET };
+	int n;
+
+	if (first && epoll_ctl(req->polladd.epfd, EPOLL_CTL_ADD, req->file->fd, &ev) < 0) {
+		req->polladd.multi = false;
+		return errno == EPERM ? poll_always(req) : -errno;
+	}
+	n = epoll_wait(req->polladd.epfd, &ev, 1, -1);
+	if (n < 0)
+		return errno == EINTR ? -ECANCELED : -errno;
+	return (int32_t)(ev.events & events);
+}
+
+void rd_poll_add_work(struct rd_req *req)
+{
+	bool first = req->polladd.epfd < 0;
+
+	if (!req->polladd.multi) {
+		work_once(req);
+		return;
+	}
+	if (first)
+		req->polladd.epfd = epoll_create1(EPOLL_CLOEXEC);
+	req->res = req->polladd.epfd < 0 ? -errno : wait_edge(req, first);
+}
+
+/* Back from the worker: a multishot poll goes there again. */
+int rd_poll_add_finish(struct rd_req *req)
+{
+	/* one that was to be stopped meanwhile is not sent on */
+	if (!req->polladd.multi || req->res <= 0 || req->work.unwanted)
+		return RD_DONE;
+	return rd_req_more(req, req->res, 0) ? RD_PUNT : RD_DONE;
+}
+
+void rd_poll_add_cleanup(struct rd_req *req)
+{
+	rd_close(req->polladd.epfd);
+	rd_charge_give(&req->polladd.charge);
 }
 
 int rd_poll_add_cancel(struct rd_req *req)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "../exec/timer.h"
+#include "../rsrc/charge.h"
 
 struct rd_timeout {		/* TIMEOUT, LINK_TIMEOUT */
 	struct rd_timer timer;
@@ -25,6 +26,8 @@ struct rd_timeout_remove {
 struct rd_polladd {
 	uint32_t events;
 	bool multi;
+	int epfd;			/* multishot on a worker: it waits there; else -1 */
+	struct rd_charge charge;	/* for that */
 };
 
 struct rd_pollremove {

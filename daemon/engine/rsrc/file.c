@@ -29,22 +29,24 @@
  * to, and a ring of our own would be memory that we believe only the ring layer writes. The kernel tells them by name;
  * where there is no /proc it tells nothing and the tenant can only hurt itself.
  */
-static bool means_engine(int fd)
+static int check_name(int fd, uint32_t *flags)
 {
-	static const char *const names[] = { "anon_inode:[signalfd]", "anon_inode:[io_uring]", "/memfd:ringd-ring" };
+	static const char *const bad[] = { "anon_inode:[signalfd]", "anon_inode:[io_uring]", "/memfd:ringd-ring" };
 	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)], name[64];
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	n = readlink(path, name, sizeof(name) - 1);
 	if (n < 0)
-		return false;
+		return 0;
 	name[n] = 0;
-	for (size_t i = 0; i < RD_ARRAY_SIZE(names); i++) {
-		if (strncmp(name, names[i], strlen(names[i])) == 0)
-			return true;
+	for (size_t i = 0; i < RD_ARRAY_SIZE(bad); i++) {
+		if (strncmp(name, bad[i], strlen(bad[i])) == 0)
+			return -EBADF;
 	}
-	return false;
+	if (strcmp(name, "anon_inode:[eventpoll]") == 0)
+		*flags |= RD_FILE_ASKS;
+	return 0;
 }
 
 /*
@@ -137,9 +139,9 @@ static int file_probe(struct rd_file *file, int fd)
 		return -errno;
 	type = st.stx_mode & S_IFMT;
 	/* a memfd is a regular file that knows seals; an anonymous inode has no type */
-	if ((type == 0 || (type == S_IFREG && fcntl(fd, F_GET_SEALS) >= 0)) && means_engine(fd))
-		return -EBADF;
 	file->flags = kind_flags(&st, fd);
+	if ((type == 0 || (type == S_IFREG && fcntl(fd, F_GET_SEALS) >= 0)) && check_name(fd, &file->flags) < 0)
+		return -EBADF;
 	if (flags & O_PATH)
 		file->flags &= ~RD_FILE_NULL;	/* a name, not the device */
 	else if (flags & O_DIRECT)
