@@ -243,6 +243,16 @@ void ringd_prep_fsync(struct ringd_sqe *sqe, int fd, unsigned int fsync_flags);
 void ringd_prep_sync_file_range(struct ringd_sqe *sqe, int fd, unsigned int len, uint64_t offset, int flags);
 void ringd_prep_fallocate(struct ringd_sqe *sqe, int fd, int mode, uint64_t offset, uint64_t len);
 void ringd_prep_ftruncate(struct ringd_sqe *sqe, int fd, int64_t len);
+/* Waiting for time, see ringd_timeout (3); flags: RINGD_TIMEOUT_*. The time is copied. */
+void ringd_prep_timeout(struct ringd_ring *ring, struct ringd_sqe *sqe, const struct timespec *ts, unsigned int count, unsigned int flags);
+void ringd_prep_timeout_remove(struct ringd_sqe *sqe, uint64_t user_data, unsigned int flags);
+void ringd_prep_timeout_update(struct ringd_ring *ring, struct ringd_sqe *sqe, const struct timespec *ts, uint64_t user_data, unsigned int flags);
+void ringd_prep_link_timeout(struct ringd_ring *ring, struct ringd_sqe *sqe, const struct timespec *ts, unsigned int flags);
+/* Waiting for readiness, see ringd_prep_poll (3). poll_mask: POLLIN ...; flags: RINGD_POLL_UPDATE_*. */
+void ringd_prep_poll_add(struct ringd_sqe *sqe, int fd, unsigned int poll_mask);
+void ringd_prep_poll_multishot(struct ringd_sqe *sqe, int fd, unsigned int poll_mask);
+void ringd_prep_poll_remove(struct ringd_sqe *sqe, uint64_t user_data);
+void ringd_prep_poll_update(struct ringd_sqe *sqe, uint64_t old_user_data, uint64_t new_user_data, unsigned int poll_mask, unsigned int flags);
 
 /* --- registered resources: as the register calls of io_uring_register(2), errnos included --- */
 

@@ -112,6 +112,68 @@ START_TEST(members_of_simple_operations)
 }
 END_TEST
 
+START_TEST(times_are_copied)
+{
+	struct timespec ts = { 3, 1500000000 };
+	struct ringd_sqe *sqe = get();
+	const int64_t *copy;
+
+	memset(sqe, 0xff, sizeof(*sqe));
+	ringd_prep_timeout(ring, sqe, &ts, 7, RINGD_TIMEOUT_ABS);
+	EXPECT(sqe, RINGD_OP_TIMEOUT, -1, 7, sqe->addr, 1, RINGD_TIMEOUT_ABS);
+	ck_assert_uint_eq(sqe->buf_index | sqe->file_index | sqe->addr3, 0);
+	copy = (const void *)translate(sqe->addr, 16);
+	ck_assert_int_eq(copy[0], 3);
+	ck_assert_int_eq(copy[1], 1500000000);
+	ringd_prep_link_timeout(ring, sqe, &ts, RINGD_TIMEOUT_REALTIME);
+	EXPECT(sqe, RINGD_OP_LINK_TIMEOUT, -1, 0, sqe->addr, 1, RINGD_TIMEOUT_REALTIME);
+	ck_assert_int_eq(*(const int64_t *)(const void *)translate(sqe->addr, 16), 3);
+	ringd_prep_timeout_remove(sqe, 99, 0);
+	EXPECT(sqe, RINGD_OP_TIMEOUT_REMOVE, -1, 0, 99, 0, 0);
+	ringd_prep_timeout_update(ring, sqe, &ts, 99, RINGD_TIMEOUT_ABS);
+	EXPECT(sqe, RINGD_OP_TIMEOUT_REMOVE, -1, sqe->off, 99, 0, RINGD_TIMEOUT_ABS | RINGD_TIMEOUT_UPDATE);
+	ck_assert_int_eq(*(const int64_t *)(const void *)translate(sqe->off, 16), 3);
+	ringd_prep_timeout(ring, sqe, NULL, 0, 0);
+	EXPECT(sqe, RINGD_OP_TIMEOUT, -1, 0, 0, 1, 0);
+}
+END_TEST
+
+START_TEST(immediate_times_are_numbers)
+{
+	static const struct {
+		struct timespec ts;
+		int64_t ns;
+	} times[] = {
+		{ { 0, 0 }, 0 }, { { 0, 5 }, 5 }, { { 2, 1500000000 }, 3500000000 }, { { -1, 0 }, -1 }, { { 0, -1 }, -1 },
+		{ { INT64_MAX, 0 }, INT64_MAX }, { { INT64_MAX, INT64_MAX }, INT64_MAX },
+		{ { INT64_MAX / 1000000000, 854775807 }, INT64_MAX }, { { 0, INT64_MAX }, INT64_MAX },
+	};
+	struct ringd_sqe *sqe = get();
+
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		ringd_prep_timeout(ring, sqe, &times[i].ts, 0, RINGD_TIMEOUT_IMMEDIATE_ARG);
+		ck_assert_int_eq((int64_t)sqe->addr, times[i].ns);
+	}
+}
+END_TEST
+
+START_TEST(members_of_polls)
+{
+	struct ringd_sqe *sqe = get();
+
+	memset(sqe, 0xff, sizeof(*sqe));
+	ringd_prep_poll_add(sqe, 4, 0x2041);
+	EXPECT(sqe, RINGD_OP_POLL_ADD, 4, 0, 0, 0, 0x2041);
+	ck_assert_uint_eq(sqe->buf_index | sqe->file_index | sqe->addr3, 0);
+	ringd_prep_poll_multishot(sqe, 4, 1);
+	EXPECT(sqe, RINGD_OP_POLL_ADD, 4, 0, 0, RINGD_POLL_ADD_MULTI, 1);
+	ringd_prep_poll_remove(sqe, 77);
+	EXPECT(sqe, RINGD_OP_POLL_REMOVE, -1, 0, 77, 0, 0);
+	ringd_prep_poll_update(sqe, 77, 78, 4, RINGD_POLL_UPDATE_EVENTS | RINGD_POLL_UPDATE_USER_DATA);
+	EXPECT(sqe, RINGD_OP_POLL_REMOVE, -1, 78, 77, RINGD_POLL_UPDATE_EVENTS | RINGD_POLL_UPDATE_USER_DATA, 4);
+}
+END_TEST
+
 START_TEST(paths_are_copied)
 {
 	struct open_how how = { .flags = O_RDWR, .resolve = RESOLVE_BENEATH };
@@ -325,6 +387,9 @@ int main(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, members_of_simple_operations);
+	tcase_add_test(t, times_are_copied);
+	tcase_add_test(t, immediate_times_are_numbers);
+	tcase_add_test(t, members_of_polls);
 	tcase_add_test(t, paths_are_copied);
 	tcase_add_test(t, null_pointers_stay_null);
 	tcase_add_test(t, paths_at_the_limit);
