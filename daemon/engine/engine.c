@@ -9,6 +9,7 @@
 #include "daemon/common/log.h"
 #include "daemon/common/util.h"
 #include "exec/aio.h"
+#include "exec/futex.h"
 #include "exec/reactor.h"
 #include "exec/uring.h"
 #include "exec/workers.h"
@@ -91,6 +92,7 @@ int rd_engine_init(struct rd_engine *engine, const struct rd_engine_config *cfg)
 
 void rd_engine_deinit(struct rd_engine *engine, unsigned int grace_ms)
 {
+	rd_futexes_deinit(engine);
 	/* a worker that is stuck in the kernel may come back at any time: then all it could touch stays as it is */
 	if (engine->workers && !rd_workers_free(engine->workers, grace_ms))
 		return;

@@ -14,6 +14,7 @@ struct rd_reactor;
 struct rd_workers;
 struct rd_uring;
 struct rd_aio;
+struct rd_futexes;
 
 #define RD_BACKEND_AUTO		0	/* uring where the kernel gives us one, else sync */
 #define RD_BACKEND_SYNC		1
@@ -47,6 +48,7 @@ struct rd_engine {
 	struct rd_uring *uring;		/* NULL: back end sync */
 	struct rd_aio *aio;		/* signals eventfds; made when the first is registered */
 	bool no_aio;			/* this machine has none */
+	struct rd_futexes *futexes;	/* NULL: nobody has waited for a word yet */
 	bool ring_batches;		/* batches of short reads go there even when they would not wait */
 	struct rd_link starved;		/* rings that wait for room in the in-flight budget */
 	uint32_t rings;			/* that are not freed yet */

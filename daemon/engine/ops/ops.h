@@ -54,6 +54,15 @@ int rd_read_mshot_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_read_mshot(struct rd_req *req, unsigned int issue_flags);
 int rd_read_mshot_finish(struct rd_req *req);
 
+/* futex.c */
+int rd_futex_wait_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_futex_waitv_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_futex_wait_issue(struct rd_req *req, unsigned int issue_flags);
+int rd_futex_wait_cancel(struct rd_req *req);
+void rd_futex_wait_cleanup(struct rd_req *req);
+int rd_futex_wake_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_futex_wake_issue(struct rd_req *req, unsigned int issue_flags);
+
 /* bufs.c: PROVIDE_BUFFERS REMOVE_BUFFERS */
 int rd_provide_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_provide_issue(struct rd_req *req, unsigned int issue_flags);

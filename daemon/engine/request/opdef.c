@@ -12,6 +12,8 @@
 #define RD_ROW_XATTR	.cleanup = rd_xattr_cleanup, .unbounded = true, .soft = true
 #define RD_ROW_SPLICE	.issue = rd_splice, .cleanup = rd_splice_cleanup, .needs_file = true, .hashed = true, .sleeps = true
 
+#define RD_ROW_FUTEX	.issue = rd_futex_wait_issue, .cancel = rd_futex_wait_cancel, .cleanup = rd_futex_wait_cleanup, .cancel_counts = true
+
 const struct rd_op rd_ops[RD_OP_MASK + 1] = {
 	[RINGD_OP_NOP] = { .name = "nop", .prep = rd_nop_prep, .issue = rd_nop },
 	[RINGD_OP_READV] = { .name = "readv", .prep = rd_rwv_prep, .cleanup = rd_rw_cleanup, RD_ROW_RW, .buffer_select = true },
@@ -85,9 +87,9 @@ const struct rd_op rd_ops[RD_OP_MASK + 1] = {
 	[RINGD_OP_READ_MULTISHOT] = { .name = "read_multishot", .prep = rd_read_mshot_prep, .issue = rd_read_mshot, .work = rd_rw_work,
 				      .finish = rd_read_mshot_finish, .needs_file = true, .buffer_select = true, .unbounded = true },
 	[RINGD_OP_WAITID] = { .name = "waitid" },
-	[RINGD_OP_FUTEX_WAIT] = { .name = "futex_wait" },
-	[RINGD_OP_FUTEX_WAKE] = { .name = "futex_wake" },
-	[RINGD_OP_FUTEX_WAITV] = { .name = "futex_waitv" },
+	[RINGD_OP_FUTEX_WAIT] = { .name = "futex_wait", .prep = rd_futex_wait_prep, RD_ROW_FUTEX },
+	[RINGD_OP_FUTEX_WAKE] = { .name = "futex_wake", .prep = rd_futex_wake_prep, .issue = rd_futex_wake_issue },
+	[RINGD_OP_FUTEX_WAITV] = { .name = "futex_waitv", .prep = rd_futex_waitv_prep, RD_ROW_FUTEX },
 	[RINGD_OP_FIXED_FD_INSTALL] = { .name = "fixed_fd_install", .prep = rd_install_prep, .issue = rd_install_issue,
 					.cancel = rd_install_cancel, .needs_file = true },
 	[RINGD_OP_FTRUNCATE] = { .name = "ftruncate", .prep = rd_ftruncate_prep, .work = rd_ftruncate_work, .needs_file = true,

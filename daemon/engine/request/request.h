@@ -172,6 +172,13 @@ struct rd_cancelop {		/* ASYNC_CANCEL */
 	uint32_t opcode;
 };
 
+struct rd_futexop {		/* FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAITV */
+	uint64_t addr;		/* of WAIT and WAKE */
+	uint32_t nr;		/* words, or whom to wake */
+	uint32_t mask;		/* of WAKE */
+	struct rd_futex_word *words;	/* owned (rd_stage_new()); of WAIT and WAITV */
+};
+
 struct rd_provide {		/* PROVIDE_BUFFERS, REMOVE_BUFFERS */
 	uint64_t addr;
 	uint32_t len;
@@ -248,6 +255,7 @@ struct rd_req {
 		struct rd_files_update update;
 		struct rd_cmd cmd;
 		struct rd_provide provide;
+		struct rd_futexop futex;
 		struct rd_timeout timeout;
 		struct rd_timeout_remove timeout_remove;
 		struct rd_polladd polladd;
