@@ -90,7 +90,7 @@ struct ringd_welcome {
 
 /*
  * Params are io_uring_setup's, with these meanings of their own:
- *   wq_fd (ATTACH_WQ)   a ring handle: the ring_id of a ring of this connection
+ *   wq_fd (ATTACH_WQ)   a ring handle: the ring_id of a ring of this connection or of one imported
  *   sq_thread_cpu (SQ_AFF)  checked, and without effect: one thread serves all rings of a tenant
  *   NO_MMAP             sq_off.user_addr and cq_off.user_addr name client memory for sqes_size and rings_size bytes (the
  *                       same number of pages that io_uring needs; both can be computed beforehand), each wholly inside

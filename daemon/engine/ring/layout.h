@@ -27,6 +27,10 @@ struct rd_layout {
 	uint64_t rings_size, sqes_size, scratch_size;	/* page multiples */
 };
 
+/* Setup flags that decide the layout, apart from its sizes. */
+#define RD_SETUP_LAYOUT	(RINGD_SETUP_SQE128 | RINGD_SETUP_CQE32 | RINGD_SETUP_NO_MMAP | RINGD_SETUP_NO_SQARRAY | \
+			 RINGD_SETUP_CQE_MIXED | RINGD_SETUP_SQE_MIXED)
+
 /*
  * entries is params->sq_entries as the client wrote it. Checks params in the order of the spec, fills layout and writes the
  * rounded sizes, features and offsets back into params. 0, -EINVAL, -EOVERFLOW; params is untouched on failure.
@@ -34,5 +38,10 @@ struct rd_layout {
 int rd_layout_compute(struct rd_layout *layout, struct ringd_params *params);
 /* Clear io_uring's header and struct ringd_hot, and write the constants (masks, sizes). */
 void rd_layout_init(const struct rd_layout *layout, void *rings);
+
+static inline struct ringd_hot *rd_layout_hot(const struct rd_layout *layout, void *rings)
+{
+	return (struct ringd_hot *)(void *)((char *)rings + layout->hot_off);
+}
 
 #endif

@@ -225,8 +225,7 @@ static void ring_init_flags(struct rd_ring *ring, uint32_t flags)
 	ctx->lazy = (flags & RINGD_SETUP_DEFER_TASKRUN) || ((flags & RINGD_SETUP_IOPOLL) && !ring->sqpoll);
 }
 
-/* The ring is in mem from now on. */
-static void ring_place(struct rd_ring *ring, const struct rd_layout *layout, const struct rd_ring_memory *mem)
+void rd_ring_place(struct rd_ring *ring, const struct rd_layout *layout, const struct rd_ring_memory *mem)
 {
 	char *rings = mem->rings;
 
@@ -234,7 +233,7 @@ static void ring_place(struct rd_ring *ring, const struct rd_layout *layout, con
 	ring->cq_entries = layout->cq_entries;
 	ring->sqe_shift = layout->sqe_shift;
 	ring->cqe_shift = layout->cqe_shift;
-	ring->hot = (struct ringd_hot *)(void *)(rings + layout->hot_off);
+	ring->hot = rd_layout_hot(layout, rings);
 	ring->cqes = (struct ringd_cqe *)(void *)(rings + 64);
 	ring->sq_array = layout->array_off ? (uint32_t *)(void *)(rings + layout->array_off) : NULL;
 	ring->sqes = mem->sqes;
@@ -262,7 +261,7 @@ int rd_ring_new(struct rd_ring **ret, struct rd_engine *engine, struct rd_host *
 	ring_init_poller(ring, params);
 	rd_layout_init(layout, mem->rings);
 	ring_init_flags(ring, params->flags);
-	ring_place(ring, layout, mem);
+	rd_ring_place(ring, layout, mem);
 	set_need_wakeup(ring, true);
 	engine->rings++;
 	*ret = ring;

@@ -86,6 +86,13 @@ int rd_ring_new(struct rd_ring **ret, struct rd_engine *engine, struct rd_host *
 void rd_ring_attach(struct rd_ring *ring, struct rd_ring *to);
 /* ENABLE_RINGS. -EBADFD: it is enabled. */
 int rd_ring_enable(struct rd_ring *ring);
+/*
+ * Move into other memory, with the sizes of layout; formats as before. What is in the SQ and the CQ goes along. On success the
+ * old memory is not used any more. -EOVERFLOW: it does not fit; -EBUSY: in the middle of an enter; -EDQUOT.
+ */
+int rd_ring_resize(struct rd_ring *ring, const struct rd_layout *layout, const struct rd_ring_memory *mem);
+/* ring.c's and resize.c's: the ring is in mem from now on. */
+void rd_ring_place(struct rd_ring *ring, const struct rd_layout *layout, const struct rd_ring_memory *mem);
 /* The doorbell rang. */
 void rd_ring_doorbell(struct rd_ring *ring);
 /* End it (RINGD_REASON_*); host->ring_dead() is called at once, ring_gone() from a later turn of the reactor. Twice is fine. */

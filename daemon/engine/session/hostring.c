@@ -167,19 +167,21 @@ static int check_cpu(struct rd_session *session, const struct ringd_params *para
 /* ATTACH_WQ: workers and reactor are the tenant's anyway, what there is to share is how long rings are polled. */
 static int find_group(struct rd_session *session, const struct ringd_params *params, struct rd_ring **ret)
 {
-	struct rd_ring *to;
-	int err;
+	int fd = (int)params->wq_fd;
+	struct rd_ctx *to;
 
 	if (!(params->flags & RINGD_SETUP_ATTACH_WQ))
 		return 0;
-	to = rd_hostring_find(session, params->wq_fd, &err);
-	if (!to)
-		return rd_refuse(session, -ENXIO, "no ring %u to attach to", params->wq_fd);
+	if (rd_handle_ring(&session->host, fd, &to) < 0) {
+		if (rd_lent_has(session, fd))
+			return rd_refuse(session, -EINVAL, "%d is no ring to attach to", fd);
+		return rd_refuse(session, -ENXIO, "no ring %d to attach to", fd);
+	}
 	if (!(params->flags & RINGD_SETUP_SQPOLL))
 		return 0;
-	if (!to->sqpoll)
-		return rd_refuse(session, -EINVAL, "ring %u is not polled", params->wq_fd);
-	*ret = to;
+	if (!(to->setup_flags & RINGD_SETUP_SQPOLL))
+		return rd_refuse(session, -EINVAL, "ring %d is not polled", fd);
+	*ret = RD_CONTAINER_OF(to, struct rd_ring, ctx);
 	return 0;
 }
 
@@ -296,6 +298,46 @@ int rd_hostring_create(struct rd_session *session, struct rd_packet *p)
 	rd_close(fds[0]);
 	rd_close(fds[2]);
 	return r;
+}
+
+/* --- another size --- */
+
+static int resize_to(struct rd_session *session, struct rd_ring *ring, const struct rd_ringmem *mem)
+{
+	int r = rd_ring_resize(ring, &mem->layout, &mem->shared);
+
+	if (r == -EDQUOT)
+		return rd_refuse_budget(session, RINGD_LIMIT_ENTRIES, (uint64_t)mem->layout.sq_entries + mem->layout.cq_entries);
+	if (r == -EBUSY)
+		return rd_refuse(session, r, "an enter of the ring is outstanding");
+	return r < 0 ? rd_refuse(session, r, "what is in the ring does not fit into one of that size") : 0;
+}
+
+int rd_hostring_resize(struct rd_session *session, struct rd_ring *ring, struct ringd_resized *ret, uint64_t scratch_base,
+		       int *memfd)
+{
+	struct rd_hostring *hr = ring->host_data;
+	struct rd_ringmem mem = { 0 };
+	int r;
+
+	r = rd_ringmem_layout(session, &mem, &ret->params);
+	if (r == 0)
+		r = rd_ringmem_map(session, &mem, &ret->params, scratch_base, memfd);
+	if (r == 0)
+		r = resize_to(session, ring, &mem);
+	if (r < 0) {
+		rd_ringmem_hide(session, &mem);
+		rd_ringmem_deinit(&mem);
+		return r;
+	}
+	rd_ringmem_hide(session, &hr->mem);
+	rd_ringmem_deinit(&hr->mem);
+	hr->mem = mem;
+	ret->hot_off = mem.layout.hot_off;
+	ret->rings_size = mem.layout.rings_size;
+	ret->sqes_size = mem.layout.sqes_size;
+	ret->scratch_size = mem.layout.scratch_size;
+	return 0;
 }
 
 /* --- by id --- */

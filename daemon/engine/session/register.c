@@ -26,6 +26,7 @@ static int (*const reg_ops[RINGD_REGISTER_LAST])(struct rd_reg *reg) = {
 	[RINGD_UNREGISTER_EVENTFD] = rd_reg_unregister_eventfd,
 	[RINGD_REGISTER_EVENTFD_ASYNC] = rd_reg_eventfd_async,
 	[RINGD_REGISTER_ENABLE_RINGS] = rd_reg_enable_rings,
+	[RINGD_REGISTER_RESIZE_RINGS] = rd_reg_resize_rings,
 	[RINGD_REGISTER_FILES2] = rd_reg_files2,
 	[RINGD_REGISTER_FILES_UPDATE2] = rd_reg_files_update2,
 	[RINGD_REGISTER_BUFFERS2] = rd_reg_bufs2,

@@ -73,6 +73,7 @@ int rd_reg_eventfd(struct rd_reg *reg);
 int rd_reg_eventfd_async(struct rd_reg *reg);
 int rd_reg_unregister_eventfd(struct rd_reg *reg);
 int rd_reg_enable_rings(struct rd_reg *reg);
+int rd_reg_resize_rings(struct rd_reg *reg);
 /* register_bufs.c */
 int rd_reg_bufs(struct rd_reg *reg);
 int rd_reg_bufs2(struct rd_reg *reg);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Register calls about the ring itself: its eventfd, its start. */
+/* Register calls about the ring itself: its eventfd, its start, its size. */
 #include <string.h>
 
 #include "../ring/event.h"
@@ -74,5 +74,37 @@ int rd_reg_enable_rings(struct rd_reg *reg)
 		return r;
 	if (rd_ring_enable(reg->ring) < 0)
 		return rd_refuse(reg->session, -EBADFD, "the ring is not disabled");
+	return 0;
+}
+
+/* --- size --- */
+
+/* The client has nothing of its ring any more. */
+static void resize_undo(struct rd_reg *reg)
+{
+	rd_ring_kill(reg->ring, RINGD_REASON_FREED);
+}
+
+int rd_reg_resize_rings(struct rd_reg *reg)
+{
+	struct ringd_resized answer = { .resv = 0 };
+	struct ringd_resize in;
+	int r;
+
+	if (reg->head->nr != 1)
+		return rd_refuse(reg->session, -EINVAL, "%u sizes for a ring", reg->head->nr);
+	r = rd_reg_exactly(reg, &in, sizeof(in));
+	if (r < 0)
+		return r;
+	if (!(reg->ctx->setup_flags & RINGD_SETUP_DEFER_TASKRUN) || in.params.flags & ~(RINGD_SETUP_CQSIZE | RINGD_SETUP_CLAMP))
+		return rd_refuse(reg->session, -EINVAL, "only the sizes of a ring with DEFER_TASKRUN can be changed");
+	answer.params = in.params;
+	answer.params.flags |= reg->ctx->setup_flags & RD_SETUP_LAYOUT;
+	r = rd_hostring_resize(reg->session, reg->ring, &answer, in.scratch_base, &reg->out_fd);
+	if (r < 0)
+		return r;
+	reg->undo = resize_undo;
+	memcpy(reg->out, &answer, sizeof(answer));
+	reg->out_len = sizeof(answer);
 	return 0;
 }

@@ -216,6 +216,9 @@ void rd_region_drop(struct rd_region *region);
 struct rd_region *rd_hostring_region(const struct rd_ring *ring);
 int rd_hostring_create(struct rd_session *session, struct rd_packet *p);
 int rd_hostring_free(struct rd_session *session, struct rd_packet *p);
+/* Move a ring of this session into new memory; params in and out as in struct ringd_resize. *memfd is the caller's in any case. */
+int rd_hostring_resize(struct rd_session *session, struct rd_ring *ring, struct ringd_resized *ret, uint64_t scratch_base,
+		       int *memfd);
 void rd_hostring_kill_all(struct rd_session *session, uint32_t reason);
 /* The living ring of an id, or NULL and *err: -ECONNRESET: was ended, -ENOENT: never was. Words are noted. */
 struct rd_ring *rd_hostring_find(struct rd_session *session, uint32_t id, int *err);
