@@ -233,6 +233,12 @@ void cf_lend(struct cf_ring *ring, int fd)
 	(void)fd;
 }
 
+int cf_enter_registered(unsigned int index, unsigned int to_submit, unsigned int min_complete, unsigned int flags, const void *arg,
+			size_t size)
+{
+	return sys_enter((int)index, to_submit, min_complete, flags | RINGD_ENTER_REGISTERED_RING, arg, size);
+}
+
 int cf_register(struct cf_ring *ring, unsigned int opcode, const void *arg, unsigned int nr)
 {
 	if (!ring)

@@ -172,6 +172,12 @@ int cf_enter(struct cf_ring *ring, unsigned int to_submit, unsigned int min_comp
 	return ringd_enter(ring->impl->r, to_submit, min_complete, flags, arg, size);
 }
 
+int cf_enter_registered(unsigned int index, unsigned int to_submit, unsigned int min_complete, unsigned int flags, const void *arg,
+			size_t size)
+{
+	return ringd_enter_registered(index, to_submit, min_complete, flags, arg, size);
+}
+
 /* --- register --- */
 
 static const uint64_t *tags_of(uint64_t addr)

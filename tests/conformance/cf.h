@@ -144,6 +144,9 @@ void cf_publish(struct cf_ring *ring);
 /* io_uring_enter(2) with these very arguments, after publishing the tail. */
 int cf_enter(struct cf_ring *ring, unsigned int to_submit, unsigned int min_complete, unsigned int flags, const void *arg,
 	     size_t size);
+/* The same on the registered ring of that number; nothing is published. */
+int cf_enter_registered(unsigned int index, unsigned int to_submit, unsigned int min_complete, unsigned int flags, const void *arg,
+			size_t size);
 /* All that is pending */
 int cf_submit(struct cf_ring *ring);
 int cf_submit_and_wait(struct cf_ring *ring, unsigned int nr);

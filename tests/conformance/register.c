@@ -186,3 +186,130 @@ CF_TEST(who_may_restrict_itself, 446,
 	}
 	ck_assert_int_eq(cf_child_wait(child), 0);
 }
+
+/* --- registered rings --- */
+
+CF_TEST(slots_of_registered_rings, 456, "Ring fd registration with offset -1 -> slot written back; busy slot -> -EBUSY; 17 entries -> -EINVAL")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	struct ringd_rsrc_update ups[17];
+
+	for (unsigned int i = 0; i < 17; i++)
+		ups[i] = (struct ringd_rsrc_update){ .offset = UINT32_MAX, .data = (uint64_t)ring->fd };
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_RING_FDS, ups, 17), -EINVAL);
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_RING_FDS, ups, 0), -EINVAL);
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_RING_FDS, ups, 2), 2);
+	ck_assert_uint_eq(ups[0].offset, 0);
+	ck_assert_uint_eq(ups[1].offset, 1);
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_RING_FDS, &ups[1], 1), -EBUSY);
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_RING_FDS, &ups[2], 15), 14);
+	ck_assert_uint_eq(ups[15].offset, 15);
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_RING_FDS, &ups[16], 1), -EBUSY);
+	ups[2].offset = 16;
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_RING_FDS, &ups[2], 1), -EINVAL);
+	ups[3].resv = 1;
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_RING_FDS, &ups[3], 1), -EINVAL);
+	/* an empty slot counts as done */
+	for (unsigned int i = 0; i < 2; i++) {
+		ups[0] = (struct ringd_rsrc_update){ .offset = 7 };
+		ck_assert_int_eq(cf_register(ring, RINGD_UNREGISTER_RING_FDS, ups, 1), 1);
+	}
+	ups[0].offset = 16;
+	ck_assert_int_eq(cf_register(ring, RINGD_UNREGISTER_RING_FDS, ups, 1), -EINVAL);
+}
+
+CF_TEST(a_registered_ring_outlives_its_descriptor, 457, "Registered ring fd, original fd closed -> enter through the index still works")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	struct ringd_rsrc_update up = { .offset = 5, .data = (uint64_t)ring->fd };
+
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_RING_FDS, &up, 1), 1);
+	cf_sqe(ring, RINGD_OP_NOP);
+	cf_publish(ring);
+	cf_ring_free(ring);
+	ck_assert_int_eq(cf_enter_registered(5, 1, 1, RINGD_ENTER_GETEVENTS, NULL, 0), 1);
+}
+
+static int enter_5(void *arg)
+{
+	(void)arg;
+	return cf_enter_registered(5, 0, 0, 0, NULL, 0);
+}
+
+CF_TEST(a_number_of_another_thread, 458, "Registered index used from another thread -> -EINVAL or -EBADF")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	struct ringd_rsrc_update up = { .offset = 5, .data = (uint64_t)ring->fd };
+	int r;
+
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_RING_FDS, &up, 1), 1);
+	ck_assert_int_eq(enter_5(NULL), 0);
+	r = cf_in_thread(enter_5, NULL);
+	ck_assert(r == -EINVAL || r == -EBADF);
+}
+
+/* --- memory regions --- */
+
+static int region(struct cf_ring *ring, struct ringd_region_desc *desc, uint64_t flags)
+{
+	struct ringd_mem_region_reg reg = { .region_uptr = cf_addr(desc), .flags = flags };
+
+	return cf_register(ring, RINGD_REGISTER_MEM_REGION, &reg, 1);
+}
+
+static void need_regions(void)
+{
+	struct ringd_region_desc desc = { .size = 4096 };
+	struct ringd_mem_region_reg reg = { .region_uptr = cf_addr(&desc) };
+
+	cf_need_register(cf_ring_new(8, 0), RINGD_REGISTER_MEM_REGION, &reg, 1);
+}
+
+CF_TEST(one_region_per_ring, 420, "Memory region registered twice -> -EBUSY; with WAIT_ARG on an enabled ring -> -EINVAL")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	struct ringd_region_desc a = { .size = 4096 }, b = { .size = 4096 };
+
+	need_regions();
+	ck_assert_int_eq(region(ring, &a, RINGD_MEM_REGION_REG_WAIT_ARG), -EINVAL);
+	ck_assert_int_eq(region(ring, &a, 0), 0);
+	ck_assert_int_eq(region(ring, &b, 0), -EBUSY);
+}
+
+CF_TEST(odd_regions, 421,
+	"Region with the USER flag and no address, or an address and no flag -> -EFAULT; size 0 or unaligned -> -EINVAL")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	char *mem = cf_alloc(8192, 4096);
+	struct ringd_region_desc d = { .size = 4096, .flags = RINGD_MEM_REGION_TYPE_USER };
+
+	need_regions();
+	ck_assert_int_eq(region(ring, &d, 0), -EFAULT);
+	d = (struct ringd_region_desc){ .size = 4096, .user_addr = cf_addr(mem) };
+	ck_assert_int_eq(region(ring, &d, 0), -EFAULT);
+	d = (struct ringd_region_desc){ .size = 0 };
+	ck_assert_int_eq(region(ring, &d, 0), -EINVAL);
+	d.size = 4095;
+	ck_assert_int_eq(region(ring, &d, 0), -EINVAL);
+	d = (struct ringd_region_desc){ .size = 4096, .flags = RINGD_MEM_REGION_TYPE_USER, .user_addr = cf_addr(mem + 64) };
+	ck_assert_int_eq(region(ring, &d, 0), -EINVAL);
+	d = (struct ringd_region_desc){ .size = 4096, .flags = 2 };
+	ck_assert_int_eq(region(ring, &d, 0), -EINVAL);
+	d = (struct ringd_region_desc){ .size = 4096, .__resv = { 0, 1, 0, 0 } };
+	ck_assert_int_eq(region(ring, &d, 0), -EINVAL);
+}
+
+CF_TEST(region_of_the_server, 422, "Server-allocated region -> mmap_offset 0x20000000 returned and mappable")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	struct ringd_region_desc d = { .size = 8192 };
+	char *p;
+
+	need_regions();
+	ck_assert_int_eq(region(ring, &d, 0), 0);
+	ck_assert_uint_eq(d.mmap_offset, RINGD_OFF_PARAM_REGION);
+	p = cf_map_region(ring, 8192);
+	for (int i = 0; i < 8192; i++)
+		ck_assert_int_eq(p[i], 0);
+	p[8191] = 1;
+}
