@@ -680,3 +680,28 @@ CF_TEST(the_path_of_a_linked_request_is_read_at_submission, 45,
 	cf_expect(ring, 1, 1, 0);
 	cf_expect(ring, 2, 0, 0);
 }
+
+CF_TEST(a_cancelled_member_breaks_the_chain_whatever_its_operation, 119,
+	"Ftruncate that is cancelled before it ran LINK nop -> -ECANCELED for both")
+{
+	struct cf_ring *ring = cf_ring_new(64, 0);
+	struct ringd_sqe *sqe;
+	struct cf_cqe cqe[3];
+	int fd = cf_make_file("f", 100, O_RDWR), n = 0;
+
+	/* it must be caught on its way to a worker: now and then it is */
+	for (int i = 0; i < 200 && n < 3; i++) {
+		sqe = cf_sqe_ud(ring, RINGD_OP_FTRUNCATE, 1, LINK | RINGD_SQE_ASYNC);
+		cf_sqe_fd(ring, sqe, fd);
+		sqe->off = 50;
+		nop(ring, 2, 0);
+		cancel(ring, 3, 1, 0, 0);
+		submit(ring, 3);
+		for (int k = 0; k < 3; k++) {
+			cf_wait_cqe(ring, &cqe[0]);
+			cqe[cqe[0].user_data == 1 ? 1 : cqe[0].user_data == 2 ? 2 : 0] = cqe[0];
+		}
+		ck_assert_int_eq(cqe[2].res, cqe[1].res == -ECANCELED ? -ECANCELED : 0);
+		n += cqe[1].res == -ECANCELED;
+	}
+}

@@ -30,7 +30,8 @@ bool rd_req_failed(const struct rd_req *req)
 {
 	if (req->outcome != RD_OUT_AUTO)
 		return req->outcome == RD_OUT_FAILED;
-	return req->res < 0 && !req->op->soft;
+	/* cancelled it has not done what the next one builds on, whatever its own errors mean */
+	return req->res < 0 && (!req->op->soft || req->res == -ECANCELED);
 }
 
 void rd_req_retire(struct rd_req *req)

@@ -106,7 +106,7 @@ struct rd_ctx {
 #define RD_REQ_LATER	8	/* its turn has come, but the reactor has others to see to first */
 
 /* req->outcome: does it break a soft link, is a CQE owed in spite of CQE_SKIP_SUCCESS? */
-#define RD_OUT_AUTO	0	/* res < 0, unless errors of the op are soft */
+#define RD_OUT_AUTO	0	/* res < 0, unless errors of the op are soft and it was not cancelled */
 #define RD_OUT_FAILED	1
 #define RD_OUT_GOOD	2
 
