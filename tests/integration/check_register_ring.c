@@ -76,6 +76,72 @@ START_TEST(a_ring_that_was_started_cannot_be_restricted)
 }
 END_TEST
 
+static int restrict_ring(struct raw_ring *of, const struct ringd_restriction *list, uint32_t nr)
+{
+	return raw_register(of, RINGD_REGISTER_RESTRICTIONS, nr, 0, list, nr * sizeof(*list), NULL, 0);
+}
+
+static int bare(struct raw_ring *of, uint32_t opcode)
+{
+	return raw_register(of, opcode, 0, 0, NULL, 0, NULL, 0);
+}
+
+START_TEST(a_disabled_ring_is_restricted_when_it_starts)
+{
+	struct ringd_restriction list[] = {
+		{ .opcode = RINGD_RESTRICTION_SQE_OP, .sqe_op = RINGD_OP_NOP },
+		{ .opcode = RINGD_RESTRICTION_SQE_FLAGS_REQUIRED, .sqe_flags = RINGD_SQE_ASYNC },
+		{ .opcode = RINGD_RESTRICTION_REGISTER_OP, .register_op = RINGD_UNREGISTER_FILES },
+	};
+	struct ringd_sqe nop = { .opcode = RINGD_OP_NOP, .flags = RINGD_SQE_ASYNC };
+	struct raw_ring lazy;
+
+	raw_ring(&lazy, &raw, 8, RINGD_SETUP_R_DISABLED);
+	list[0].resv2[1] = 1;
+	ck_assert_int_eq(restrict_ring(&lazy, list, 3), -EINVAL);	/* and nothing of it holds */
+	list[0].resv2[1] = 0;
+	ck_assert_int_eq(raw_register(&lazy, RINGD_REGISTER_RESTRICTIONS, 3, 0, list, sizeof(list) - 8, NULL, 0), -EPROTO);
+	raw_close(&raw);
+	raw_ring_drop(&lazy);
+	raw_ring_drop(&ring);
+	raw_connect(&raw, d.socket);
+	raw_ring(&lazy, &raw, 8, RINGD_SETUP_R_DISABLED);
+	ck_assert_int_eq(restrict_ring(&lazy, list, 3), 0);
+	ck_assert_int_eq(restrict_ring(&lazy, list, 3), -EBUSY);
+	ck_assert_int_eq(bare(&lazy, RINGD_REGISTER_PERSONALITY), 1);	/* it has not started */
+	ck_assert_int_eq(bare(&lazy, RINGD_REGISTER_ENABLE_RINGS), 0);
+	ck_assert_int_eq(restrict_ring(&lazy, list, 3), -EACCES);	/* not even to be told so */
+	ck_assert_int_eq(bare(&lazy, RINGD_REGISTER_PERSONALITY), -EACCES);
+	ck_assert_int_eq(bare(&lazy, RINGD_REGISTER_PROBE), -EACCES);
+	ck_assert_int_eq(bare(&lazy, RINGD_UNREGISTER_FILES), -ENXIO);
+	ck_assert_int_eq(raw_one(&lazy, &nop), 0);
+	nop.flags = 0;
+	ck_assert_int_eq(raw_one(&lazy, &nop), -EACCES);
+	nop.opcode = RINGD_OP_READ;
+	nop.flags = RINGD_SQE_ASYNC;
+	ck_assert_int_eq(raw_one(&lazy, &nop), -EACCES);
+	raw_ring_drop(&lazy);
+}
+END_TEST
+
+START_TEST(wait_arguments_before_the_start)
+{
+	const struct {
+		struct ringd_mem_region_reg mr;
+		struct ringd_region_desc desc;
+	} r = { .mr = { .flags = RINGD_MEM_REGION_REG_WAIT_ARG }, .desc = { .size = PAGE } };
+	struct ringd_region_desc out;
+	struct raw_ring lazy;
+	int fd;
+
+	raw_ring(&lazy, &raw, 8, RINGD_SETUP_R_DISABLED);
+	ck_assert_int_eq(raw_register_get(&raw, lazy.id, RINGD_REGISTER_MEM_REGION, 1, &r, sizeof(r), &out, sizeof(out), &fd), 0);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	raw_ring_drop(&lazy);
+}
+END_TEST
+
 struct task {
 	struct ringd_task_restriction head;
 	struct ringd_restriction list[4];
@@ -546,6 +612,8 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, only_four_calls_do_without_a_ring);
 	tcase_add_test(tc, a_ring_that_was_started_cannot_be_restricted);
+	tcase_add_test(tc, a_disabled_ring_is_restricted_when_it_starts);
+	tcase_add_test(tc, wait_arguments_before_the_start);
 	tcase_add_test(tc, a_restricted_client_makes_restricted_rings);
 	tcase_add_test(tc, query_tells_what_is_served);
 	tcase_add_test(tc, clocks);
