@@ -11,7 +11,7 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/ringd-page.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 
 # the structures in the order of the page's "Offset;Type;Member" tables
-structs="msg hello welcome ring_create ring_created arena_create arena_created register fd_list channel ring_token status hot"
+structs="msg hello welcome ring_create ring_created arena_create arena_created register fd_list channel ring_token status ring_info hot"
 
 awk -v structs="$structs" '
 BEGIN { n = split(structs, s, " "); print "#include \"proto/wire.h\"" }
@@ -45,7 +45,7 @@ END {
 ${CC:-cc} -I"$src" -fsyntax-only "$dir/page.c"
 
 if command -v groff >/dev/null; then
-	groff -t -man -Tutf8 -ww "$page" 2>"$dir/warnings" >/dev/null
+	groff -t -man -Tutf8 -dpaper=a0 -ww "$page" 2>"$dir/warnings" >/dev/null
 	if [ -s "$dir/warnings" ]; then
 		cat "$dir/warnings"
 		exit 1

@@ -38,6 +38,8 @@
 #define RINGD_MSG_RING_IMPORT	13	/* ringd_ring_token -> ringd_ring_ref: a handle of another client's ring */
 #define RINGD_MSG_RING_FORGET	14	/* ringd_ring_ref {handle} -> */
 
+#define RINGD_MSG_RING_INFO	15	/* only an answer: ringd_ring_info, repeated, by the manager to a HELLO of kind RING */
+
 /* ringd_msg.flags */
 #define RINGD_MSG_F_MORE	0x1	/* the request goes on in the next packet; answered only at its end */
 
@@ -57,6 +59,7 @@ struct ringd_error {
 
 #define RINGD_HELLO_CLIENT	1	/* wants an engine */
 #define RINGD_HELLO_STATUS	2	/* wants RINGD_MSG_STATUS, stays with the manager */
+#define RINGD_HELLO_RING	4	/* wants RINGD_MSG_RING_INFO, stays with the manager */
 
 struct ringd_hello {
 	struct ringd_msg msg;
@@ -64,7 +67,9 @@ struct ringd_hello {
 	uint16_t version_min;	/* lowest and highest RINGD_WIRE_VERSION the client speaks */
 	uint16_t version_max;
 	uint32_t kind;		/* RINGD_HELLO_* */
-	uint32_t resv[5];	/* 0 */
+	uint32_t engine_pid;	/* RING: of this engine only; 0: of all that the asker may see. Else 0 */
+	uint32_t ring;		/* RING: its number in the engine, as a list says; 0: lists. Else 0 */
+	uint32_t resv[3];	/* 0 */
 };
 
 struct ringd_welcome {
@@ -363,6 +368,21 @@ struct ringd_status {
 	uint64_t ops[RINGD_STATUS_OPS];	/* completed per opcode */
 	/* sampled (one of 64 requests of a ring): from fetch to completion */
 	uint32_t latency[RINGD_STATUS_OPS][RINGD_LATENCY_BUCKETS];
+};
+
+/*
+ * Answer of the manager to RING: packets for each engine that the asker may see and that has the ring, then one with
+ * engine_pid 0. The text of one engine goes on in its next packet while more is set; engines do not mix. It is for
+ * people: lines as in /proc/PID/fdinfo of an io_uring, others may be added.
+ */
+#define RINGD_INFO_PIECE	4096
+struct ringd_ring_info {
+	struct ringd_msg msg;	/* res < 0: this engine did not answer */
+	uint32_t engine_pid;
+	uint32_t uid;
+	uint32_t len;		/* of text */
+	uint32_t more;		/* 0 or 1 */
+	char text[RINGD_INFO_PIECE];
 };
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The one request of the control protocol that libringd does not offer: HELLO of kind STATUS, which the manager
- * answers with a packet per engine and one without an engine. Every packet is checked for its exact size before a
+ * The requests of the control protocol that libringd does not offer: HELLO of kinds STATUS and RING, which the manager
+ * answers with packets about engines and one without an engine. Every packet is checked for its exact size before a
  * field behind the header is looked at.
  */
 #include <errno.h>
@@ -19,6 +19,7 @@
 #define ANSWER_TIMEOUT_S 10
 #define HELLO_SEQ	1u
 #define ENGINES_MAX	4096u	/* more packets than this are a manager gone mad */
+#define PIECES_MAX	65536u	/* likewise */
 
 static int fail(int r, const char *what, const char *detail)
 {
@@ -79,14 +80,14 @@ static int refused(const void *packet, size_t len)
 	return fail(e.msg.res, "ringd", e.text[0] ? e.text : NULL);
 }
 
-/* One packet of the answer: the state of one engine (its msg.res may tell that it did not answer), or a refusal. */
-static int receive(int sock, struct ringd_status *s)
+/* One packet of an answer, of this type and size, or a refusal. */
+static int receive(int sock, uint16_t type, void *packet, size_t size)
 {
 	struct ringd_msg msg;
 	ssize_t n;
 
 	do
-		n = recv(sock, s, sizeof(*s), MSG_TRUNC);
+		n = recv(sock, packet, size, MSG_TRUNC);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return fail(errno == EAGAIN ? -ETIMEDOUT : -errno, "ringd", errno == EAGAIN ? "no answer" : NULL);
@@ -94,30 +95,51 @@ static int receive(int sock, struct ringd_status *s)
 		return fail(-ECONNRESET, "ringd", "closed the connection");
 	if ((size_t)n < sizeof(msg))
 		return fail(-EPROTO, "ringd", "answer is cut short");
-	memcpy(&msg, s, sizeof(msg));
+	memcpy(&msg, packet, sizeof(msg));
 	if (msg.size != (size_t)n || msg.seq != HELLO_SEQ || msg.flags)
 		return fail(-EPROTO, "ringd", "answer does not belong to the question");
 	if (msg.type == RINGD_MSG_HELLO && msg.res < 0)
-		return refused(s, RD_MIN((size_t)n, sizeof(*s)));
-	if (msg.type != RINGD_MSG_STATUS || (size_t)n != sizeof(*s))
+		return refused(packet, RD_MIN((size_t)n, size));
+	if (msg.type != type || (size_t)n != size)
 		return fail(-EPROTO, "ringd", "answer has the wrong type or size: other version?");
-	s->backend[sizeof(s->backend) - 1] = 0;
 	return 0;
 }
 
-static int ask(int sock)
+static int ask(int sock, uint32_t kind, uint32_t engine, uint32_t ring)
 {
 	const struct ringd_hello hello = {
 		.msg = { .size = sizeof(hello), .type = RINGD_MSG_HELLO, .seq = HELLO_SEQ },
 		.magic = RINGD_WIRE_MAGIC,
 		.version_min = RINGD_WIRE_VERSION,
 		.version_max = RINGD_WIRE_VERSION,
-		.kind = RINGD_HELLO_STATUS,
+		.kind = kind,
+		.engine_pid = engine,
+		.ring = ring,
 	};
 
 	if (send(sock, &hello, sizeof(hello), MSG_NOSIGNAL) < 0)
 		return fail(-errno, "ringd", errno == EPIPE ? "closed the connection" : NULL);
 	return 0;
+}
+
+int rc_control_rings(const char *path, uint32_t engine, uint32_t ring, void (*piece)(const struct ringd_ring_info *info, void *arg),
+		     void *arg)
+{
+	char buf[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	RD_CLOSE int sock = connect_to(path ? path : default_socket(buf, sizeof(buf)));
+	int r = sock < 0 ? sock : ask(sock, RINGD_HELLO_RING, engine, ring);
+
+	for (unsigned int n = 0; r == 0 && n < PIECES_MAX; n++) {
+		struct ringd_ring_info info;
+
+		r = receive(sock, RINGD_MSG_RING_INFO, &info, sizeof(info));
+		if (r == 0 && info.len > sizeof(info.text))
+			r = fail(-EPROTO, "ringd", "text is longer than its packet");
+		if (r < 0 || info.engine_pid == 0)
+			return r;
+		piece(&info, arg);
+	}
+	return r < 0 ? r : fail(-EPROTO, "ringd", "list of rings does not end");
 }
 
 int rc_control_status(const char *path, struct ringd_status **ret, size_t *n)
@@ -126,7 +148,7 @@ int rc_control_status(const char *path, struct ringd_status **ret, size_t *n)
 	RD_FREE struct ringd_status *all = NULL;
 	RD_CLOSE int sock = connect_to(path ? path : default_socket(buf, sizeof(buf)));
 	size_t used = 0, room = 0;
-	int r = sock < 0 ? sock : ask(sock);
+	int r = sock < 0 ? sock : ask(sock, RINGD_HELLO_STATUS, 0, 0);
 
 	if (r < 0)
 		return r;
@@ -139,9 +161,10 @@ int rc_control_status(const char *path, struct ringd_status **ret, size_t *n)
 			all = more;
 			room = room * 2 + 4;
 		}
-		r = receive(sock, &all[used]);
+		r = receive(sock, RINGD_MSG_STATUS, &all[used], sizeof(all[used]));
 		if (r < 0)
 			return r;
+		all[used].backend[sizeof(all[used].backend) - 1] = 0;
 		if (all[used].engine_pid == 0) {	/* the end of the list */
 			*n = used;
 			*ret = rd_steal_ptr(&all);

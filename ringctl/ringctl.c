@@ -7,6 +7,7 @@
 #include "ringctl.h"
 
 static const struct rc_command commands[] = {
+	{ "ring", "list rings, or show what is in one", rc_ring_main },
 	{ "status", "show engines, their budgets, requests and latencies", rc_status_main },
 };
 

@@ -16,6 +16,7 @@ struct rc_command {
 	int (*run)(int argc, char **argv);
 };
 
+int rc_ring_main(int argc, char **argv);
 int rc_status_main(int argc, char **argv);
 
 /* --- control.c: the wire --- */
@@ -26,6 +27,13 @@ int rc_status_main(int argc, char **argv);
  * Return: 0 or -errno, the reason on stderr; -EPROTO: a packet of the wrong size or type.
  */
 int rc_control_status(const char *path, struct ringd_status **ret, size_t *n);
+
+/*
+ * Ask the manager for a ring (0: which there are) of an engine (0: of all), and call piece for each packet of the answer,
+ * whose text may be anything. Return: 0 or -errno, the reason on stderr.
+ */
+int rc_control_rings(const char *path, uint32_t engine, uint32_t ring, void (*piece)(const struct ringd_ring_info *info, void *arg),
+		     void *arg);
 
 /* --- latency.c --- */
 

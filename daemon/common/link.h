@@ -15,9 +15,11 @@
 #define RD_LINK_CLIENT	1	/* rd_link_client + fd: a client that said a good HELLO; the engine answers it */
 #define RD_LINK_STATS	2	/* rd_link_msg -> rd_link_stats with the same cookie */
 #define RD_LINK_STOP	3	/* rd_link_msg: end all rings, exit 0 */
+#define RD_LINK_ASK_RING 6	/* rd_link_ask_ring -> rd_link_text with the same cookie */
 /* engine -> manager */
 #define RD_LINK_READY	4	/* rd_link_msg: identity dropped, reactor runs */
 #define RD_LINK_LOAD	5	/* rd_link_load: sent whenever a client came or went */
+#define RD_LINK_TEXT	7	/* rd_link_text: a piece of the answer to ASK_RING; all but the last have more set */
 
 struct rd_link_msg {
 	uint32_t type;
@@ -43,6 +45,24 @@ struct rd_link_load {
 struct rd_link_stats {
 	struct rd_link_msg msg;
 	struct ringd_status status;	/* msg, engine_pid, uid, gid, restarts are filled in by the manager */
+};
+
+struct rd_link_ask_ring {
+	struct rd_link_msg msg;
+	uint32_t ring;		/* its number in the engine; 0: a list of all */
+	uint32_t resv;
+};
+
+#define RD_LINK_PIECE	4096	/* bytes of text in a packet */
+#define RD_LINK_TEXT_MAX (128u << 10)	/* all pieces together */
+
+struct rd_link_text {
+	struct rd_link_msg msg;
+	int32_t res;		/* 0; -ENOENT: no such ring */
+	uint32_t more;
+	uint32_t len;		/* of text; the packet ends behind it */
+	uint32_t resv;
+	char text[RD_LINK_PIECE];
 };
 
 #endif

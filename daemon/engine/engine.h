@@ -52,6 +52,7 @@ struct rd_engine {
 	bool ring_batches;		/* batches of short reads go there even when they would not wait */
 	struct rd_link starved;		/* rings that wait for room in the in-flight budget */
 	uint32_t rings;			/* that are not freed yet */
+	uint32_t last_serial;		/* of the rings made so far */
 };
 
 /* 0 or -errno. The reactor is made, not run. */

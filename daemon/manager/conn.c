@@ -63,13 +63,13 @@ static void refuse_hello(struct rd_conn *conn, int res, const char *text)
 	rd_conn_refuse(conn, res, text);
 }
 
-static void identify(struct rd_conn *conn, uint32_t kind)
+static void identify(struct rd_conn *conn, const struct ringd_hello *hello)
 {
 	struct rd_manager *m = conn->manager;
 	int r;
 
-	if (kind == RINGD_HELLO_STATUS) {
-		rd_status_ask(conn);
+	if (hello->kind != RINGD_HELLO_CLIENT) {
+		rd_status_ask(conn, hello);
 		return;
 	}
 	r = rd_peer_identify(&conn->peer, conn->fd, conn->early_pidfd, &m->self);
@@ -119,7 +119,7 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 		r = rd_peer_allowed(&conn->manager->self, conn->uid, &text);
 	if (r < 0)
 		return refuse_hello(conn, r, text);
-	identify(conn, hello.kind);
+	identify(conn, &hello);
 }
 
 /* Refuses a connection that gets no struct. Its HELLO is usually there already, so that the answer fits it. */

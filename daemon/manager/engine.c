@@ -115,7 +115,9 @@ void rd_engine_flush(struct rd_tenant *t)
 static bool take_packet(struct rd_tenant *t, const struct rd_link_stats *p, size_t n)
 {
 	const struct rd_link_load *load = (const struct rd_link_load *)p;
+	const struct rd_link_text *text = (const struct rd_link_text *)p;
 
+	_Static_assert(sizeof(*p) >= sizeof(*text), "there is room for each");
 	if (n < sizeof(p->msg))
 		return false;
 	switch (p->msg.type) {
@@ -139,6 +141,12 @@ static bool take_packet(struct rd_tenant *t, const struct rd_link_stats *p, size
 		if (n != sizeof(*p))
 			return false;
 		rd_status_answer(t, p);
+		return true;
+	case RD_LINK_TEXT:
+		if (n < offsetof(struct rd_link_text, text) || text->len > sizeof(text->text) || text->more > 1 ||
+		    n != offsetof(struct rd_link_text, text) + text->len)
+			return false;
+		rd_status_text(t, text);
 		return true;
 	}
 	return false;
@@ -179,6 +187,13 @@ static void on_rested(evutil_socket_t fd, short what, void *arg)
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	rd_engine_flush(arg);
+}
+
+int rd_engine_ask_ring(struct rd_tenant *t, uint32_t cookie, uint32_t ring)
+{
+	const struct rd_link_ask_ring msg = { .msg = { .type = RD_LINK_ASK_RING, .cookie = cookie }, .ring = ring };
+
+	return rd_send_fds(t->fd, &msg, sizeof(msg), NULL, 0);
 }
 
 int rd_engine_ask_stats(struct rd_tenant *t, uint32_t cookie)

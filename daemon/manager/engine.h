@@ -17,6 +17,8 @@ void rd_engine_stop(struct rd_tenant *t, const char *why);
 void rd_engine_kill(struct rd_tenant *t, const char *why);
 /* Asks for RD_LINK_STATS. 0 or -errno (-EAGAIN: its link is full). */
 int rd_engine_ask_stats(struct rd_tenant *t, uint32_t cookie);
+/* Asks for RD_LINK_TEXT about a ring, or (0) about which there are. */
+int rd_engine_ask_ring(struct rd_tenant *t, uint32_t cookie, uint32_t ring);
 /* Forgets the process, which may still run. state becomes NONE. */
 void rd_engine_release(struct rd_tenant *t);
 

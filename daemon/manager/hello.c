@@ -22,8 +22,10 @@ int rd_hello_check(const struct ringd_hello *h, size_t len, uint16_t *version, c
 		return lie(text, "bad HELLO: wrong header");
 	if (h->magic != RINGD_WIRE_MAGIC)
 		return lie(text, "bad HELLO: wrong magic");
-	if (h->kind != RINGD_HELLO_CLIENT && h->kind != RINGD_HELLO_STATUS)
+	if (h->kind != RINGD_HELLO_CLIENT && h->kind != RINGD_HELLO_STATUS && h->kind != RINGD_HELLO_RING)
 		return lie(text, "bad HELLO: unknown kind");
+	if (h->kind != RINGD_HELLO_RING && (h->engine_pid || h->ring))
+		return lie(text, "bad HELLO: only kind RING is about a ring");
 	for (size_t i = 0; i < RD_ARRAY_SIZE(h->resv); i++)
 		if (h->resv[i])
 			return lie(text, "bad HELLO: reserved field is not 0");

@@ -46,6 +46,17 @@ mkfifo "$tmp/in"
 "$RINGBENCH" --hold --idle-rings=3 <"$tmp/in" >"$tmp/held" &
 exec 5>"$tmp/in"
 timeout 60 bash -c "until grep -qs pid= '$tmp/held'; do :; done"
+check "rings that are open are listed" "$RINGCTL" ring
+said "^engine [0-9]"
+said "^ring 3  client [0-9]"
+check "one of them" "$RINGCTL" ring 2
+said "^Ring:.2$"
+said "^SqMask:.0x"
+said "^CqOverflowList:$"
+check_status 1 "a ring that is not there" "$RINGCTL" ring 99
+said "no ring 99"
+check_status 2 "no number" "$RINGCTL" ring -- -3
+check_status 1 "another engine's ring" "$RINGCTL" ring --engine=1 2
 check "rings that are open are counted" json_status 'j["engines"][0]["rings"] == 3 and j["engines"][0]["clients"] == 1'
 exec 5>&-
 wait %2 2>/dev/null

@@ -83,7 +83,7 @@ END_TEST
 
 enum lie {
 	HONEST, NO_ENGINES, MUTE_ENGINE, REFUSES, CUT_HEADER, WRONG_SEQ, WRONG_TYPE, WRONG_SIZE_FIELD, FLAGS, SHORT_STATUS,
-	HANGS_UP, ENDLESS,
+	HANGS_UP, ENDLESS, RING_TEXT, RING_TOO_LONG, RING_OTHER_TYPE,
 };
 
 static char dir[] = "/tmp/check_ringctl.XXXXXX";
@@ -129,6 +129,23 @@ static void answer(int fd, enum lie lie)
 	send(fd, &s, len, MSG_NOSIGNAL);
 }
 
+static void answer_ring(int fd, enum lie lie)
+{
+	static struct ringd_ring_info info;
+
+	info.msg = (struct ringd_msg){ .size = sizeof(info), .type = RINGD_MSG_RING_INFO, .seq = 1 };
+	info.engine_pid = 4711;
+	info.len = lie == RING_TOO_LONG ? sizeof(info.text) + 1 : 12;
+	info.more = 1;
+	memcpy(info.text, "SqMask:\t\033x\n\377", 12);
+	send(fd, &info, sizeof(info), MSG_NOSIGNAL);
+	info.more = 0;
+	send(fd, &info, sizeof(info), MSG_NOSIGNAL);
+	info.engine_pid = 0;
+	info.len = 0;
+	send(fd, &info, sizeof(info), MSG_NOSIGNAL);
+}
+
 static void serve(int sock, enum lie lie)
 {
 	char buf[256];
@@ -136,7 +153,10 @@ static void serve(int sock, enum lie lie)
 
 	if (fd < 0 || recv(fd, buf, sizeof(buf), 0) != sizeof(struct ringd_hello))
 		_exit(1);
-	answer(fd, lie);
+	if (lie == RING_TEXT || lie == RING_TOO_LONG)
+		answer_ring(fd, lie);
+	else
+		answer(fd, lie);
 	_exit(0);
 }
 
@@ -246,6 +266,52 @@ START_TEST(a_lying_manager_is_an_error)
 }
 END_TEST
 
+static void count_pieces(const struct ringd_ring_info *info, void *arg)
+{
+	ck_assert_uint_eq(info->engine_pid, 4711);
+	(*(unsigned int *)arg)++;
+}
+
+START_TEST(pieces_of_a_ring_arrive)
+{
+	unsigned int n = 0;
+
+	start(RING_TEXT);
+	ck_assert_int_eq(rc_control_rings(path, 0, 1, count_pieces, &n), 0);
+	ck_assert_uint_eq(n, 2);
+	stop();
+	quiet();
+	start(RING_TOO_LONG);
+	ck_assert_int_eq(rc_control_rings(path, 0, 1, count_pieces, &n), -EPROTO);
+	stop();
+	start(RING_OTHER_TYPE);
+	ck_assert_int_eq(rc_control_rings(path, 0, 1, count_pieces, &n), -EPROTO);
+	stop();
+	ck_assert_uint_eq(n, 2);
+}
+END_TEST
+
+START_TEST(control_bytes_do_not_reach_the_terminal)
+{
+	char option[96], out[64] = "", command[] = "ring", one[] = "1", *argv[] = { command, option, one, NULL };
+	int save = dup(STDOUT_FILENO), pipefd[2];
+
+	start(RING_TEXT);
+	snprintf(option, sizeof(option), "--socket=%s", path);
+	ck_assert_int_eq(pipe(pipefd), 0);
+	fflush(stdout);
+	dup2(pipefd[1], STDOUT_FILENO);
+	ck_assert_int_eq(rc_ring_main(3, argv), 0);
+	dup2(save, STDOUT_FILENO);
+	close(pipefd[1]);
+	ck_assert_int_gt(read(pipefd[0], out, sizeof(out) - 1), 0);
+	ck_assert_ptr_null(strchr(out, '\033'));
+	ck_assert_ptr_null(strchr(out, '\377'));
+	ck_assert_ptr_nonnull(strstr(out, "SqMask:\t?x\n?"));
+	stop();
+}
+END_TEST
+
 START_TEST(no_socket_and_no_listener_differ)
 {
 	struct ringd_status *s = NULL;
@@ -278,6 +344,8 @@ int main(void)
 	tcase_add_test(wire, no_engine_is_an_empty_list);
 	tcase_add_test(wire, an_engine_that_does_not_answer_is_listed);
 	tcase_add_loop_test(wire, a_lying_manager_is_an_error, 0, (int)RD_ARRAY_SIZE(lies));
+	tcase_add_test(wire, pieces_of_a_ring_arrive);
+	tcase_add_test(wire, control_bytes_do_not_reach_the_terminal);
 	tcase_add_test(wire, no_socket_and_no_listener_differ);
 	suite_add_tcase(s, wire);
 	return rd_suite_main(s);

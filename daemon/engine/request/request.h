@@ -271,6 +271,7 @@ struct rd_req {
 	/* cold part: only touched once the request leaves the inline path */
 	struct rd_req *next;	/* the rest of the chain; NULL in a free request */
 	struct rd_req *target;	/* LINK_TIMEOUT that is armed: whom it guards */
+	uint32_t since_ms;	/* rd_coarse_ms() when it was enlisted */
 	struct rd_link link;	/* ctx->pending */
 	struct rd_link task;	/* ctx->deferred, ctx->tasks or order.held */
 	void (*task_fn)(struct rd_req *req);

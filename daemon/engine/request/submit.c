@@ -196,6 +196,7 @@ void rd_req_enlist(struct rd_req *req)
 	struct rd_ctx *ctx = req->ctx;
 
 	req->counted = true;
+	req->since_ms = rd_coarse_ms();
 	rd_list_append(&ctx->pending, &req->link);
 	ctx->inflight++;
 	ctx->engine->user.used[RINGD_LIMIT_INFLIGHT]++;	/* room was seen to before the fetch */

@@ -264,6 +264,7 @@ int rd_ring_new(struct rd_ring **ret, struct rd_engine *engine, struct rd_host *
 	rd_ring_place(ring, layout, mem);
 	set_need_wakeup(ring, true);
 	engine->rings++;
+	ring->serial = ++engine->last_serial;
 	*ret = ring;
 	return 0;
 }

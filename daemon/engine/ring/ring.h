@@ -62,6 +62,7 @@ struct rd_ring {
 	uint32_t events;		/* that are not freed: one a worker still writes may outlive its registration */
 	bool worked;			/* a worker completed a request since the last signal */
 
+	uint32_t serial;		/* its number in this engine */
 	void *host_data;		/* the host's own */
 };
 

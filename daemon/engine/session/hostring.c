@@ -382,6 +382,17 @@ struct rd_ring *rd_hostring_find(struct rd_session *session, uint32_t id, int *e
 	return NULL;
 }
 
+void rd_hostring_each(struct rd_session *session, void (*fn)(void *arg, uint32_t id, const struct rd_ring *ring), void *arg)
+{
+	struct rd_link *l, *tmp;
+
+	rd_list_foreach(l, tmp, &session->rings) {
+		const struct rd_hostring *hr = rd_list_entry(l, struct rd_hostring, link);
+
+		fn(arg, hr->id, hr->ring);
+	}
+}
+
 struct rd_region *rd_hostring_region(const struct rd_ring *ring)
 {
 	return &((struct rd_hostring *)ring->host_data)->region;

@@ -74,7 +74,7 @@ static void link_flush(struct rd_service *service)
 		stats_fill(service);
 		service->owe_stats = !link_send(service, &service->stats, sizeof(service->stats));
 	}
-	if (service->owe_ready || service->owe_load || service->owe_stats)
+	if (!rd_info_send(service) || service->owe_ready || service->owe_load || service->owe_stats)
 		event_add(service->link_room, NULL);
 }
 
@@ -202,6 +202,7 @@ static void link_gone(struct rd_service *service)
 	event_free(service->link_event);
 	event_free(service->link_room);
 	service->link_event = service->link_room = NULL;
+	rd_info_drop(service);
 	rd_close(rd_steal_fd(&service->link_fd));
 	if (!service->clients)
 		service_stop(service);
@@ -216,6 +217,9 @@ static void link_packet(struct rd_service *service, size_t len, int *fd)
 	} else if (len == sizeof(*msg) && msg->type == RD_LINK_STATS) {
 		service->owe_stats = true;
 		service->stats_cookie = msg->cookie;
+		link_flush(service);
+	} else if (len == sizeof(struct rd_link_ask_ring) && msg->type == RD_LINK_ASK_RING) {
+		rd_info_ask(service, msg->cookie, ((const struct rd_link_ask_ring *)(const void *)service->packet)->ring);
 		link_flush(service);
 	} else if (len == sizeof(*msg) && msg->type == RD_LINK_STOP) {
 		service_stop(service);
@@ -298,6 +302,7 @@ static void service_deinit(struct rd_service *service)
 {
 	bool back = all_back(service);
 
+	rd_info_drop(service);
 	event_freep(&service->link_event);
 	event_freep(&service->link_room);
 	event_freep(&service->sigterm);
@@ -325,6 +330,7 @@ int rd_service_run(const struct rd_engine_config *cfg, int link_fd)
 	service->link_fd = link_fd;
 	service->started_ns = rd_now_ns();
 	rd_list_init(&service->sessions);
+	rd_list_init(&service->infos);
 	rd_list_init(&service->exports);
 	fit_descriptors(&fitted);
 	r = rd_engine_init(&service->engine, &fitted);

@@ -36,6 +36,8 @@ struct rd_service {
 	uint64_t stop_ns;		/* not 0: ending since then */
 	bool settled;			/* nobody was left, and what that should look like has been checked */
 	struct rd_link sessions;
+	struct rd_link infos;		/* texts on their way to the manager, oldest first */
+	unsigned int n_infos;
 	struct rd_link exports;		/* struct rd_export of rings that have a token */
 	uint64_t attached, clients;	/* as in struct rd_link_load */
 	unsigned int jobs;		/* works of ours that have not come back */
@@ -50,6 +52,13 @@ struct rd_service {
 void rd_service_changed(struct rd_service *service);
 /* A session was freed or a work came back: was it the last? */
 void rd_service_settled(struct rd_service *service);
+
+/* --- info.c --- */
+/* The manager asks for ring (0: a list of all) under this cookie. */
+void rd_info_ask(struct rd_service *service, uint32_t cookie, uint32_t ring);
+/* Send what is owed. False: the link has no room now. */
+bool rd_info_send(struct rd_service *service);
+void rd_info_drop(struct rd_service *service);
 
 /* --- closer.c --- */
 
@@ -214,6 +223,8 @@ struct rd_region {
 };
 void rd_region_drop(struct rd_region *region);
 struct rd_region *rd_hostring_region(const struct rd_ring *ring);
+/* All rings of the client, those that are ending included. fn changes nothing. */
+void rd_hostring_each(struct rd_session *session, void (*fn)(void *arg, uint32_t id, const struct rd_ring *ring), void *arg);
 int rd_hostring_create(struct rd_session *session, struct rd_packet *p);
 int rd_hostring_free(struct rd_session *session, struct rd_packet *p);
 /* Move a ring of this session into new memory; params in and out as in struct ringd_resize. *memfd is the caller's in any case. */
