@@ -20,11 +20,13 @@
 #include "daemon/engine/exec/reactor.h"
 #include "daemon/engine/exec/workers.h"
 #include "daemon/engine/ring/ring.h"
-#include "fuzz.h"
+#include "daemon/engine/rsrc/bufgroup.h"
+#include "daemon/engine/rsrc/pbuf.h"
+#include "shapes.h"
 
-#define ARENA_BASE	0x7000000000ull		/* the client's address of it */
+#define ARENA_BASE	RD_FUZZ_ARENA
 #define ARENA_SIZE	65536u
-#define SLOTS		8u
+#define SLOTS		RD_FUZZ_SLOTS
 #define BUFS		4u
 #define PATIENCE_NS	10000000000ull
 
@@ -318,25 +320,20 @@ static void put_sqe(struct ringd_sqe *sqe)
 
 static void put_shaped_sqe(struct rd_fuzz_input *in)
 {
-	struct ringd_sqe sqe = { .opcode = rd_fuzz_u8(in) % RINGD_OP_LAST, .user_data = tail };
-	uint8_t shape = rd_fuzz_u8(in);
+	struct ringd_sqe sqe = { .user_data = tail };
 
-	sqe.flags = shape & 1 ? rd_fuzz_u8(in) : RINGD_SQE_FIXED_FILE;
-	sqe.fd = shape & 2 ? (int32_t)rd_fuzz_u32(in) : rd_fuzz_u8(in) % (int32_t)SLOTS;
-	sqe.addr = ARENA_BASE + rd_fuzz_u16(in);
-	if (shape & 4)
-		sqe.addr = ARENA_BASE + (int64_t)(int32_t)rd_fuzz_u32(in);
-	sqe.len = shape & 8 ? rd_fuzz_u32(in) : rd_fuzz_u8(in);
-	sqe.off = shape & 16 ? UINT64_MAX - rd_fuzz_u8(in) : rd_fuzz_u16(in);
-	if (shape & 32)
-		sqe.off = ARENA_BASE + rd_fuzz_u16(in);		/* addr2 */
-	sqe.rw_flags = shape & 64 ? rd_fuzz_u32(in) : 0;
-	if (shape & 128) {
-		sqe.buf_index = rd_fuzz_u8(in);
-		sqe.file_index = rd_fuzz_u8(in) - 1u;
-		sqe.ioprio = rd_fuzz_u16(in);
-	}
+	rd_fuzz_shape(in, &sqe);
 	put_sqe(&sqe);
+}
+
+static void put_order_sqes(struct rd_fuzz_input *in)
+{
+	for (uint8_t n = rd_fuzz_u8(in) % 8; n; n--) {
+		struct ringd_sqe sqe = { 0 };
+
+		rd_fuzz_shape_order(in, &sqe);
+		put_sqe(&sqe);
+	}
 }
 
 static void put_raw_sqe(struct rd_fuzz_input *in)
@@ -392,6 +389,31 @@ static void write_iovecs(struct rd_fuzz_input *in)
 	}
 }
 
+/* A byte for who reads from a pipe. */
+static void feed_pipe(struct rd_fuzz_input *in)
+{
+	struct pollfd p = { .fd = pipes[rd_fuzz_u8(in) & 1][1], .events = POLLOUT };
+
+	if (poll(&p, 1, 0) > 0 && (p.revents & POLLOUT) && write(p.fd, "x", 1) < 0)
+		return;		/* nobody reads any more */
+	turn();
+}
+
+/* A group whose entries the client may change at any time: write_arena() does. */
+static void add_buffer_ring(struct rd_fuzz_input *in)
+{
+	struct ringd_buf_reg reg = {
+		.ring_addr = ARENA_BASE + 32768, .ring_entries = 8, .bgid = rd_fuzz_u8(in) & 3, .flags = rd_fuzz_u8(in) & 2,
+	};
+
+	if (rd_pbuf_check(&reg) < 0)
+		return;
+	if (rd_fuzz_u8(in) & 1)
+		(void)rd_bufgroups_remove_ring(ring->ctx.groups, reg.bgid);
+	else
+		(void)rd_bufgroups_add_ring(&ring->ctx.groups, &engine.user, &reg, arena + 32768, &arena_mem);
+}
+
 /* Let workers finish: what is cancelled when the ring ends never ran. */
 static void settle(void)
 {
@@ -407,7 +429,7 @@ static void play(struct rd_fuzz_input *in)
 {
 	/* rings may be killed at any step */
 	while (in->left && ring && !ring->dead) {
-		switch (rd_fuzz_u8(in) % 10) {
+		switch (rd_fuzz_u8(in) % 13) {
 		case 0:
 			put_raw_sqe(in);
 			break;
@@ -437,6 +459,15 @@ static void play(struct rd_fuzz_input *in)
 			break;
 		case 9:
 			settle();
+			break;
+		case 10:
+			put_order_sqes(in);
+			break;
+		case 11:
+			feed_pipe(in);
+			break;
+		case 12:
+			add_buffer_ring(in);
 			break;
 		}
 	}
