@@ -183,7 +183,6 @@ static const uint8_t not_served[] = {
 	RINGD_OP_LISTEN,
 	RINGD_OP_RECV_ZC,
 	RINGD_OP_EPOLL_WAIT,
-	RINGD_OP_URING_CMD128,
 };
 
 static bool is_served(unsigned int opcode)

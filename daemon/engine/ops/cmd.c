@@ -21,13 +21,20 @@ int rd_cmd_prep(struct rd_req *req, const struct ringd_sqe *sqe)
 	return rd_cmd_socket_prep(req);
 }
 
+int rd_cmd128_prep(struct rd_req *req, const struct ringd_sqe *sqe)
+{
+	return req->ctx->wide ? rd_cmd_prep(req, sqe) : -EINVAL;
+}
+
 int rd_cmd(struct rd_req *req, unsigned int issue_flags)
 {
 	const struct rd_cmd *cmd = &req->cmd;
 	uint32_t kind = req->file->flags;
 	int r;
 
-	if (!(kind & (RD_FILE_SOCK | RD_FILE_BLK | RD_FILE_NULL)) || (cmd->flags & RINGD_URING_CMD_MULTISHOT))
+	/* none of them can be polled for */
+	if (!(kind & (RD_FILE_SOCK | RD_FILE_BLK | RD_FILE_NULL)) || (cmd->flags & RINGD_URING_CMD_MULTISHOT) ||
+	    (req->ctx->setup_flags & RINGD_SETUP_IOPOLL))
 		r = -EOPNOTSUPP;
 	else if ((cmd->flags & RINGD_URING_CMD_FIXED) && !rd_buftable_get(&req->ctx->bufs, cmd->buf_index))
 		r = -EFAULT;

@@ -167,6 +167,7 @@ void rd_files_update_cleanup(struct rd_req *req);
 
 /* cmd.c: URING_CMD */
 int rd_cmd_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_cmd128_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_cmd(struct rd_req *req, unsigned int issue_flags);
 void rd_cmd_work(struct rd_req *req);
 int rd_cmd_finish(struct rd_req *req);

@@ -116,14 +116,34 @@ static int map_segments(struct rd_req *req)
 	return 0;
 }
 
-/* Whatever a plain read or write does not ask for. */
-static int check_unusual(const struct rd_req *req)
+/*
+ * The client of an IOPOLL ring looks for its completions itself, which is the ring's affair (ring/lazy.c). The device is not
+ * polled for it: how its completions come to us nobody can see. But only what could be polled is taken, as by the kernel.
+ */
+static int check_polled(struct rd_req *req)
 {
-	const struct rd_rw *rw = &req->rw;
+	if (!(req->ctx->setup_flags & RINGD_SETUP_IOPOLL))
+		return -EINVAL;
+	if (!(req->file->flags & RD_FILE_REG) || !(req->file->flags & RD_FILE_DIRECT))
+		return -EOPNOTSUPP;
+	req->rw.rwf &= ~RD_RWF_HIPRI;
+	return 0;
+}
+
+/* Whatever a plain read or write does not ask for. */
+static int check_unusual(struct rd_req *req)
+{
+	struct rd_rw *rw = &req->rw;
 
 	if (rw->rwf & ~RD_RWF_ALL)
 		return -EOPNOTSUPP;
-	if ((rw->rwf & RD_RWF_HIPRI) || (rw->rwf & (RD_RWF_APPEND | RD_RWF_NOAPPEND)) == (RD_RWF_APPEND | RD_RWF_NOAPPEND))
+	if (rw->rwf & RD_RWF_HIPRI) {
+		int r = check_polled(req);
+
+		if (r < 0)
+			return r;
+	}
+	if ((rw->rwf & (RD_RWF_APPEND | RD_RWF_NOAPPEND)) == (RD_RWF_APPEND | RD_RWF_NOAPPEND))
 		return -EINVAL;
 	if (rw->attr || ((int64_t)rw->off < 0 && rw->off != UINT64_MAX))
 		return -EINVAL;

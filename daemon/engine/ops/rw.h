@@ -21,6 +21,8 @@
 
 #define RD_RW_SELECT		1	/* not an error: it wants a provided buffer */
 
+struct rd_bufsel;
+struct rd_mem;
 struct rd_req;
 
 /* rw.c: the way of those that bring their own segments. Check flags and offset, look at the file: 0 or -errno. */

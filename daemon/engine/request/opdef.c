@@ -6,7 +6,8 @@
 #include "../ops/ops.h"
 
 /* How reads and writes run; a vectored one has a copy to free. */
-#define RD_ROW_RW	.issue = rd_rw, .work = rd_rw_work, .io_done = rd_rw_io_done, .needs_file = true, .ioprio = true, .unbounded = true
+#define RD_ROW_RW	.issue = rd_rw, .work = rd_rw_work, .io_done = rd_rw_io_done, .needs_file = true, .ioprio = true, .unbounded = true, \
+			.iopoll = RD_IOPOLL_RW
 /* Names, and attributes of named files: whoever serves them may never answer. Their errors do not break a soft link. */
 #define RD_ROW_NAMES	.issue = rd_names, .cleanup = rd_names_cleanup, .unbounded = true, .soft = true
 #define RD_ROW_XATTR	.cleanup = rd_xattr_cleanup, .unbounded = true, .soft = true
@@ -15,7 +16,7 @@
 #define RD_ROW_FUTEX	.issue = rd_futex_wait_issue, .cancel = rd_futex_wait_cancel, .cleanup = rd_futex_wait_cleanup, .cancel_counts = true
 
 const struct rd_op rd_ops[RD_OP_MASK + 1] = {
-	[RINGD_OP_NOP] = { .name = "nop", .prep = rd_nop_prep, .issue = rd_nop },
+	[RINGD_OP_NOP] = { .name = "nop", .prep = rd_nop_prep, .issue = rd_nop, .iopoll = RD_IOPOLL_OK },
 	[RINGD_OP_READV] = { .name = "readv", .prep = rd_rwv_prep, .cleanup = rd_rw_cleanup, RD_ROW_RW, .buffer_select = true },
 	[RINGD_OP_WRITEV] = { .name = "writev", .prep = rd_rwv_prep, .cleanup = rd_rw_cleanup, RD_ROW_RW, .hashed = true },
 	[RINGD_OP_FSYNC] = { .name = "fsync", .prep = rd_fsync_prep, .work = rd_fsync_work, .needs_file = true, .soft = true },
@@ -44,7 +45,7 @@ const struct rd_op rd_ops[RD_OP_MASK + 1] = {
 	[RINGD_OP_CLOSE] = { .name = "close", .prep = rd_close_prep, .issue = rd_close_issue, .cancel = rd_install_cancel },
 	[RINGD_OP_FILES_UPDATE] = { .name = "files_update", .prep = rd_files_update_prep, .issue = rd_files_update,
 				    .work = rd_files_update_work, .finish = rd_files_update_finish,
-				    .cleanup = rd_files_update_cleanup },
+				    .cleanup = rd_files_update_cleanup, .iopoll = RD_IOPOLL_OK },
 	[RINGD_OP_STATX] = { .name = "statx", .prep = rd_statx_prep, .issue = rd_statx, .work = rd_statx_work,
 			     .cleanup = rd_statx_cleanup, .unbounded = true, .soft = true },
 	[RINGD_OP_READ] = { .name = "read", .prep = rd_rw_prep, RD_ROW_RW, .buffer_select = true },
@@ -60,8 +61,8 @@ const struct rd_op rd_ops[RD_OP_MASK + 1] = {
 	[RINGD_OP_EPOLL_CTL] = { .name = "epoll_ctl", .prep = rd_epoll_ctl_prep, .issue = rd_epoll_ctl,
 				 .work = rd_epoll_ctl_work, .cleanup = rd_epoll_ctl_cleanup, .unbounded = true },
 	[RINGD_OP_SPLICE] = { .name = "splice", .prep = rd_splice_prep, .work = rd_splice_work, RD_ROW_SPLICE },
-	[RINGD_OP_PROVIDE_BUFFERS] = { .name = "provide_buffers", .prep = rd_provide_prep, .issue = rd_provide_issue },
-	[RINGD_OP_REMOVE_BUFFERS] = { .name = "remove_buffers", .prep = rd_remove_bufs_prep, .issue = rd_remove_bufs_issue },
+	[RINGD_OP_PROVIDE_BUFFERS] = { .name = "provide_buffers", .prep = rd_provide_prep, .issue = rd_provide_issue, .iopoll = RD_IOPOLL_OK },
+	[RINGD_OP_REMOVE_BUFFERS] = { .name = "remove_buffers", .prep = rd_remove_bufs_prep, .issue = rd_remove_bufs_issue, .iopoll = RD_IOPOLL_OK },
 	[RINGD_OP_TEE] = { .name = "tee", .prep = rd_tee_prep, .work = rd_tee_work, RD_ROW_SPLICE },
 	[RINGD_OP_SHUTDOWN] = { .name = "shutdown" },
 	[RINGD_OP_RENAMEAT] = { .name = "renameat", .prep = rd_renameat_prep, .work = rd_renameat_work, RD_ROW_NAMES },
@@ -69,7 +70,7 @@ const struct rd_op rd_ops[RD_OP_MASK + 1] = {
 	[RINGD_OP_MKDIRAT] = { .name = "mkdirat", .prep = rd_mkdirat_prep, .work = rd_mkdirat_work, RD_ROW_NAMES },
 	[RINGD_OP_SYMLINKAT] = { .name = "symlinkat", .prep = rd_symlinkat_prep, .work = rd_symlinkat_work, RD_ROW_NAMES },
 	[RINGD_OP_LINKAT] = { .name = "linkat", .prep = rd_linkat_prep, .work = rd_linkat_work, RD_ROW_NAMES },
-	[RINGD_OP_MSG_RING] = { .name = "msg_ring", .prep = rd_msgring_prep, .issue = rd_msgring_issue },
+	[RINGD_OP_MSG_RING] = { .name = "msg_ring", .prep = rd_msgring_prep, .issue = rd_msgring_issue, .iopoll = RD_IOPOLL_OK },
 	[RINGD_OP_FSETXATTR] = { .name = "fsetxattr", .prep = rd_fsetxattr_prep, .work = rd_fsetxattr_work,
 				 .needs_file = true, RD_ROW_XATTR },
 	[RINGD_OP_SETXATTR] = { .name = "setxattr", .prep = rd_setxattr_prep, .issue = rd_setxattr, .work = rd_setxattr_work,
@@ -81,7 +82,7 @@ const struct rd_op rd_ops[RD_OP_MASK + 1] = {
 	[RINGD_OP_SOCKET] = { .name = "socket" },
 	[RINGD_OP_URING_CMD] = { .name = "uring_cmd", .prep = rd_cmd_prep, .issue = rd_cmd, .work = rd_cmd_work,
 				 .finish = rd_cmd_finish, .cleanup = rd_cmd_cleanup, .needs_file = true, .buffer_select = true,
-				 .unbounded = true },
+				 .unbounded = true, .iopoll = RD_IOPOLL_OK },
 	[RINGD_OP_SEND_ZC] = { .name = "send_zc" },
 	[RINGD_OP_SENDMSG_ZC] = { .name = "sendmsg_zc" },
 	[RINGD_OP_READ_MULTISHOT] = { .name = "read_multishot", .prep = rd_read_mshot_prep, .issue = rd_read_mshot, .work = rd_rw_work,
@@ -101,12 +102,14 @@ const struct rd_op rd_ops[RD_OP_MASK + 1] = {
 	[RINGD_OP_PIPE] = { .name = "pipe", .prep = rd_pipe_prep, .issue = rd_pipe_issue, .cancel = rd_pipe_cancel },
 	[RINGD_OP_READV_FIXED] = { .name = "readv_fixed", .prep = rd_rwv_fixed_prep, .issue = rd_rwv_fixed, .work = rd_rw_work,
 				   .io_done = rd_rw_io_done, .cleanup = rd_rw_cleanup, .needs_file = true, .ioprio = true,
-				   .unbounded = true },
+				   .unbounded = true, .iopoll = RD_IOPOLL_RW },
 	[RINGD_OP_WRITEV_FIXED] = { .name = "writev_fixed", .prep = rd_rwv_fixed_prep, .issue = rd_rwv_fixed, .work = rd_rw_work,
 				   .io_done = rd_rw_io_done, .cleanup = rd_rw_cleanup, .needs_file = true, .ioprio = true,
-				   .unbounded = true, .hashed = true },
-	[RINGD_OP_NOP128] = { .name = "nop128", .prep = rd_nop128_prep, .issue = rd_nop },
-	[RINGD_OP_URING_CMD128] = { .name = "uring_cmd128" },
+				   .unbounded = true, .hashed = true, .iopoll = RD_IOPOLL_RW },
+	[RINGD_OP_NOP128] = { .name = "nop128", .prep = rd_nop128_prep, .issue = rd_nop, .iopoll = RD_IOPOLL_OK },
+	[RINGD_OP_URING_CMD128] = { .name = "uring_cmd128", .prep = rd_cmd128_prep, .issue = rd_cmd, .work = rd_cmd_work,
+				    .finish = rd_cmd_finish, .cleanup = rd_cmd_cleanup, .needs_file = true,
+				    .buffer_select = true, .unbounded = true, .iopoll = RD_IOPOLL_OK },
 };
 _Static_assert(RINGD_OP_LAST == 65 && RINGD_OP_URING_CMD128 == RINGD_OP_LAST - 1, "a new opcode needs a row");
 _Static_assert(RINGD_OP_LAST <= RINGD_STATUS_OPS && RINGD_OP_LAST <= RD_OP_MASK + 1, "tables by opcode have room for all");

@@ -25,12 +25,18 @@ struct rd_op {
 	bool needs_file;	/* req->file is looked up before issue; -EBADF */
 	bool ioprio;		/* sqe->ioprio may be set */
 	bool buffer_select;	/* IOSQE_BUFFER_SELECT is meant for it */
+	uint8_t iopoll;		/* RD_IOPOLL_* */
 	bool hashed;		/* serialised per regular inode on workers */
 	bool soft;		/* an error of the operation itself does not break a soft link */
 	bool cancel_counts;	/* a single cancel that hits it answers 1, not 0 */
 	bool unbounded;		/* unbounded worker when the file is not regular, or not known before */
 	bool sleeps;		/* unbounded worker whatever the file is: it is not all that may be waited for */
 };
+
+/* op->iopoll: is it for a ring with IOPOLL? */
+#define RD_IOPOLL_NO	0	/* -EINVAL there */
+#define RD_IOPOLL_OK	1
+#define RD_IOPOLL_RW	2	/* a read or write, all of which are RWF_HIPRI there */
 
 extern const struct rd_op rd_ops[RD_OP_MASK + 1];
 

@@ -56,7 +56,7 @@ struct rd_ctx {
 	struct rd_tag_sink tags;
 	struct rd_personalities personalities;
 	struct rd_restrict ring_rules, task_rules;
-	bool restricted;		/* one of them has rules for SQEs */
+	bool restricted;		/* one of them has rules for SQEs, or IOPOLL has */
 	struct rd_link pending;		/* requests that are not complete */
 	struct rd_link deferred;	/* by rd_req.task: finished, to be posted after what is being posted now */
 	struct rd_link tasks;		/* by rd_req.task: lazy ring: to be gone on with when the client enters */

@@ -85,5 +85,5 @@ int rd_restrict_register(const struct rd_ctx *ctx, uint32_t opcode)
 
 void rd_restrict_update(struct rd_ctx *ctx)
 {
-	ctx->restricted = ctx->ring_rules.sqe || ctx->task_rules.sqe;
+	ctx->restricted = ctx->ring_rules.sqe || ctx->task_rules.sqe || (ctx->setup_flags & RINGD_SETUP_IOPOLL);
 }

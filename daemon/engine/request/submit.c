@@ -32,6 +32,8 @@ static __attribute__((__noinline__)) int check_unusual(struct rd_req *req, const
 		return -EACCES;
 	if (sqe->ioprio && !op->ioprio)
 		return -EINVAL;
+	if (!op->iopoll && (req->ctx->setup_flags & RINGD_SETUP_IOPOLL))
+		return -EINVAL;
 	/* they are all the tenant, so there is nothing to change into */
 	if (sqe->personality && !rd_personality_known(&req->ctx->personalities, sqe->personality))
 		return -EINVAL;

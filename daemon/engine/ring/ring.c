@@ -215,13 +215,15 @@ static void ring_init_flags(struct rd_ring *ring, uint32_t flags)
 	ring->sqpoll = flags & RINGD_SETUP_SQPOLL;
 	ring->rewind = flags & RINGD_SETUP_SQ_REWIND;
 	ring->ctx.disabled = flags & RINGD_SETUP_R_DISABLED;
-	ring->sq_odd = !(flags & RINGD_SETUP_NO_SQARRAY) || (flags & (RINGD_SETUP_SQE128 | RINGD_SETUP_SQE_MIXED));
+	ring->sq_odd = !(flags & RINGD_SETUP_NO_SQARRAY) ||
+		       (flags & (RINGD_SETUP_SQE128 | RINGD_SETUP_SQE_MIXED | RINGD_SETUP_IOPOLL));
 	if (flags & RINGD_SETUP_CQE32)
 		ring->cq_odd |= RD_CQ_32;
 	if (flags & RINGD_SETUP_CQE_MIXED)
 		ring->cq_odd |= RD_CQ_MIXED;
 	ctx->cqe32 = ring->cq_odd;
 	ctx->wide = flags & RINGD_SETUP_SQE128;
+	rd_restrict_update(ctx);
 	ctx->lazy = (flags & RINGD_SETUP_DEFER_TASKRUN) || ((flags & RINGD_SETUP_IOPOLL) && !ring->sqpoll);
 }
 

@@ -28,7 +28,7 @@ struct rd_ring {
 	uint8_t sqe_shift, cqe_shift;	/* log2 of an entry's size */
 	bool sqpoll;
 	bool rewind;			/* SQ_REWIND: every enter starts at slot 0, sq_head is the place in it */
-	bool sq_odd;			/* index array, or SQEs that are not 64 bytes each */
+	bool sq_odd;			/* index array, SQEs that are not 64 bytes each, or IOPOLL */
 
 	/* our truth; hot has the echoes */
 	uint32_t sq_head;

@@ -6,6 +6,7 @@
  */
 #include "sq.h"
 
+#include "../ops/rw.h"
 #include "../request/opdef.h"
 #include "cq.h"
 #include "lazy.h"
@@ -136,6 +137,8 @@ static __attribute__((__noinline__)) uint32_t fetch_odd(struct rd_ring *ring, st
 		return 0;
 	shared = (const struct ringd_sqe *)(const void *)((const char *)ring->sqes + ((size_t)slot << ring->sqe_shift));
 	fetch(&copy[0], shared);
+	if ((ring->ctx.setup_flags & RINGD_SETUP_IOPOLL) && rd_ops[copy[0].opcode & RD_OP_MASK].iopoll == RD_IOPOLL_RW)
+		copy[0].rw_flags |= RD_RWF_HIPRI;	/* implied here, and so nobody else has to ask for the ring's flags */
 	if (ring->ctx.setup_flags & RINGD_SETUP_SQE128)
 		fetch(&copy[1], shared + 1);
 	if (!(ring->ctx.setup_flags & RINGD_SETUP_SQE_MIXED))
