@@ -4,7 +4,6 @@
  * which are the caller's. Input that an SQE only points to is copied to the scratch area.
  */
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/openat2.h>
 #include <string.h>
 
@@ -68,13 +67,7 @@ void ringd_prep_writev(struct ringd_ring *ring, struct ringd_sqe *sqe, int fd, c
 	prep_vec(ring, sqe, RINGD_OP_WRITEV, fd, iov, nr_vecs, offset, rwf);
 }
 
-#define PATH_ROOM	(PATH_MAX + 1u)
-
-/*
- * Put the path into the first PATH_ROOM bytes at dst. One that is too long is sent without its end, so that the engine
- * finds no terminator within PATH_MAX bytes and answers -ENAMETOOLONG.
- */
-static void copy_path(char *dst, const char *path)
+void rdl_copy_path(char *dst, const char *path)
 {
 	size_t len = strnlen(path, PATH_MAX);
 
@@ -85,6 +78,18 @@ static void copy_path(char *dst, const char *path)
 		dst[len] = 'x';
 }
 
+bool rdl_prep_cwd(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path)
+{
+	int r;
+
+	if (dfd != AT_FDCWD || !path || path[0] == '/')
+		return true;
+	r = rdl_tell_cwd(ring->rd);
+	if (r < 0)
+		prep_error(sqe, r);
+	return r >= 0;
+}
+
 /*
  * Everything that has a path: addr is its copy, with extra bytes of room behind it, 8-aligned, or NULL. False: there is
  * nothing to add, the SQE is complete (path NULL stays address 0, which the engine answers with -EFAULT).
@@ -93,20 +98,14 @@ static bool prep_path(struct ringd_ring *ring, struct ringd_sqe *sqe, uint8_t op
 		      uint32_t len, void **extra)
 {
 	char *copy;
-	int r;
 
 	prep(sqe, opcode, dfd, 0, len, 0);
-	if (dfd == AT_FDCWD && path && path[0] != '/') {
-		r = rdl_tell_cwd(ring->rd);
-		if (r < 0) {
-			prep_error(sqe, r);
-			return false;
-		}
-	}
-	_Static_assert(sizeof(struct open_how) + PATH_ROOM <= RINGD_SCRATCH_PER_SQE, "the longest path fits");
-	copy = rdl_scratch(ring, sqe, sizeof(struct open_how) + PATH_ROOM);
+	if (!rdl_prep_cwd(ring, sqe, dfd, path))
+		return false;
+	_Static_assert(sizeof(struct open_how) + RDL_PATH_ROOM <= RINGD_SCRATCH_PER_SQE, "the longest path fits");
+	copy = rdl_scratch(ring, sqe, sizeof(struct open_how) + RDL_PATH_ROOM);
 	if (path) {
-		copy_path(copy + sizeof(struct open_how), path);
+		rdl_copy_path(copy + sizeof(struct open_how), path);
 		sqe->addr = address(copy + sizeof(struct open_how));
 	}
 	*extra = copy;

@@ -3,6 +3,8 @@
 #ifndef RDL_PREP_H
 #define RDL_PREP_H
 
+#include <limits.h>
+
 #include "private.h"
 
 static inline void prep(struct ringd_sqe *sqe, uint8_t opcode, int fd, uint64_t addr, uint32_t len, uint64_t off)
@@ -36,6 +38,15 @@ static inline uint32_t file_index(unsigned int slot)
 {
 	return slot == RINGD_FILE_INDEX_ALLOC ? slot : slot + 1;
 }
+
+#define RDL_PATH_ROOM	(PATH_MAX + 1u)
+/*
+ * Put the path into the first RDL_PATH_ROOM bytes at dst. One that is too long is sent without its end, so that the engine
+ * finds no terminator within PATH_MAX bytes and answers -ENAMETOOLONG.
+ */
+void rdl_copy_path(char *dst, const char *path);
+/* The path starts at dfd: see that the engine knows where that is. False: it cannot be told, the SQE is complete. */
+bool rdl_prep_cwd(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path);
 
 /*
  * This request will give us a descriptor: have a channel for it. False: there can be none, the SQE is complete.

@@ -23,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/select.h>	/* sigset_t, in strict C too */
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -40,6 +41,7 @@ struct ringd_ring;	/* one SQ/CQ pair */
 struct ringd_arena;	/* memory shared with the engine */
 struct statx;
 struct open_how;
+struct epoll_event;
 struct timespec;
 
 /* --- connection --- */
@@ -237,7 +239,7 @@ void ringd_prep_msg_ring(struct ringd_sqe *sqe, int ring, unsigned int len, uint
 void ringd_prep_msg_ring_cqe_flags(struct ringd_sqe *sqe, int ring, unsigned int len, uint64_t data, unsigned int flags, unsigned int cqe_flags);
 /* The file in source_slot of this ring into target_slot (or RINGD_FILE_INDEX_ALLOC) of the other. */
 void ringd_prep_msg_ring_fd(struct ringd_sqe *sqe, int ring, int source_slot, unsigned int target_slot, uint64_t data, unsigned int flags);
-/* statxbuf lies in an arena. AT_EMPTY_PATH with "" needs a descriptor and is answered -EBADF by the service. */
+/* statxbuf lies in an arena. AT_EMPTY_PATH with "": of the lent descriptor dfd. */
 void ringd_prep_statx(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, int flags, unsigned int mask, struct statx *statxbuf);
 void ringd_prep_fsync(struct ringd_sqe *sqe, int fd, unsigned int fsync_flags);
 void ringd_prep_sync_file_range(struct ringd_sqe *sqe, int fd, unsigned int len, uint64_t offset, int flags);
@@ -253,6 +255,34 @@ void ringd_prep_poll_add(struct ringd_sqe *sqe, int fd, unsigned int poll_mask);
 void ringd_prep_poll_multishot(struct ringd_sqe *sqe, int fd, unsigned int poll_mask);
 void ringd_prep_poll_remove(struct ringd_sqe *sqe, uint64_t user_data);
 void ringd_prep_poll_update(struct ringd_sqe *sqe, uint64_t old_user_data, uint64_t new_user_data, unsigned int poll_mask, unsigned int flags);
+
+/* Names, attributes, pipes and so on: see the manual pages ringd_prep_fs and ringd_prep_pipe. */
+void ringd_prep_renameat(struct ringd_ring *ring, struct ringd_sqe *sqe, int olddfd, const char *oldpath, int newdfd, const char *newpath, unsigned int flags);
+void ringd_prep_linkat(struct ringd_ring *ring, struct ringd_sqe *sqe, int olddfd, const char *oldpath, int newdfd, const char *newpath, int flags);
+void ringd_prep_unlinkat(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, int flags);
+void ringd_prep_mkdirat(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, mode_t mode);
+void ringd_prep_symlinkat(struct ringd_ring *ring, struct ringd_sqe *sqe, const char *target, int newdfd, const char *linkpath);
+/* A value to be set is copied up to 8192 bytes, a longer one lies in an arena; so does one that is asked for (res: its length). */
+void ringd_prep_setxattr(struct ringd_ring *ring, struct ringd_sqe *sqe, const char *name, const void *value, const char *path, int flags, unsigned int len);
+void ringd_prep_fsetxattr(struct ringd_ring *ring, struct ringd_sqe *sqe, int fd, const char *name, const void *value, int flags, unsigned int len);
+void ringd_prep_getxattr(struct ringd_ring *ring, struct ringd_sqe *sqe, const char *name, void *value, const char *path, unsigned int len);
+void ringd_prep_fgetxattr(struct ringd_ring *ring, struct ringd_sqe *sqe, int fd, const char *name, void *value, unsigned int len);
+void ringd_prep_fadvise(struct ringd_sqe *sqe, int fd, uint64_t offset, uint64_t len, int advice);
+/* addr lies in an arena. Advice that only the owner of a mapping can give to it is -EINVAL. */
+void ringd_prep_madvise(struct ringd_sqe *sqe, void *addr, uint64_t len, int advice);
+/* fd_out as any fd; fd_in: lent, or with RINGD_SPLICE_F_FD_IN_FIXED a slot. Offset -1: none. res: bytes, less than nbytes breaks a link. */
+void ringd_prep_splice(struct ringd_sqe *sqe, int fd_in, int64_t off_in, int fd_out, int64_t off_out, unsigned int nbytes, unsigned int flags);
+void ringd_prep_tee(struct ringd_sqe *sqe, int fd_in, int fd_out, unsigned int nbytes, unsigned int flags);
+/* Both are lent. What is added here is known to the set by the engine's number: change and remove it here, too. */
+void ringd_prep_epoll_ctl(struct ringd_ring *ring, struct ringd_sqe *sqe, int epfd, int fd, int op, const struct epoll_event *event);
+/* Lent descriptors, -1 (empty the slot) or -2 (skip), from slot on. RINGD_FILE_INDEX_ALLOC: into free slots, whose numbers replace
+ * those in fds, which then lies in an arena; so does a list of more than 4096. res: how many were done. */
+void ringd_prep_files_update(struct ringd_ring *ring, struct ringd_sqe *sqe, int *fds, unsigned int nr_fds, unsigned int slot);
+/* RINGD_SOCKET_OP_*. The value of an option to be set is copied, that of one that is asked for lies in an arena (res: its length). */
+void ringd_prep_cmd_sock(struct ringd_ring *ring, struct ringd_sqe *sqe, int cmd_op, int fd, int level, int optname, void *optval, int optlen);
+/* addr and addrlen (in and out) lie in an arena. peer: 1 for the other end's, else 0. */
+void ringd_prep_cmd_getsockname(struct ringd_sqe *sqe, int fd, struct sockaddr *addr, socklen_t *addrlen, int peer);
+void ringd_prep_cmd_discard(struct ringd_sqe *sqe, int fd, uint64_t offset, uint64_t nbytes);	/* of a block device */
 
 /* --- registered resources: as the register calls of io_uring_register(2), errnos included --- */
 
