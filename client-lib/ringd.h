@@ -256,7 +256,7 @@ void ringd_prep_poll_multishot(struct ringd_sqe *sqe, int fd, unsigned int poll_
 void ringd_prep_poll_remove(struct ringd_sqe *sqe, uint64_t user_data);
 void ringd_prep_poll_update(struct ringd_sqe *sqe, uint64_t old_user_data, uint64_t new_user_data, unsigned int poll_mask, unsigned int flags);
 
-/* Names, attributes, pipes and so on: see the manual pages ringd_prep_fs and ringd_prep_pipe. */
+/* Names, attributes, pipes and so on: see the manual pages ringd_prep_fs and ringd_prep_splice. */
 void ringd_prep_renameat(struct ringd_ring *ring, struct ringd_sqe *sqe, int olddfd, const char *oldpath, int newdfd, const char *newpath, unsigned int flags);
 void ringd_prep_linkat(struct ringd_ring *ring, struct ringd_sqe *sqe, int olddfd, const char *oldpath, int newdfd, const char *newpath, int flags);
 void ringd_prep_unlinkat(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path, int flags);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* File system operations and the rest */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/xattr.h>
 
 #include "cf.h"
@@ -396,6 +399,84 @@ CF_TEST(commands_are_checked, 308, "Uring_cmd on a regular file -> -EOPNOTSUPP; 
 	ck_assert_int_eq(cf_run(ring), -EINVAL);
 	on(ring, RINGD_OP_URING_CMD, fd)->uring_cmd_flags = 0x100;
 	ck_assert_int_eq(cf_run(ring), -EINVAL);
+}
+
+/* Two connected sockets of the Internet */
+static void tcp_pair(int s[2])
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(sin);
+
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&sin, len), 0);
+	ck_assert_int_eq(listen(listener, 1), 0);
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&sin, &len), 0);
+	s[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(connect(s[0], (struct sockaddr *)&sin, len), 0);
+	s[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	ck_assert_int_ge(s[1], 0);
+	close(listener);
+}
+
+static int32_t command(struct cf_ring *ring, int fd, uint32_t cmd_op)
+{
+	on(ring, RINGD_OP_URING_CMD, fd)->cmd_op = cmd_op;
+	return cf_run(ring);
+}
+
+CF_TEST(sockets_tell_what_they_hold, 309,
+	"Uring_cmd SIOCINQ on TCP -> byte count; on AF_UNIX -> -EOPNOTSUPP; unknown socket command -> -EOPNOTSUPP")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	int s[2], u[2];
+
+	tcp_pair(s);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, u), 0);
+	ck_assert_int_eq(write(s[0], "12345", 5), 5);
+	cf_wait_fd(s[1], POLLIN);
+	ck_assert_int_eq(command(ring, s[1], RINGD_SOCKET_OP_SIOCINQ), 5);
+	ck_assert_int_eq(command(ring, u[0], RINGD_SOCKET_OP_SIOCINQ), -EOPNOTSUPP);
+	ck_assert_int_eq(command(ring, s[0], 99), -EOPNOTSUPP);
+}
+
+static struct ringd_sqe *option(struct cf_ring *ring, int fd, uint32_t cmd_op, uint32_t level, uint32_t name, int *value)
+{
+	struct ringd_sqe *sqe = on(ring, RINGD_OP_URING_CMD, fd);
+
+	sqe->cmd_op = cmd_op;
+	sqe->level = level;
+	sqe->optname = name;
+	sqe->optval = cf_addr(value);
+	sqe->optlen = sizeof(*value);
+	return sqe;
+}
+
+CF_TEST(socket_options_have_levels, 310,
+	"Uring_cmd GETSOCKOPT at a level other than SOL_SOCKET -> -EOPNOTSUPP; SETSOCKOPT at IPPROTO_TCP -> works")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	int *value = cf_in(&(int){ 1 }, sizeof(int)), set = 0, s[2];
+	socklen_t len = sizeof(set);
+
+	tcp_pair(s);
+	option(ring, s[0], RINGD_SOCKET_OP_GETSOCKOPT, IPPROTO_TCP, TCP_NODELAY, value);
+	ck_assert_int_eq(cf_run(ring), -EOPNOTSUPP);
+	option(ring, s[0], RINGD_SOCKET_OP_SETSOCKOPT, IPPROTO_TCP, TCP_NODELAY, value);
+	ck_assert_int_eq(cf_run(ring), 0);
+	ck_assert_int_eq(getsockopt(s[0], IPPROTO_TCP, TCP_NODELAY, &set, &len), 0);
+	ck_assert_int_ne(set, 0);
+	option(ring, s[0], RINGD_SOCKET_OP_GETSOCKOPT, SOL_SOCKET, SO_TYPE, value);
+	ck_assert_int_eq(cf_run(ring), sizeof(int));
+	ck_assert_int_eq(*value, SOCK_STREAM);
+}
+
+CF_TEST(time_stamps_need_room, 311, "Uring_cmd TX_TIMESTAMP on a 16-byte CQE ring -> -EINVAL")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	int s[2];
+
+	tcp_pair(s);
+	ck_assert_int_eq(command(ring, s[0], RINGD_SOCKET_OP_TX_TIMESTAMP), -EINVAL);
 }
 
 static struct ringd_sqe *update(struct cf_ring *ring, const int *fds, uint32_t nr, uint32_t off)
