@@ -248,6 +248,10 @@ int cf_register(struct cf_ring *ring, unsigned int opcode, const void *arg, unsi
 	return sys_register(ring->fd, opcode, arg, nr);
 }
 
+void cf_child_begin(void)
+{
+}
+
 int cf_poll_fd(struct cf_ring *ring)
 {
 	return ring->fd;

@@ -60,6 +60,13 @@ static struct ringd *connection(void)
 	return rd;
 }
 
+/* What the parent has made is the parent's. */
+void cf_child_begin(void)
+{
+	rd = NULL;
+	arena = NULL;
+}
+
 void cf_end(void)
 {
 	ringd_close(rd);
@@ -252,9 +259,9 @@ static int reg_blind(unsigned int opcode, const void *arg, unsigned int nr)
 {
 	switch (opcode) {
 	case RINGD_REGISTER_RESTRICTIONS:
-		return nr == 1 ? ringd_register_task_restrictions(rd, arg) : -EINVAL;
+		return nr == 1 ? ringd_register_task_restrictions(connection(), arg) : -EINVAL;
 	case RINGD_REGISTER_QUERY:
-		return nr ? -EINVAL : ringd_query(rd, (struct ringd_query_hdr *)(uintptr_t)arg);
+		return nr ? -EINVAL : ringd_query(connection(), (struct ringd_query_hdr *)(uintptr_t)arg);
 	case RINGD_REGISTER_SEND_MSG_RING:
 		return nr == 1 ? ringd_register_sync_msg(connection(), arg) : -EINVAL;
 	default:

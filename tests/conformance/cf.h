@@ -240,6 +240,8 @@ int cf_thread_join(struct cf_thread *t);
 void cf_thread_wait_asleep(struct cf_thread *t);
 /* The pthread, to be signalled */
 pthread_t cf_thread_id(struct cf_thread *t);
+/* In a child that is to make rings of its own: those of the parent are not for it. */
+void cf_child_begin(void);
 /* fork(); the child must end with cf_child_end(). Exit status (0: good) of a child. */
 pid_t cf_fork(void);
 void cf_child_end(int status) __attribute__((__noreturn__));

@@ -149,17 +149,8 @@ static const struct task_set nops_only = {
 
 static void need_task_restrictions(void)
 {
-	struct task_set bad = nops_only;
-
-	bad.head.flags = 1;
-	if (cf_on(CF_KERNEL) && cf_register(NULL, RINGD_REGISTER_RESTRICTIONS, &bad, 0) == -EINVAL &&
-	    cf_register(NULL, RINGD_REGISTER_QUERY, NULL, 0) == -EINVAL)
-		cf_skip("no calls without a ring here");
-}
-
-static int drop_privileges(void)
-{
-	return setresuid(12001, 12001, 12001);
+	if (cf_on(CF_KERNEL))
+		cf_skip("restrictions of a task are newer than the kernels this was measured on");
 }
 
 CF_TEST(who_may_restrict_itself, 446,
@@ -168,15 +159,11 @@ CF_TEST(who_may_restrict_itself, 446,
 	pid_t child;
 
 	need_task_restrictions();
-	if (cf_on(CF_KERNEL))
-		cf_skip("task restrictions are newer than the kernels this was measured on");
 	child = cf_fork();
 	if (!child) {
-		struct cf_ring *ring = cf_ring_new(8, 0);
-
-		(void)ring;
+		cf_child_begin();
 		if (getuid() == 0)
-			ck_assert_int_eq(drop_privileges(), 0);
+			ck_assert_int_eq(setresuid(12001, 12001, 12001), 0);
 		ck_assert_int_eq(cf_register(NULL, RINGD_REGISTER_RESTRICTIONS, &nops_only, 1), -EACCES);
 		ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
 		ck_assert_int_eq(cf_register(NULL, RINGD_REGISTER_RESTRICTIONS, &nops_only, 2), -EINVAL);
@@ -185,6 +172,158 @@ CF_TEST(who_may_restrict_itself, 446,
 		cf_child_end(0);
 	}
 	ck_assert_int_eq(cf_child_wait(child), 0);
+}
+
+static int read_and_nop(struct cf_ring *ring)
+{
+	cf_sqe(ring, RINGD_OP_NOP);
+	ck_assert_int_eq(cf_run(ring), 0);
+	cf_sqe(ring, RINGD_OP_READ);
+	return cf_run(ring);
+}
+
+CF_TEST(children_are_restricted_too, 447, "Child of a restricted task creates a ring -> restricted")
+{
+	struct cf_ring *before = cf_ring_new(8, 0);
+	pid_t child;
+
+	need_task_restrictions();
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(cf_register(NULL, RINGD_REGISTER_RESTRICTIONS, &nops_only, 1), 0);
+	ck_assert_int_eq(read_and_nop(cf_ring_new(8, 0)), -EACCES);
+	ck_assert_int_eq(read_and_nop(before), -EBADF);
+	child = cf_fork();
+	if (!child) {
+		cf_child_begin();
+		ck_assert_int_eq(read_and_nop(cf_ring_new(8, 0)), -EACCES);
+		cf_child_end(0);
+	}
+	ck_assert_int_eq(cf_child_wait(child), 0);
+}
+
+/* --- a ring's own restrictions --- */
+
+static struct cf_ring *restricted(const struct ringd_restriction *list, unsigned int nr)
+{
+	struct cf_ring *ring = cf_ring_new(8, RINGD_SETUP_R_DISABLED);
+
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_RESTRICTIONS, list, nr), 0);
+	return ring;
+}
+
+CF_TEST(when_a_ring_can_be_restricted, 442,
+	"ENABLE_RINGS on an enabled ring -> -EBADFD; RESTRICTIONS on an enabled ring -> -EBADFD; RESTRICTIONS twice -> -EBUSY")
+{
+	const struct ringd_restriction list[2] = {
+		{ .opcode = RINGD_RESTRICTION_SQE_OP, .sqe_op = RINGD_OP_NOP },
+		{ .opcode = RINGD_RESTRICTION_REGISTER_OP, .register_op = RINGD_REGISTER_ENABLE_RINGS },
+	};
+	struct cf_ring *ring = cf_ring_new(8, 0);
+
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_ENABLE_RINGS, NULL, 0), -EBADFD);
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_RESTRICTIONS, list, 2), -EBADFD);
+	ring = restricted(list, 2);
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_RESTRICTIONS, list, 2), -EBUSY);
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_ENABLE_RINGS, NULL, 0), 0);
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_ENABLE_RINGS, NULL, 0), -EBADFD);
+}
+
+CF_TEST(an_opcode_that_is_not_listed, 443, "Restricted ring, SQE opcode not in the list -> CQE -EACCES")
+{
+	const struct ringd_restriction list = { .opcode = RINGD_RESTRICTION_SQE_OP, .sqe_op = RINGD_OP_NOP };
+	struct cf_ring *ring = restricted(&list, 1);
+
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_ENABLE_RINGS, NULL, 0), 0);
+	ck_assert_int_eq(read_and_nop(ring), -EACCES);
+}
+
+CF_TEST(flags_that_are_not_listed, 444, "Restricted ring, SQE flags outside the allowed set or missing a required flag -> CQE -EACCES")
+{
+	const struct ringd_restriction list[3] = {
+		{ .opcode = RINGD_RESTRICTION_SQE_OP, .sqe_op = RINGD_OP_NOP },
+		{ .opcode = RINGD_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = RINGD_SQE_IO_LINK },
+		{ .opcode = RINGD_RESTRICTION_SQE_FLAGS_REQUIRED, .sqe_flags = RINGD_SQE_ASYNC },
+	};
+	static const struct {
+		uint8_t flags;
+		int res;
+	} cases[] = {
+		{ 0, -EACCES }, { RINGD_SQE_ASYNC, 0 }, { RINGD_SQE_ASYNC | RINGD_SQE_IO_LINK, 0 }, { RINGD_SQE_IO_LINK, -EACCES },
+		{ RINGD_SQE_ASYNC | RINGD_SQE_IO_DRAIN, -EACCES },
+	};
+	struct cf_ring *ring = restricted(list, 3);
+
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_ENABLE_RINGS, NULL, 0), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		cf_sqe(ring, RINGD_OP_NOP)->flags = cases[i].flags;
+		ck_assert_int_eq(cf_run(ring), cases[i].res);
+	}
+}
+
+CF_TEST(calls_that_are_not_listed, 445, "Restricted ring, register opcode not in the list -> -EACCES; while still disabled -> allowed")
+{
+	const struct ringd_restriction list = { .opcode = RINGD_RESTRICTION_REGISTER_OP, .register_op = RINGD_UNREGISTER_FILES };
+	struct cf_ring *ring = restricted(&list, 1);
+
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_PERSONALITY, NULL, 0), 1);
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_ENABLE_RINGS, NULL, 0), 0);
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_PERSONALITY, NULL, 0), -EACCES);
+	ck_assert_int_eq(cf_register(ring, RINGD_UNREGISTER_FILES, NULL, 0), -ENXIO);
+}
+
+CF_TEST(odd_restrictions, 442, "RESTRICTIONS with an unknown entry, opcode, flag or a reserved field set -> -EINVAL, and nothing is restricted")
+{
+	const struct ringd_restriction odd[] = {
+		{ .opcode = RINGD_RESTRICTION_LAST }, { .opcode = RINGD_RESTRICTION_SQE_OP, .sqe_op = 255 },
+		{ .opcode = RINGD_RESTRICTION_REGISTER_OP, .register_op = 255 },
+	};
+	struct cf_ring *ring = cf_ring_new(8, RINGD_SETUP_R_DISABLED);
+
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+		ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_RESTRICTIONS, &odd[i], 1), -EINVAL);
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_RESTRICTIONS, NULL, 3), -EINVAL);
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_ENABLE_RINGS, NULL, 0), 0);
+	ck_assert_int_eq(read_and_nop(ring), -EBADF);
+}
+
+/* --- filters --- */
+
+CF_TEST(no_filters, 448, "BPF filter that returns 0 for an opcode -> CQE -EACCES; a second permissive filter does not help")
+{
+	struct ringd_bpf bpf = { .cmd_type = RINGD_BPF_CMD_FILTER, .filter = { .opcode = RINGD_OP_NOP } };
+
+	if (cf_on(CF_KERNEL))
+		cf_skip("filters are newer than the kernels this was measured on");
+	ck_assert_int_eq(cf_register(NULL, RINGD_REGISTER_BPF_FILTER, &bpf, 1), -EINVAL);
+	ck_assert_int_eq(cf_register(cf_ring_new(8, 0), RINGD_REGISTER_BPF_FILTER, &bpf, 1), -EINVAL);
+}
+CF_DIFFERS(no_filters, CF_RINGD, "ringd has no filters, as a kernel that was built without them: the call is -EINVAL")
+
+CF_TEST(odd_filters, 449, "BPF filter with 0 or 4097 instructions -> -EINVAL; with SZ_STRICT and a wrong payload size -> -EMSGSIZE")
+{
+	struct ringd_bpf bpf = { .cmd_type = RINGD_BPF_CMD_FILTER, .filter = { .opcode = RINGD_OP_NOP, .filter_len = 4097 } };
+
+	ck_assert_int_eq(cf_register(NULL, RINGD_REGISTER_BPF_FILTER, &bpf, 1), -EINVAL);
+	bpf.filter.filter_len = 0;
+	ck_assert_int_eq(cf_register(NULL, RINGD_REGISTER_BPF_FILTER, &bpf, 1), -EINVAL);
+}
+CF_DIFFERS(odd_filters, CF_RINGD, "ringd has no filters: every call is -EINVAL, also one with a wrong payload size")
+
+/* --- personalities --- */
+
+CF_TEST(personalities, 312, "Personality 9 never registered -> -EINVAL; first registered personality -> id 1; unregister twice -> -EINVAL")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+
+	cf_sqe(ring, RINGD_OP_NOP)->personality = 9;
+	ck_assert_int_eq(cf_run(ring), -EINVAL);
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_PERSONALITY, NULL, 1), -EINVAL);
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_PERSONALITY, NULL, 0), 1);
+	cf_sqe(ring, RINGD_OP_NOP)->personality = 1;
+	ck_assert_int_eq(cf_run(ring), 0);
+	ck_assert_int_eq(cf_register(ring, RINGD_UNREGISTER_PERSONALITY, NULL, 1), 0);
+	ck_assert_int_eq(cf_register(ring, RINGD_UNREGISTER_PERSONALITY, NULL, 1), -EINVAL);
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_PERSONALITY, NULL, 0), 2);
 }
 
 /* --- registered rings --- */

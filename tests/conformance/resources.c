@@ -295,6 +295,20 @@ CF_TEST(rsrc_register_errors, 393, "Rsrc_register with nr_args other than 32, un
 	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_FILES2, &good, sizeof(good)), 0);
 }
 
+CF_TEST(a_registered_buffer_stays_what_it_was, 394,
+	"Client unmaps a registered buffer and maps something else there -> READ_FIXED still writes the old pages")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	char *memory = cf_alloc(4096, 4096);
+	const struct iovec iov = { memory, 4096 };
+
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_BUFFERS, &iov, 1), 0);
+	ck_assert_ptr_eq(mmap(memory, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), memory);
+	memset(memory, 'n', 16);
+	ck_assert_int_eq(has_buffer(ring, 0, memory), 10);
+	ck_assert_int_eq(memcmp(memory, "nnnnnnnnnnnnnnnn", 16), 0);
+}
+
 /* --- clones --- */
 
 static int clone_to(struct cf_ring *dst, struct ringd_clone_buffers c)
