@@ -246,9 +246,31 @@ void rdl_sleep_deinit(struct ringd_ring *ring)
 
 /* --- the pollable descriptor --- */
 
+/* A lazy ring: is there something that only an enter with GETEVENTS brings into the CQ? */
+static bool tasks_pending(const struct ringd_ring *ring)
+{
+	return (rdl_special(ring) & RDL_LAZY) && (rdl_load_acquire(&ring->hot->tasks) & RINGD_TASKS_PENDING);
+}
+
+/*
+ * As in the kernel the descriptor stays readable until that enter is made. The byte that told of it may have been taken, or not
+ * been sent because the word was not armed: an enter of nothing has the engine look at the word again.
+ */
+static void stay_readable(struct ringd_ring *ring)
+{
+	struct pollfd p = { .fd = ring->wake, .events = POLLIN };
+
+	if (ring->armed && poll(&p, 1, 0) > 0)
+		return;
+	arm(ring, RINGD_WAIT_KIND_CQ, ring->cq_head + 1);
+	ring->armed = true;
+	ring->armed_for = ring->cq_head;
+	rdl_enter(ring, 0, 0);
+}
+
 bool rdl_arm(struct ringd_ring *ring)
 {
-	int n = drain(ring);
+	int n = tasks_pending(ring) ? 0 : drain(ring);
 
 	if (n < 0)
 		return false;
@@ -258,7 +280,11 @@ bool rdl_arm(struct ringd_ring *ring)
 		ring->armed = true;
 		ring->armed_for = ring->cq_head;
 	}
-	return !rdl_reached(ring, RINGD_WAIT_KIND_CQ, ring->cq_head + 1);
+	if (rdl_reached(ring, RINGD_WAIT_KIND_CQ, ring->cq_head + 1))
+		return false;
+	if (RDL_UNLIKELY(tasks_pending(ring)))
+		stay_readable(ring);
+	return true;
 }
 
 int ringd_ring_fd(struct ringd_ring *ring)
