@@ -79,6 +79,11 @@ void cf_end(void)
 		munmap(region, region_size);
 }
 
+void cf_impl_forked(void)
+{
+	region = NULL;
+}
+
 void *cf_region(size_t size)
 {
 	region = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -263,6 +268,24 @@ void *cf_map_region(struct cf_ring *ring, size_t size)
 
 	ck_assert_ptr_ne(p, MAP_FAILED);
 	return p;
+}
+
+int cf_resize(struct cf_ring *ring, struct ringd_params *p)
+{
+	struct cf_impl *i = ring->impl;
+	int r = cf_register(ring, RINGD_REGISTER_RESIZE_RINGS, p, 1);
+
+	if (r < 0)
+		return r;
+	munmap(i->rings, i->rings_size);
+	munmap(i->sqes, i->sqes_size);
+	p->flags |= ring->p.flags;
+	if (!p->sq_off.array)	/* not told here: behind the CQEs, as setup has it */
+		p->sq_off.array = (p->cq_off.cqes + (p->cq_entries << (p->flags & RINGD_SETUP_CQE32 ? 5 : 4)) + 63) & ~63u;
+	ring->p = *p;
+	map_rings(ring, i);
+	find_words(ring, i);
+	return r;
 }
 
 /* --- completions --- */

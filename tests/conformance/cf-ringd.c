@@ -72,6 +72,12 @@ void cf_end(void)
 	ringd_close(rd);
 }
 
+void cf_impl_forked(void)
+{
+	rd = NULL;
+	arena = NULL;
+}
+
 void *cf_region(size_t size)
 {
 	ck_assert_int_eq(ringd_arena_new(connection(), &arena, size, 0), 0);
@@ -399,6 +405,17 @@ int cf_register(struct cf_ring *ring, unsigned int opcode, const void *arg, unsi
 	default:
 		return reg_ring(i->r, opcode, arg, nr);
 	}
+}
+
+int cf_resize(struct cf_ring *ring, struct ringd_params *p)
+{
+	int r = ringd_resize_rings(ring->impl->r, p);
+
+	if (r == 0) {
+		ring->p.sq_entries = p->sq_entries;
+		ring->p.cq_entries = p->cq_entries;
+	}
+	return r;
 }
 
 /* --- completions --- */

@@ -131,6 +131,14 @@ static void run_test(int i)
 		reports[i].outcome = PASSED;
 }
 
+void cf_forked(void)
+{
+	rings = NULL;
+	memory = NULL;
+	memory_used = 0;
+	cf_impl_forked();
+}
+
 START_TEST(one)
 {
 	run_test(_i);

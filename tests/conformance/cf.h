@@ -175,6 +175,8 @@ int cf_poll_fd(struct cf_ring *ring);
 int cf_register(struct cf_ring *ring, unsigned int opcode, const void *arg, unsigned int nr);
 /* Where the client finds the memory region that the service has made. */
 void *cf_map_region(struct cf_ring *ring, size_t size);
+/* RESIZE_RINGS with p (in and out), and everything here knows the new ring. */
+int cf_resize(struct cf_ring *ring, struct ringd_params *p);
 /* Descriptors as the process has them into slots; a table of nr slots must be there. */
 void cf_files(struct cf_ring *ring, unsigned int nr);	/* a sparse table */
 void cf_file(struct cf_ring *ring, unsigned int slot, int fd);
@@ -244,6 +246,8 @@ pthread_t cf_thread_id(struct cf_thread *t);
 void cf_child_begin(void);
 /* fork(); the child must end with cf_child_end(). Exit status (0: good) of a child. */
 pid_t cf_fork(void);
+/* In a child that makes rings of its own: what it inherited is forgotten, not given back. */
+void cf_forked(void);
 void cf_child_end(int status) __attribute__((__noreturn__));
 int cf_child_wait(pid_t pid);
 /* poll() until the events are there, fails the test after CF_PATIENCE_MS. */
@@ -264,6 +268,7 @@ void cf_start(const struct cf_back_end *b);	/* before the tests, in the parent o
 void cf_stop(const struct cf_back_end *b);
 void cf_begin(const struct cf_back_end *b);	/* in the test's process */
 void cf_end(void);
+void cf_impl_forked(void);
 void *cf_region(size_t size);		/* what cf_alloc() divides */
 void cf_impl_free(struct cf_ring *ring);
 struct ringd_sqe *cf_impl_sqe(struct cf_ring *ring, unsigned int op);
