@@ -12,7 +12,8 @@
 #define RD_LINK_FD	3	/* the engine's end */
 
 /* manager -> engine */
-#define RD_LINK_CLIENT	1	/* rd_link_client + fd: a client that said a good HELLO; the engine answers it */
+#define RD_LINK_CLIENT	1	/* rd_link_client + fd: a client that said a good HELLO; the engine answers it. A second fd
+				 * is a pidfd of the process that connected, when that is known: the session ends with it */
 #define RD_LINK_STATS	2	/* rd_link_msg -> rd_link_stats with the same cookie */
 #define RD_LINK_STOP	3	/* rd_link_msg: end all rings, exit 0 */
 #define RD_LINK_ASK_RING 6	/* rd_link_ask_ring -> rd_link_text with the same cookie */
@@ -27,6 +28,7 @@ struct rd_link_msg {
 };
 
 #define RD_CLIENT_NO_PATHS	0x1	/* its mount namespace or root is not the engine's: -EPERM for every path */
+#define RD_CLIENT_NO_NETWORK	0x2	/* its network namespace is not the engine's: -EACCES for every new socket */
 
 struct rd_link_client {
 	struct rd_link_msg msg;

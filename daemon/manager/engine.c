@@ -75,13 +75,15 @@ static int hand_over(struct rd_tenant *t, const struct rd_conn *conn)
 		.hello_seq = conn->seq,
 		.version = conn->version,
 		.pid = conn->peer.pid,
-		.flags = conn->peer.no_paths ? RD_CLIENT_NO_PATHS : 0,
+		.flags = (conn->peer.no_paths ? RD_CLIENT_NO_PATHS : 0) |
+			 (conn->peer.no_network ? RD_CLIENT_NO_NETWORK : 0),
 	};
+	const int fds[2] = { conn->fd, conn->peer.pidfd };
 	int on = 1;
 
 	/* from here on it may send descriptors: the engine takes them */
 	(void)setsockopt(conn->fd, SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof(on));
-	return rd_send_fds(t->fd, &msg, sizeof(msg), &conn->fd, 1);
+	return rd_send_fds(t->fd, &msg, sizeof(msg), fds, conn->peer.pidfd < 0 ? 1 : 2);
 }
 
 void rd_engine_flush(struct rd_tenant *t)

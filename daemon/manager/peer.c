@@ -239,6 +239,7 @@ static int look_at_peer(struct rd_peer *peer, int sock, int early_pidfd)
 		return r;
 	if (uid != peer->key.uid || gid != peer->key.gid || !alive(pidfd))
 		return -ESRCH;
+	peer->pidfd = rd_steal_fd(&pidfd);
 	return 0;
 }
 
@@ -334,7 +335,7 @@ int rd_peer_allowed(const struct rd_self *self, uid_t uid, const char **text)
 void rd_peer_init(struct rd_peer *peer)
 {
 	memset(peer, 0, sizeof(*peer));
-	peer->user_ns = peer->mnt_ns = peer->net_ns = peer->root = -1;
+	peer->user_ns = peer->mnt_ns = peer->net_ns = peer->root = peer->pidfd = -1;
 }
 
 static void close_at(int *fd)
@@ -355,6 +356,7 @@ void rd_peer_deinit(struct rd_peer *peer)
 {
 	free(peer->key.groups);
 	close_joins(peer);
+	close_at(&peer->pidfd);
 	rd_peer_init(peer);
 }
 
@@ -381,6 +383,7 @@ static void decide_joins(struct rd_peer *peer, const struct rd_self *self)
 	if (self->user) {
 		/* the engine has our own ids and root, whoever of our uid asks: with others than the peer's it opens nothing */
 		peer->no_paths = !same_mnt || !same_root || !rd_tenant_key_same_ids(&peer->key, own);
+		peer->no_network = !same_file(&peer->key.net_ns, &own->net_ns);
 		close_joins(peer);
 		return;
 	}
@@ -418,7 +421,7 @@ int rd_peer_identify(struct rd_peer *peer, int sock, int early_pidfd, const stru
 	/* nothing is known about what it sees: an engine of its own that opens no path for it */
 	peer->key.user_ns = peer->key.mnt_ns = peer->key.net_ns = peer->key.root = none;
 	peer->key.foreign = true;
-	peer->no_paths = true;
+	peer->no_paths = peer->no_network = true;
 	close_joins(peer);
 	return 0;
 }

@@ -38,7 +38,9 @@ struct rd_peer {
 	uid_t payer;		/* whose quota its engine counts on: the maker of its user namespace, else its uid */
 	/* what its engine has to join, -1: nothing */
 	int user_ns, mnt_ns, net_ns, root;
+	int pidfd;		/* -1: not known, or it has ended */
 	bool no_paths;		/* the engine will not see the files this peer sees */
+	bool no_network;	/* ... nor its network */
 };
 
 /* 0, or -errno after the reason was logged: no usable /proc. */

@@ -509,7 +509,7 @@ static void connect_client(void)
 	client = pair[1];
 	seq = 1;
 	ring.memfd = ring.doorbell = ring.wake = -1;
-	rd_session_start(&service, pair[0], &who);
+	rd_session_start(&service, pair[0], -1, &who);
 	expect_answer(RINGD_MSG_HELLO, 1);
 	rd_fuzz_check(alive());
 }

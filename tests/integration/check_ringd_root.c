@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "daemon.h"
+#include "daemon/common/link.h"
 #include "tests/unit/suite.h"
 
 #define A 61001		/* uids that nobody has; they need no names */
@@ -490,7 +491,7 @@ START_TEST(the_socket_of_a_dead_process_opens_no_paths)
 	start(NULL);
 	c = client_as(&w);
 	welcomed(&c);
-	ck_assert_uint_eq(c.a.flags, 1);
+	ck_assert_uint_eq(c.a.flags, RD_CLIENT_NO_PATHS | RD_CLIENT_NO_NETWORK);
 	ck_assert(same_ns(getpid(), (pid_t)c.a.engine, "mnt"));
 	client_end(&c);
 	ck_assert_int_eq(daemon_stop(&d), 0);
@@ -505,7 +506,7 @@ START_TEST(who_changed_its_uid_after_connecting_is_not_looked_at)
 	start(NULL);
 	c = client_as(&w);
 	welcomed(&c);
-	ck_assert_uint_eq(c.a.flags, 1);
+	ck_assert_uint_eq(c.a.flags, RD_CLIENT_NO_PATHS | RD_CLIENT_NO_NETWORK);
 	ck_assert_str_eq(status_of(c.a.engine, "Uid"), "0\t0\t0\t0");	/* what the socket recorded */
 	client_end(&c);
 	ck_assert_int_eq(daemon_stop(&d), 0);
@@ -632,10 +633,18 @@ START_TEST(user_mode_refuses_other_uids)
 }
 END_TEST
 
-START_TEST(user_mode_opens_no_paths_for_who_sees_others)
+START_TEST(user_mode_flags_who_sees_other_files_or_another_network)
 {
-	static const struct who strangers[] = {
-		{ .unshare = CLONE_NEWNS }, { .chroot = true }, { .groups = { 5 }, .n_groups = 1 }, { .gid = 5 }, { .orphan = true },
+	static const struct {
+		struct who who;
+		unsigned int flags;
+	} strangers[] = {
+		{ { .unshare = CLONE_NEWNS }, RD_CLIENT_NO_PATHS },
+		{ { .chroot = true }, RD_CLIENT_NO_PATHS },
+		{ { .groups = { 5 }, .n_groups = 1 }, RD_CLIENT_NO_PATHS },
+		{ { .gid = 5 }, RD_CLIENT_NO_PATHS },
+		{ { .unshare = CLONE_NEWNET }, RD_CLIENT_NO_NETWORK },
+		{ { .orphan = true }, RD_CLIENT_NO_PATHS | RD_CLIENT_NO_NETWORK },
 	};
 	char *const args[] = { (char *)"--user", NULL };
 	const struct who same = { 0 };
@@ -648,9 +657,9 @@ START_TEST(user_mode_opens_no_paths_for_who_sees_others)
 	ck_assert_uint_eq(c.a.flags, 0);
 	client_end(&c);
 	for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++) {
-		c = client_as(&strangers[i]);
+		c = client_as(&strangers[i].who);
 		welcomed(&c);
-		ck_assert_uint_eq(c.a.flags, 1);
+		ck_assert_uint_eq(c.a.flags, strangers[i].flags);
 		client_end(&c);
 	}
 	ck_assert_int_eq(daemon_stop(&d), 0);
@@ -731,7 +740,7 @@ int main(void)
 	tcase_add_test(limits, one_uid_gets_a_quarter_of_all_engines);
 	tcase_add_test(limits, uids_of_a_user_namespace_count_as_its_maker);
 	tcase_add_test(limits, user_mode_refuses_other_uids);
-	tcase_add_test(limits, user_mode_opens_no_paths_for_who_sees_others);
+	tcase_add_test(limits, user_mode_flags_who_sees_other_files_or_another_network);
 	tcase_add_test(limits, engine_directories_belong_to_the_tenant);
 	suite_add_tcase(s, limits);
 	return rd_suite_main(s);

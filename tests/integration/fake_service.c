@@ -87,14 +87,16 @@ static void answer_stats(uint32_t cookie)
 static bool on_link(void)
 {
 	struct rd_link_client c;
-	size_t n = 1;
-	int fd = -1;
-	ssize_t r = rd_recv_fds(RD_LINK_FD, &c, sizeof(c), &fd, &n);
+	size_t n = 2;
+	int fd[2] = { -1, -1 };
+	ssize_t r = rd_recv_fds(RD_LINK_FD, &c, sizeof(c), fd, &n);
 
 	if (r <= 0)
 		return false;
+	if (n == 2)
+		close(fd[1]);		/* of the client's process */
 	if (c.msg.type == RD_LINK_CLIENT)
-		take_client(&c, fd);
+		take_client(&c, fd[0]);
 	else if (c.msg.type == RD_LINK_STATS && !is("silent"))
 		answer_stats(c.msg.cookie);
 	else if (c.msg.type == RD_LINK_STOP)

@@ -8,7 +8,7 @@ start_ringd
 date > "$tmp/file"
 "$abs_top_builddir/examples/hello" "$tmp/file" > /dev/null || fail "no service with 256 descriptors"
 "$RINGCTL" status --json > "$tmp/status" || fail "no status"
-for want in '"files":128' '"rings":32' '"clients":32'; do
+for want in '"files":128' '"rings":32' '"clients":16'; do
 	name=${want%%:*}
 	if python3 - "$tmp/status" "${name//\"/}" "${want##*:}" <<'P'
 import json, sys

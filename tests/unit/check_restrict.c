@@ -45,6 +45,21 @@ static int32_t read_nowhere(void)
 	return rd_tc_run(&c);
 }
 
+START_TEST(what_the_host_denies_is_eacces)
+{
+	rd_restrict_deny(&c.ring->ctx, RINGD_OP_READ);
+	rd_restrict_deny(&c.ring->ctx, RINGD_OP_SOCKET);
+	rd_restrict_update(&c.ring->ctx);
+	ck_assert_int_eq(nop(0), 0);
+	ck_assert_int_eq(read_nowhere(), -EACCES);
+	/* whatever the ring's own rules allow */
+	apply(&c.ring->ctx.ring_rules, (const struct ringd_restriction[]){ ALLOW_OP(RINGD_OP_READ), ALLOW_OP(RINGD_OP_NOP),
+									    ALLOW_FLAGS(RINGD_SQE_FIXED_FILE) }, 3);
+	ck_assert_int_eq(read_nowhere(), -EACCES);
+	ck_assert_int_eq(nop(0), 0);
+}
+END_TEST
+
 START_TEST(entries_that_mean_nothing)
 {
 	const struct ringd_restriction bad[] = {
@@ -178,6 +193,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, entries_that_mean_nothing);
+	tcase_add_test(tc, what_the_host_denies_is_eacces);
 	tcase_add_test(tc, only_listed_opcodes_run);
 	tcase_add_test(tc, flags_allowed_and_required);
 	tcase_add_test(tc, a_list_of_calls_restricts_calls_only);

@@ -56,6 +56,7 @@ struct rd_ctx {
 	struct rd_tag_sink tags;
 	struct rd_personalities personalities;
 	struct rd_restrict ring_rules, task_rules;
+	uint64_t denied_ops[2];		/* by the host, see rd_restrict_deny() */
 	bool restricted;		/* one of them has rules for SQEs, or IOPOLL has */
 	struct rd_link pending;		/* requests that are not complete */
 	struct rd_link deferred;	/* by rd_req.task: finished, to be posted after what is being posted now */

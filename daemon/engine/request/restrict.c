@@ -70,6 +70,8 @@ static bool sqe_passes(const struct rd_restrict *r, const struct ringd_sqe *sqe)
 
 int rd_restrict_sqe(const struct rd_ctx *ctx, const struct ringd_sqe *sqe)
 {
+	if (ctx->denied_ops[(sqe->opcode / 64) & 1] >> (sqe->opcode % 64) & 1)
+		return -EACCES;
 	return sqe_passes(&ctx->ring_rules, sqe) && sqe_passes(&ctx->task_rules, sqe) ? 0 : -EACCES;
 }
 
@@ -83,7 +85,13 @@ int rd_restrict_register(const struct rd_ctx *ctx, uint32_t opcode)
 	return register_passes(&ctx->ring_rules, opcode) && register_passes(&ctx->task_rules, opcode) ? 0 : -EACCES;
 }
 
+void rd_restrict_deny(struct rd_ctx *ctx, uint8_t opcode)
+{
+	ctx->denied_ops[(opcode / 64) & 1] |= 1ull << (opcode % 64);
+}
+
 void rd_restrict_update(struct rd_ctx *ctx)
 {
-	ctx->restricted = ctx->ring_rules.sqe || ctx->task_rules.sqe || (ctx->setup_flags & RINGD_SETUP_IOPOLL);
+	ctx->restricted = ctx->ring_rules.sqe || ctx->task_rules.sqe || ctx->denied_ops[0] || ctx->denied_ops[1] ||
+			  (ctx->setup_flags & RINGD_SETUP_IOPOLL);
 }

@@ -23,6 +23,8 @@ struct rd_restrict {
 	uint64_t register_ops;
 };
 
+/* The host serves this opcode to nobody here: -EACCES. rd_restrict_update() follows. */
+void rd_restrict_deny(struct rd_ctx *ctx, uint8_t opcode);
 /* nr entries: 0, or -EINVAL and *ret is untouched. */
 int rd_restrict_parse(struct rd_restrict *ret, const struct ringd_restriction *list, uint32_t nr);
 /* May this SQE run? 0 or -EACCES. Called only when ctx->restricted; the opcode is known to exist. */

@@ -212,6 +212,9 @@ static int hostring_start(struct rd_session *session, struct rd_hostring *hr, co
 		return rd_refuse(session, r, "the ring could not be started");
 	hr->ring->host_data = hr;
 	hr->ring->ctx.task_rules = session->task_rules;
+	/* a socket made here would be in our network */
+	if (session->flags & RD_CLIENT_NO_NETWORK)
+		rd_restrict_deny(&hr->ring->ctx, RINGD_OP_SOCKET);
 	rd_restrict_update(&hr->ring->ctx);
 	hr->session = session;
 	hr->id = ++session->last_ring;

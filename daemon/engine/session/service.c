@@ -208,12 +208,13 @@ static void link_gone(struct rd_service *service)
 		service_stop(service);
 }
 
-static void link_packet(struct rd_service *service, size_t len, int *fd)
+/* fds: what came, -1 where nothing did. */
+static void link_packet(struct rd_service *service, size_t len, int fds[2])
 {
 	const struct rd_link_msg *msg = (const void *)service->packet;
 
-	if (len == sizeof(struct rd_link_client) && msg->type == RD_LINK_CLIENT && *fd >= 0) {
-		rd_session_start(service, rd_steal_fd(fd), (const void *)service->packet);
+	if (len == sizeof(struct rd_link_client) && msg->type == RD_LINK_CLIENT && fds[0] >= 0) {
+		rd_session_start(service, rd_steal_fd(&fds[0]), rd_steal_fd(&fds[1]), (const void *)service->packet);
 	} else if (len == sizeof(*msg) && msg->type == RD_LINK_STATS) {
 		service->owe_stats = true;
 		service->stats_cookie = msg->cookie;
@@ -231,9 +232,9 @@ static void link_packet(struct rd_service *service, size_t len, int *fd)
 static void link_readable(evutil_socket_t sock, short what, void *arg)
 {
 	struct rd_service *service = arg;
-	size_t n_fds = 1;
-	int fd = -1;
-	ssize_t n = rd_recv_fds(service->link_fd, service->packet, sizeof(service->packet), &fd, &n_fds);
+	size_t n_fds = 2;
+	int fds[2] = { -1, -1 };
+	ssize_t n = rd_recv_fds(service->link_fd, service->packet, sizeof(service->packet), fds, &n_fds);
 
 	(void)sock;
 	(void)what;
@@ -243,11 +244,11 @@ static void link_readable(evutil_socket_t sock, short what, void *arg)
 		link_gone(service);
 		return;
 	}
-	if (!n_fds)
-		fd = -1;
+	for (size_t i = n_fds; i < 2; i++)
+		fds[i] = -1;
 	if (n > 0)
-		link_packet(service, (size_t)n, &fd);
-	rd_closer_close(service, NULL, &fd, 1);
+		link_packet(service, (size_t)n, fds);
+	rd_closer_close(service, NULL, fds, 2);
 }
 
 /* --- the beginning --- */
@@ -263,7 +264,7 @@ static void process_setup(void)
 
 /*
  * A budget that the process cannot keep would be refused by the kernel in the middle of something, without words. A file
- * is one descriptor, a ring two, a client one; the rest is for ourselves and for what is on its way in a packet.
+ * is one descriptor, a ring two, a client two; the rest is for ourselves and for what is on its way in a packet.
  */
 static void fit_descriptors(struct rd_engine_config *cfg)
 {
@@ -273,7 +274,7 @@ static void fit_descriptors(struct rd_engine_config *cfg)
 		return;
 	cfg->limits[RINGD_LIMIT_FILES] = RD_MIN(cfg->limits[RINGD_LIMIT_FILES], rl.rlim_cur / 2);
 	cfg->limits[RINGD_LIMIT_RINGS] = RD_MIN(cfg->limits[RINGD_LIMIT_RINGS], rl.rlim_cur / 8);
-	cfg->limits[RINGD_LIMIT_CLIENTS] = RD_MIN(cfg->limits[RINGD_LIMIT_CLIENTS], rl.rlim_cur / 8);
+	cfg->limits[RINGD_LIMIT_CLIENTS] = RD_MIN(cfg->limits[RINGD_LIMIT_CLIENTS], rl.rlim_cur / 16);
 }
 
 static int service_watch(struct rd_service *service)

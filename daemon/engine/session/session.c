@@ -258,7 +258,10 @@ void rd_session_close(struct rd_session *session, uint32_t reason)
 	session->connected = false;
 	if (session->readable)
 		event_free(session->readable);
-	session->readable = NULL;
+	if (session->exited)
+		event_free(session->exited);
+	session->readable = session->exited = NULL;
+	rd_close(rd_steal_fd(&session->pidfd));
 	/* ring_gone() may give back every other reference now; the connection's is held until close_done() */
 	rd_hostring_kill_all(session, reason);
 	rd_arena_drop_all(session);
@@ -292,6 +295,27 @@ static void session_welcome(struct rd_session *session, uint32_t version)
 	rd_session_answer(session, &answer.msg, sizeof(answer), 0, NULL, 0);
 }
 
+/* A client can leave its end of the connection in a socket that somebody else has, us included: it lives on there. */
+static void session_exited(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	rd_session_close(arg, RINGD_REASON_FREED);
+}
+
+static bool session_watch(struct rd_session *session)
+{
+	struct event_base *base = session->service->engine.reactor->base;
+
+	session->readable = event_new(base, session->sock, EV_READ | EV_PERSIST, session_readable, session);
+	if (!session->readable || event_add(session->readable, NULL) < 0)
+		return false;
+	if (session->pidfd < 0)
+		return true;
+	session->exited = event_new(base, session->pidfd, EV_READ, session_exited, session);
+	return session->exited && event_add(session->exited, NULL) == 0;
+}
+
 static int session_admit(struct rd_session *session)
 {
 	struct rd_service *service = session->service;
@@ -300,14 +324,12 @@ static int session_admit(struct rd_session *session)
 		return rd_refuse_budget(session, RINGD_LIMIT_CLIENTS, 1);
 	if (service->stop_ns)
 		return rd_refuse(session, -ECONNRESET, "the engine is ending");
-	session->readable = event_new(service->engine.reactor->base, session->sock, EV_READ | EV_PERSIST, session_readable,
-				      session);
-	if (session->readable && event_add(session->readable, NULL) == 0)
+	if (session_watch(session))
 		return 0;
 	return rd_refuse(session, -ENOMEM, "the engine is out of memory");
 }
 
-void rd_session_start(struct rd_service *service, int sock, const struct rd_link_client *client)
+void rd_session_start(struct rd_service *service, int sock, int pidfd, const struct rd_link_client *client)
 {
 	struct rd_session *session = calloc(1, sizeof(*session));
 	int r;
@@ -315,6 +337,7 @@ void rd_session_start(struct rd_service *service, int sock, const struct rd_link
 	service->attached++;
 	if (!session) {
 		rd_closer_close(service, NULL, &sock, 1);
+		rd_close(pidfd);
 		rd_service_changed(service);
 		return;
 	}
@@ -322,6 +345,7 @@ void rd_session_start(struct rd_service *service, int sock, const struct rd_link
 	session->service = service;
 	session->refs = 1;
 	session->sock = sock;
+	session->pidfd = pidfd;
 	session->pid = client->pid;
 	session->flags = client->flags;
 	session->type = RINGD_MSG_HELLO;

@@ -128,6 +128,8 @@ struct rd_session {
 	bool connected;
 	int sock;
 	struct event *readable;
+	int pidfd;			/* of the process that connected, -1: not known */
+	struct event *exited;
 	int32_t pid;			/* for messages to humans */
 	uint32_t flags;			/* RD_CLIENT_* */
 	struct rd_charge client;
@@ -150,8 +152,11 @@ struct rd_session {
 	char text[RINGD_TEXT_MAX];	/* of a refusal */
 };
 
-/* Takes sock over; answers the HELLO with a welcome, or with the reason why not. */
-void rd_session_start(struct rd_service *service, int sock, const struct rd_link_client *client);
+/*
+ * Takes sock and pidfd (-1: none) over; answers the HELLO with a welcome, or with the reason why not. The session ends with
+ * its connection, or with the process of pidfd, whatever keeps the connection open then.
+ */
+void rd_session_start(struct rd_service *service, int sock, int pidfd, const struct rd_link_client *client);
 /* The connection ends (RINGD_REASON_* for its rings). Twice is fine. */
 void rd_session_close(struct rd_session *session, uint32_t reason);
 void rd_session_get(struct rd_session *session);
