@@ -53,6 +53,7 @@ struct rd_engine {
 	struct rd_link starved;		/* rings that wait for room in the in-flight budget */
 	uint32_t rings;			/* that are not freed yet */
 	uint32_t last_serial;		/* of the rings made so far */
+	uint32_t epoll_waits;		/* workers asleep for EPOLL_WAIT, or about to be */
 };
 
 /* 0 or -errno. The reactor is made, not run. */

@@ -8,6 +8,7 @@
 #define RD_HOST_H
 
 #include <stdbool.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -79,6 +80,11 @@ struct rd_host_ops {
 	int (*install_cancel)(struct rd_host *host, struct rd_req *req);
 	/* What a number means where a ring is wanted: borrowed for this call. -EBADF; -EBADFD: no ring, or not any more. */
 	int (*ring)(struct rd_host *host, int fd, struct rd_ctx **ret);
+	/*
+	 * waitid() with WNOHANG on the client's children: 0 and *info (si_pid 0: nothing yet), or a negative errno. NULL: the
+	 * client has none here.
+	 */
+	int (*waitid)(struct rd_host *host, int type, int32_t id, siginfo_t *info, int options);
 	/* The wait word of this ring asks for a wake-up and its target is reached. Never blocks. */
 	void (*wake)(struct rd_host *host, struct rd_ring *ring);
 	/* The ring was ended (RINGD_REASON_*): tell the client. The ring still exists. */

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include "daemon/common/util.h"
 
@@ -195,6 +196,12 @@ static int th_ring(struct rd_host *host, int fd, struct rd_ctx **ret)
 	return 0;
 }
 
+static int th_waitid(struct rd_host *host, int type, int32_t id, siginfo_t *info, int options)
+{
+	(void)host;
+	return waitid((idtype_t)type, (id_t)id, info, options) < 0 ? -errno : 0;
+}
+
 static void th_wake(struct rd_host *host, struct rd_ring *ring)
 {
 	(void)ring;
@@ -241,6 +248,7 @@ static const struct rd_host_ops th_ops = {
 	.close = th_close,
 	.install_cancel = th_install_cancel,
 	.ring = th_ring,
+	.waitid = th_waitid,
 	.wake = th_wake,
 	.ring_dead = th_ring_dead,
 	.ring_gone = th_ring_gone,

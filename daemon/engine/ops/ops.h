@@ -63,6 +63,17 @@ void rd_futex_wait_cleanup(struct rd_req *req);
 int rd_futex_wake_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_futex_wake_issue(struct rd_req *req, unsigned int issue_flags);
 
+/* epollwait.c */
+int rd_epoll_wait_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_epoll_wait_issue(struct rd_req *req, unsigned int issue_flags);
+int rd_epoll_wait_cancel(struct rd_req *req);
+void rd_epoll_wait_cleanup(struct rd_req *req);
+
+/* waitid.c */
+int rd_waitid_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_waitid_issue(struct rd_req *req, unsigned int issue_flags);
+int rd_waitid_cancel(struct rd_req *req);
+
 /* bufs.c: PROVIDE_BUFFERS REMOVE_BUFFERS */
 int rd_provide_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_provide_issue(struct rd_req *req, unsigned int issue_flags);

@@ -23,6 +23,7 @@
 #include "waitdata.h"
 #include "../engine.h"
 #include "../exec/poll.h"
+#include "../exec/timer.h"
 #include "../exec/uring.h"
 #include "../exec/work.h"
 #include "../host.h"
@@ -180,6 +181,20 @@ struct rd_futexop {		/* FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAITV */
 	struct rd_futex_word *words;	/* owned (rd_stage_new()); of WAIT and WAITV */
 };
 
+struct rd_epoll_waitop {
+	uint64_t addr;
+	int32_t max;
+	struct rd_epoll_node *node;	/* what the worker has, and we as long as nobody cancels */
+};
+
+struct rd_waitidop {
+	struct rd_timer timer;
+	uint64_t addr;		/* of the siginfo, or 0 */
+	uint32_t type;
+	int32_t id, options;
+	uint32_t pause;		/* ns until the next look */
+};
+
 struct rd_provide {		/* PROVIDE_BUFFERS, REMOVE_BUFFERS */
 	uint64_t addr;
 	uint32_t len;
@@ -256,6 +271,8 @@ struct rd_req {
 		struct rd_files_update update;
 		struct rd_cmd cmd;
 		struct rd_provide provide;
+		struct rd_epoll_waitop epoll_wait;
+		struct rd_waitidop waitid;
 		struct rd_futexop futex;
 		struct rd_timeout timeout;
 		struct rd_timeout_remove timeout_remove;
