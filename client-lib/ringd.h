@@ -42,6 +42,7 @@ struct ringd_arena;	/* memory shared with the engine */
 struct statx;
 struct open_how;
 struct epoll_event;
+struct futex_waitv;
 struct timespec;
 
 /* --- connection --- */
@@ -245,6 +246,20 @@ void ringd_prep_fsync(struct ringd_sqe *sqe, int fd, unsigned int fsync_flags);
 void ringd_prep_sync_file_range(struct ringd_sqe *sqe, int fd, unsigned int len, uint64_t offset, int flags);
 void ringd_prep_fallocate(struct ringd_sqe *sqe, int fd, int mode, uint64_t offset, uint64_t len);
 void ringd_prep_ftruncate(struct ringd_sqe *sqe, int fd, int64_t len);
+/* Provided buffers, see ringd_buffers (3). The group of a read is sqe->buf_group, with RINGD_SQE_BUFFER_SELECT. */
+void ringd_prep_provide_buffers(struct ringd_sqe *sqe, void *addr, int len, int nr, int bgid, int bid);
+void ringd_prep_remove_buffers(struct ringd_sqe *sqe, int nr, int bgid);
+/* Sets sqe->flags to RINGD_SQE_BUFFER_SELECT: add others afterwards. nbytes must be 0. */
+void ringd_prep_read_multishot(struct ringd_sqe *sqe, int fd, unsigned int nbytes, uint64_t offset, int buf_group);
+void ringd_prep_readv_fixed(struct ringd_ring *ring, struct ringd_sqe *sqe, int fd, const struct iovec *iov, unsigned int nr_vecs, uint64_t offset, int rwf, int buf_index);
+void ringd_prep_writev_fixed(struct ringd_ring *ring, struct ringd_sqe *sqe, int fd, const struct iovec *iov, unsigned int nr_vecs, uint64_t offset, int rwf, int buf_index);
+/* Futexes in arenas, children, epoll sets: see ringd_futex (3). Words, siginfo and events lie in arenas, futexv is copied.
+ * infop: siginfo_t or NULL; idtype: P_ALL ...; flags: 0. */
+void ringd_prep_futex_wait(struct ringd_sqe *sqe, const uint32_t *futex, uint64_t val, uint64_t mask, uint32_t futex_flags, unsigned int flags);
+void ringd_prep_futex_wake(struct ringd_sqe *sqe, const uint32_t *futex, uint64_t val, uint64_t mask, uint32_t futex_flags, unsigned int flags);
+void ringd_prep_futex_waitv(struct ringd_ring *ring, struct ringd_sqe *sqe, const struct futex_waitv *futexv, unsigned int nr_futex, unsigned int flags);
+void ringd_prep_waitid(struct ringd_sqe *sqe, int idtype, uint32_t id, void *infop, int options, unsigned int flags);
+void ringd_prep_epoll_wait(struct ringd_sqe *sqe, int fd, struct epoll_event *events, int maxevents, unsigned int flags);
 /* Waiting for time, see ringd_timeout (3); flags: RINGD_TIMEOUT_*. The time is copied. */
 void ringd_prep_timeout(struct ringd_ring *ring, struct ringd_sqe *sqe, const struct timespec *ts, unsigned int count, unsigned int flags);
 void ringd_prep_timeout_remove(struct ringd_sqe *sqe, uint64_t user_data, unsigned int flags);

@@ -450,3 +450,28 @@ CF_TEST(data_may_overwrite_the_ring, 435, "Data that overwrites the buffer ring 
 	gives(16, used(100));
 	head_is(1);
 }
+
+CF_TEST(a_vector_inside_a_registered_buffer, 256, "Readv_fixed with a zero-length segment -> -EFAULT")
+{
+	struct iovec all, v[2];
+	struct ringd_sqe *sqe;
+	int f;
+
+	begin();
+	cf_need_op(RINGD_OP_READV_FIXED);
+	f = cf_make_file("f", 100, O_RDONLY);
+	all = (struct iovec){ data, PAGE };
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_BUFFERS, &all, 1), 0);
+	v[0] = (struct iovec){ data + 10, 5 };
+	v[1] = (struct iovec){ data, 5 };
+	for (int i = 0; i < 2; i++) {
+		sqe = cf_sqe(ring, RINGD_OP_READV_FIXED);
+		sqe->addr = cf_addr(cf_in(v, sizeof(v)));
+		sqe->len = 2;
+		cf_sqe_fd(ring, sqe, f);
+		ck_assert_int_eq(cf_run(ring), i ? -EFAULT : 10);
+		v[1].iov_len = 0;
+	}
+	ck_assert_int_eq(data[10], 0);
+	ck_assert_int_eq(data[0], 5);
+}

@@ -2,6 +2,7 @@
 /* libringd: what the prep helpers put into SQEs and into the scratch area, seen from the engine's side. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <limits.h>
 #include <linux/openat2.h>
 #include <sched.h>
@@ -242,6 +243,48 @@ START_TEST(paths_at_the_limit)
 }
 END_TEST
 
+START_TEST(members_of_buffers_and_waits)
+{
+	char *buf = (char *)0x10000;
+	struct ringd_sqe *sqe = get();
+	const struct futex_waitv v[2] = { { .val = 1, .uaddr = 4, .flags = 2 }, { .val = 2, .uaddr = 8, .flags = 2 } };
+
+	memset(sqe, 0xff, sizeof(*sqe));
+	ringd_prep_provide_buffers(sqe, buf, 100, 10, 3, 4);
+	EXPECT(sqe, RINGD_OP_PROVIDE_BUFFERS, 10, 4, 0x10000, 100, 0);
+	ck_assert_uint_eq(sqe->buf_group, 3);
+	ringd_prep_remove_buffers(sqe, 10, 3);
+	EXPECT(sqe, RINGD_OP_REMOVE_BUFFERS, 10, 0, 0, 0, 0);
+	ck_assert_uint_eq(sqe->buf_group, 3);
+	ringd_prep_read_multishot(sqe, 5, 0, 9, 3);
+	EXPECT(sqe, RINGD_OP_READ_MULTISHOT, 5, 9, 0, 0, 0);
+	ck_assert_uint_eq(sqe->flags, RINGD_SQE_BUFFER_SELECT);
+	ck_assert_uint_eq(sqe->buf_group, 3);
+	ringd_prep_readv_fixed(ring, sqe, 5, &(struct iovec){ buf, 1 }, 1, 9, 8, 2);
+	EXPECT(sqe, RINGD_OP_READV_FIXED, 5, 9, sqe->addr, 1, 8);
+	ck_assert_uint_eq(sqe->buf_index, 2);
+	ringd_prep_writev_fixed(ring, sqe, 5, &(struct iovec){ buf, 1 }, 1, 9, 8, 2);
+	EXPECT(sqe, RINGD_OP_WRITEV_FIXED, 5, 9, sqe->addr, 1, 8);
+	ringd_prep_futex_wait(sqe, (uint32_t *)(void *)buf, 5, 6, 2, 0);
+	EXPECT(sqe, RINGD_OP_FUTEX_WAIT, 2, 5, 0x10000, 0, 0);
+	ck_assert_uint_eq(sqe->addr3, 6);
+	ringd_prep_futex_wake(sqe, (uint32_t *)(void *)buf, 5, 6, 2, 1);
+	EXPECT(sqe, RINGD_OP_FUTEX_WAKE, 2, 5, 0x10000, 0, 1);
+	ck_assert_uint_eq(sqe->addr3, 6);
+	ringd_prep_futex_waitv(ring, sqe, v, 2, 0);
+	EXPECT(sqe, RINGD_OP_FUTEX_WAITV, 0, 0, sqe->addr, 2, 0);
+	ck_assert_uint_eq(sqe->addr3, 0);
+	ck_assert_mem_eq(translate(sqe->addr, sizeof(v)), v, sizeof(v));
+	ringd_prep_futex_waitv(ring, sqe, v, 129, 0);
+	EXPECT(sqe, RINGD_OP_FUTEX_WAITV, 0, 0, 0, 129, 0);
+	ringd_prep_waitid(sqe, 1, 77, buf, 4, 0);
+	EXPECT(sqe, RINGD_OP_WAITID, 77, 0x10000, 0, 1, 0);
+	ck_assert_uint_eq(sqe->file_index, 4);
+	ringd_prep_epoll_wait(sqe, 6, (void *)buf, 12, 0);
+	EXPECT(sqe, RINGD_OP_EPOLL_WAIT, 6, 0, 0x10000, 12, 0);
+}
+END_TEST
+
 START_TEST(vectors_are_copied)
 {
 	static struct iovec iov[RINGD_MAX_IOVECS + 1];
@@ -393,6 +436,7 @@ int main(void)
 	tcase_add_test(t, paths_are_copied);
 	tcase_add_test(t, null_pointers_stay_null);
 	tcase_add_test(t, paths_at_the_limit);
+	tcase_add_test(t, members_of_buffers_and_waits);
 	tcase_add_test(t, vectors_are_copied);
 	tcase_add_test(t, scratch_of_unconsumed_sqes_is_theirs);
 	tcase_add_test(t, scratch_of_sqes_left_in_the_sq_survives);
