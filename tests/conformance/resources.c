@@ -127,6 +127,22 @@ CF_TEST(update_stops_at_a_bad_fd, 377, "Update {fd, bad, fd} -> 1; {bad, fd, fd}
 	ck_assert_int_eq(read_result(ring, 0), -EBADF);	/* emptied before the descriptor was looked at */
 }
 
+CF_TEST(the_operation_stops_there_too, 377, "FILES_UPDATE {bad, fd, fd} -> -EBADF, and the slot is empty")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	int fd = cf_make_file("f", 10, O_RDONLY);
+	const int both[2] = { fd, fd }, bad[2] = { 9999, fd };
+	struct ringd_sqe *sqe;
+
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_FILES, both, 2), 0);
+	sqe = cf_sqe(ring, RINGD_OP_FILES_UPDATE);
+	sqe->addr = cf_addr(cf_in(bad, sizeof(bad)));
+	sqe->len = 2;
+	ck_assert_int_eq(cf_run(ring), -EBADF);
+	ck_assert_int_eq(read_result(ring, 0), -EBADF);
+	ck_assert_int_eq(read_result(ring, 1), 10);
+}
+
 CF_TEST(update_skips_and_removes, 378, "Update with -2 and -1 -> 2, first slot untouched, second emptied")
 {
 	struct cf_ring *ring = cf_ring_new(8, 0);

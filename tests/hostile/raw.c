@@ -442,7 +442,8 @@ int raw_register_get(struct raw *raw, uint32_t ring_id, uint32_t opcode, uint32_
 		*fd = -1;
 	r = call_fds(raw, &head->msg, RINGD_MSG_REGISTER, sizeof(*head) + len, NULL, 0, answer, sizeof(answer), fd,
 		     fd ? &n_fds : NULL);
-	memcpy(out, answer + sizeof(struct ringd_registered), out_len);
+	if (out_len)
+		memcpy(out, answer + sizeof(struct ringd_registered), out_len);
 	return r;
 }
 

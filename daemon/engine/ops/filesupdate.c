@@ -62,21 +62,19 @@ static int update_slot(struct rd_req *req, uint32_t i)
 	struct rd_filetable *t = &req->ctx->files;
 	uint32_t slot = req->update.slot + i;
 	struct rd_file *file = NULL;
-	int fd = req->update.fds[i], r;
+	int fd = req->update.fds[i], r = 0;
 
 	if (fd == RINGD_REGISTER_FILES_SKIP)
 		return 0;
 	if (slot >= t->nr)
 		return -EINVAL;		/* the table has changed meanwhile */
-	if (fd != RD_FD_NONE) {
+	if (fd != RD_FD_NONE)
 		r = host->ops->file(host, fd, &file);
-		if (r < 0)
-			return r;
-	}
+	/* a bad descriptor empties the slot all the same, as in io_uring */
 	file = rd_filetable_swap(t, slot, file);
 	if (file)
 		rd_file_put(file);
-	return 0;
+	return r;
 }
 
 /* One entry of the list into any free slot, whose number replaces it. */
