@@ -119,10 +119,15 @@ static void get(void)
 	ck_assert_int_gt(read(sk[0], x, sizeof(x)), 0);
 }
 
+/* A pipe: reads of a UNIX socket are done by workers, and what they were quicker with no poll is told of. */
 START_TEST(several_reads_and_polls_share_a_file)
 {
 	teardown();
 	open_ring(backends[_i]);
+	close(sk[0]);
+	close(sk[1]);
+	ck_assert_int_eq(pipe2(sk, O_CLOEXEC | O_NONBLOCK), 0);
+	rd_tc_file(&c, 0, sk[0], 0);
 	wait_read(1);
 	poll_add(2, POLLIN, MULTI);
 	wait_read(3);
@@ -251,7 +256,7 @@ START_TEST(a_slow_file_is_polled_by_a_worker)
 			if (cqe.user_data == 1)
 				ck_assert_int_eq(cqe.res, -ECANCELED);
 			else
-				ck_assert_int_eq(cqe.res, len ? -EALREADY : -ENOENT);
+				ck_assert(len ? cqe.res == 0 || cqe.res == -EALREADY : cqe.res == -ENOENT);
 		}
 	}
 	ck_assert_int_eq(c.ring->ctx.engine->stats.polled, 0);

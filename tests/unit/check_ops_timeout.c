@@ -374,6 +374,40 @@ START_TEST(a_removal_and_an_expiry_agree)
 }
 END_TEST
 
+/* Any number, with any number of one user_data, removed in any order. */
+START_TEST(each_is_found_by_its_user_data)
+{
+	static uint32_t left[4096];
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < 20000; i += 500) {
+		for (unsigned int k = 0; k < 500; k++) {
+			uint64_t user_data = (uint64_t)rand() % RD_ARRAY_SIZE(left);
+
+			left[user_data]++;
+			timeout(user_data << 20, LONG, 0, 0);
+		}
+		submit(500);
+	}
+	ck_assert_uint_eq(c.ring->ctx.waits.n, 20000);
+	for (uint64_t i = 0; i < RD_ARRAY_SIZE(left); i++) {
+		uint64_t user_data = i * 2741 % RD_ARRAY_SIZE(left);
+
+		for (; left[user_data]; left[user_data]--, n++) {
+			op(RINGD_OP_TIMEOUT_REMOVE, 1, user_data << 20);
+			submit(1);
+			expect(1, 0, 0);
+			expect(user_data << 20, -ECANCELED, 0);
+		}
+		op(RINGD_OP_TIMEOUT_REMOVE, 1, user_data << 20);
+		submit(1);
+		expect(1, -ENOENT, 0);
+	}
+	ck_assert_uint_eq(n, 20000);
+	ck_assert_ptr_null(c.ring->ctx.waits.buckets);
+}
+END_TEST
+
 START_TEST(arming_and_removing_costs_no_system_call)
 {
 	const struct rd_timers *ts = &th.engine.reactor->timers;
@@ -411,6 +445,7 @@ int main(void)
 	tcase_add_test(tc, no_value_does_harm);
 	tcase_add_loop_test(tc, a_target_and_its_timeout_agree, 0, both);
 	tcase_add_test(tc, a_removal_and_an_expiry_agree);
+	tcase_add_test(tc, each_is_found_by_its_user_data);
 	tcase_add_test(tc, arming_and_removing_costs_no_system_call);
 	suite_add_tcase(s, tc);
 	return rd_suite_main(s);

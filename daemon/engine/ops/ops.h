@@ -21,6 +21,7 @@ int rd_timeout_cancel(struct rd_req *req);
 void rd_timeout_cleanup(struct rd_req *req);
 int rd_link_timeout_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_link_timeout_issue(struct rd_req *req, unsigned int issue_flags);
+void rd_link_timeout_cleanup(struct rd_req *req);
 
 /* timeout_remove.c */
 int rd_timeout_remove_prep(struct rd_req *req, const struct ringd_sqe *sqe);

@@ -142,11 +142,18 @@ static int start_worker(struct rd_req *req)
 
 int rd_poll_add_issue(struct rd_req *req, unsigned int issue_flags)
 {
+	int r;
+
 	(void)issue_flags;
-	if (req->file->flags & (RD_FILE_SLOW | RD_FILE_ASKS))
-		return start_worker(req);
-	req->ctx->engine->stats.polled++;
-	return req->polladd.multi ? start_multi(req) : start_single(req);
+	if (req->file->flags & (RD_FILE_SLOW | RD_FILE_ASKS)) {
+		r = start_worker(req);
+	} else {
+		req->ctx->engine->stats.polled++;
+		r = req->polladd.multi ? start_multi(req) : start_single(req);
+	}
+	if (r != RD_DONE)
+		rd_waits_add(req);
+	return r;
 }
 
 /* --- on a worker --- */
@@ -202,6 +209,7 @@ int rd_poll_add_finish(struct rd_req *req)
 
 void rd_poll_add_cleanup(struct rd_req *req)
 {
+	rd_waits_remove(req);
 	rd_close(req->polladd.epfd);
 	rd_charge_give(&req->polladd.charge);
 }
@@ -238,21 +246,6 @@ int rd_poll_remove_prep(struct rd_req *req, const struct ringd_sqe *sqe)
 	return 0;
 }
 
-static struct rd_req *find(struct rd_ctx *ctx, uint64_t user_data)
-{
-	struct rd_link *l, *tmp;
-
-	rd_list_foreach(l, tmp, &ctx->pending) {
-		struct rd_req *req = rd_list_entry(l, struct rd_req, link);
-
-		ctx->moved += RD_SCAN_BYTES;
-		if (req->opcode == RINGD_OP_POLL_ADD && req->user_data == user_data &&
-		    (req->state == RD_REQ_WAIT || req->state == RD_REQ_WORK))
-			return req;
-	}
-	return NULL;
-}
-
 /* It looks again, and if there is something it fires, but behind our own CQE. */
 static void update(struct rd_req *target, const struct rd_pollremove *rm)
 {
@@ -261,8 +254,11 @@ static void update(struct rd_req *target, const struct rd_pollremove *rm)
 	rd_poll_disarm(&target->poll);
 	if (rm->flags & RINGD_POLL_UPDATE_EVENTS)
 		set_events(target, rm->events);
-	if (rm->flags & RINGD_POLL_UPDATE_USER_DATA)
+	if (rm->flags & RINGD_POLL_UPDATE_USER_DATA) {
+		rd_waits_remove(target);
 		target->user_data = rm->new_user_data;
+		rd_waits_add(target);
+	}
 	r = rd_poll_arm(&target->poll, target->ctx->engine->reactor, &target->file->watched, target->file->fd,
 			target->polladd.events, ready);
 	if (r == 0)
@@ -274,7 +270,7 @@ static void update(struct rd_req *target, const struct rd_pollremove *rm)
 int rd_poll_remove_issue(struct rd_req *req, unsigned int issue_flags)
 {
 	const struct rd_pollremove *rm = &req->pollremove;
-	struct rd_req *target = find(req->ctx, rm->user_data);
+	struct rd_req *target = rd_waits_find(req->ctx, RINGD_OP_POLL_ADD, rm->user_data);
 
 	(void)issue_flags;
 	req->res = 0;

@@ -202,12 +202,14 @@ int rd_timeout_issue(struct rd_req *req, unsigned int issue_flags)
 	rd_timeout_start(req, t->flags & RINGD_TIMEOUT_ABS);
 	if (t->off && !(t->flags & RINGD_TIMEOUT_MULTISHOT))
 		count_start(req);
+	rd_waits_add(req);
 	return rd_req_wait(req);
 }
 
 /* Its CQE was posted, or skipped. */
 void rd_timeout_cleanup(struct rd_req *req)
 {
+	rd_waits_remove(req);
 	if (!rd_req_silent(req))
 		req->ctx->timeout_cqes++;
 }
@@ -225,5 +227,11 @@ int rd_link_timeout_issue(struct rd_req *req, unsigned int issue_flags)
 	(void)issue_flags;
 	req->timeout.timer.fire = link_timeout_fire;
 	rd_timeout_start(req, req->timeout.flags & RINGD_TIMEOUT_ABS);
+	rd_waits_add(req);
 	return rd_req_wait(req);
+}
+
+void rd_link_timeout_cleanup(struct rd_req *req)
+{
+	rd_waits_remove(req);
 }

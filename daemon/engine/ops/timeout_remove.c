@@ -20,21 +20,6 @@ int rd_timeout_remove_prep(struct rd_req *req, const struct ringd_sqe *sqe)
 	return rd_timeout_read(req, sqe->addr2, flags, &rm->ns);
 }
 
-/* A timeout that waits, of that opcode. */
-static struct rd_req *find(struct rd_ctx *ctx, uint64_t user_data, uint8_t opcode)
-{
-	struct rd_link *l, *tmp;
-
-	rd_list_foreach(l, tmp, &ctx->pending) {
-		struct rd_req *req = rd_list_entry(l, struct rd_req, link);
-
-		ctx->moved += RD_SCAN_BYTES;
-		if (req->opcode == opcode && req->user_data == user_data && req->state == RD_REQ_WAIT)
-			return req;
-	}
-	return NULL;
-}
-
 static void update(struct rd_req *target, const struct rd_timeout_remove *rm)
 {
 	struct rd_timeout *t = &target->timeout;
@@ -49,7 +34,7 @@ int rd_timeout_remove_issue(struct rd_req *req, unsigned int issue_flags)
 {
 	const struct rd_timeout_remove *rm = &req->timeout_remove;
 	bool linked = (rm->flags & RINGD_TIMEOUT_UPDATE_MASK) == RINGD_TIMEOUT_UPDATE_MASK;
-	struct rd_req *target = find(req->ctx, rm->user_data, linked ? RINGD_OP_LINK_TIMEOUT : RINGD_OP_TIMEOUT);
+	struct rd_req *target = rd_waits_find(req->ctx, linked ? RINGD_OP_LINK_TIMEOUT : RINGD_OP_TIMEOUT, rm->user_data);
 
 	(void)issue_flags;
 	req->res = 0;

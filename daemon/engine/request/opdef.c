@@ -36,7 +36,7 @@ const struct rd_op rd_ops[RD_OP_MASK + 1] = {
 	[RINGD_OP_ACCEPT] = { .name = "accept" },
 	[RINGD_OP_ASYNC_CANCEL] = { .name = "async_cancel", .prep = rd_cancel_prep, .issue = rd_cancel_issue },
 	[RINGD_OP_LINK_TIMEOUT] = { .name = "link_timeout", .prep = rd_link_timeout_prep, .issue = rd_link_timeout_issue,
-				    .cancel = rd_timeout_cancel },
+				    .cancel = rd_timeout_cancel, .cleanup = rd_link_timeout_cleanup },
 	[RINGD_OP_CONNECT] = { .name = "connect" },
 	[RINGD_OP_FALLOCATE] = { .name = "fallocate", .prep = rd_fallocate_prep, .work = rd_fallocate_work, .needs_file = true,
 				 .hashed = true, .soft = true },

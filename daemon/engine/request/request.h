@@ -21,6 +21,7 @@
 #include "proto/abi.h"
 #include "fsdata.h"
 #include "waitdata.h"
+#include "waits.h"
 #include "../engine.h"
 #include "../exec/poll.h"
 #include "../exec/timer.h"
@@ -76,6 +77,7 @@ struct rd_ctx {
 	bool busy;			/* this visit fetches a large batch of an SQPOLL ring: the kernel ring is worth it */
 	bool disabled;			/* R_DISABLED, and not enabled yet: the SQ is not looked at */
 	bool dying;			/* nothing is issued any more */
+	struct rd_waits waits;		/* timeouts and polls by user_data */
 	struct rd_timer *counting;	/* heap of the timeouts that wait for CQEs; see ops/timeout.c */
 	uint64_t count, count_seq;
 	uint32_t count_seen;
@@ -291,6 +293,7 @@ struct rd_req {
 	struct rd_req *target;	/* LINK_TIMEOUT that is armed: whom it guards */
 	uint32_t since_ms;	/* rd_coarse_ms() when it was enlisted */
 	struct rd_link link;	/* ctx->pending */
+	struct rd_req *same, **same_prev;	/* in a bucket of ctx->waits; same_prev NULL: in none */
 	struct rd_link task;	/* ctx->deferred, ctx->tasks or order.held */
 	void (*task_fn)(struct rd_req *req);
 	struct rd_held held;	/* the CQE, when the CQ is full */

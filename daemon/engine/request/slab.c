@@ -62,4 +62,5 @@ void rd_slab_deinit(struct rd_ctx *ctx)
 		free(rd_list_entry(l, struct rd_slab, link));
 	rd_list_init(&ctx->slabs);
 	ctx->free_reqs = NULL;
+	rd_waits_deinit(&ctx->waits);
 }
