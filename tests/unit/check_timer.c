@@ -271,6 +271,50 @@ static void on_storm(struct rd_timer *timer)
 	rd_timer_arm(ts, timer, timer->clock, rd_timer_now(timer->clock));
 }
 
+static struct rd_watched watched;
+static struct rd_poll ready_now;
+static int pipe_fds[2];
+static unsigned int done;
+
+static void on_ready(struct rd_poll *poll)
+{
+	(void)poll;
+	done++;
+	rd_reactor_stop(reactor);
+}
+
+static void on_leave_work(struct rd_timer *timer)
+{
+	on_fire(timer);
+	ck_assert_int_eq(rd_poll_arm(&ready_now, reactor, &watched, pipe_fds[0], 1, on_ready), 0);
+}
+
+/* What a timer leaves for the next turn is not slept on. Whether the reactor sees the time before it goes to sleep or after
+ * it woke is a matter of chance: many times. */
+START_TEST(what_one_leaves_behind_is_seen_to)
+{
+	ck_assert_int_eq(pipe(pipe_fds), 0);
+	ck_assert_int_eq(write(pipe_fds[1], "x", 1), 1);
+	rd_watched_init(&watched);
+	for (uint64_t i = 0; i < 2000; i++) {
+		reactor->stop = false;
+		items[0].timer.fire = on_leave_work;
+		rd_timer_arm(ts, &items[0].timer, RD_TIMER_MONOTONIC, rd_now_ns() + i % 50 * 100);
+		rd_reactor_run(reactor);
+	}
+	ck_assert_uint_eq(done, 2000);
+	rd_watched_forget(&watched, reactor);
+}
+END_TEST
+
+START_TEST(one_may_stop_the_reactor)
+{
+	for (uint64_t i = 0; i < 2000; i++)
+		(void)sleep_for(RD_TIMER_MONOTONIC, i % 50 * 100);
+	ck_assert_uint_eq(items[0].fired, 2000);
+}
+END_TEST
+
 START_TEST(events_and_others_are_heard_while_timers_storm)
 {
 	struct event *ev;
@@ -304,6 +348,8 @@ int main(void)
 	tcase_add_test(tc, an_earlier_one_armed_later_wakes_first);
 	tcase_add_loop_test(tc, waiting_for_one_costs_nothing, 0, RD_TIMER_CLOCKS);
 	tcase_add_loop_test(tc, fire_while_the_reactor_is_busy, 0, RD_TIMER_CLOCKS);
+	tcase_add_test(tc, what_one_leaves_behind_is_seen_to);
+	tcase_add_test(tc, one_may_stop_the_reactor);
 	tcase_add_test(tc, events_and_others_are_heard_while_timers_storm);
 	suite_add_tcase(s, tc);
 	return rd_suite_main(s);

@@ -150,12 +150,11 @@ static __attribute__((__noinline__)) unsigned int reactor_timers(struct rd_react
 	return n;
 }
 
-/* Look at the clock, and see to what was to happen by now. */
-static inline void reactor_now(struct rd_reactor *r)
+/* Look at the clock, and see to what was to happen by now. How much that was. */
+static inline unsigned int reactor_now(struct rd_reactor *r)
 {
 	r->now_ns = rd_now_ns();
-	if (rd_timers_due(&r->timers, r->now_ns))
-		reactor_timers(r);
+	return rd_timers_due(&r->timers, r->now_ns) ? reactor_timers(r) : 0;
 }
 
 static void reactor_events(struct rd_reactor *r, int flags)
@@ -247,8 +246,7 @@ unsigned int rd_reactor_turn(struct rd_reactor *r)
 {
 	unsigned int n = reactor_turn(r);
 
-	r->now_ns = rd_now_ns();
-	return rd_timers_due(&r->timers, r->now_ns) ? n + reactor_timers(r) : n;
+	return n + reactor_now(r);
 }
 
 /* Nothing happened for the spin time and no poller is awake: wait for an event. */
@@ -279,23 +277,27 @@ static void reactor_clock(struct rd_reactor *r)
 /* A turn found nothing. */
 static void reactor_quiet(struct rd_reactor *r)
 {
+	unsigned int fired;
+
 	if (r->quiet++ < r->patience) {
 		rd_cpu_relax();
 		if (++r->worked >= RD_CLOCK_WORK)
 			reactor_clock(r);
 		return;
 	}
-	reactor_now(r);
+	fired = reactor_now(r);
 	if (!r->quiet_since)
 		r->quiet_since = r->now_ns;
 	reactor_doze_quiet(r);
-	if (rd_list_empty(&r->active) && r->now_ns - r->quiet_since > r->spin_ns) {
+	/* what timers have left for the next turn is not slept on */
+	if (!fired && rd_list_empty(&r->active) && r->now_ns - r->quiet_since > r->spin_ns) {
 		reactor_sleep(r);
 		return;
 	}
 	if (r->now_ns - r->events_ns > RD_EVENTS_NS)
 		reactor_events(r, RD_EVENTS_POLL);
-	sched_yield();
+	if (!fired)
+		sched_yield();
 }
 
 static void reactor_learn(struct rd_reactor *r)
