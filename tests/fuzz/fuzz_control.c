@@ -78,6 +78,7 @@ static void service_start(void)
 	service.tick = evtimer_new(base, nothing, NULL);
 	rd_fuzz_check(service.link_room && service.tick);
 	rd_list_init(&service.sessions);
+	rd_list_init(&service.infos);
 	rd_list_init(&service.exports);
 	atexit(service_stop);
 	rd_fuzz_dir();
@@ -346,6 +347,48 @@ static void set_cwd(struct rd_fuzz_input *in)
 	send_packet(in, &msg, sizeof(msg), n_fds % 4 ? 1 : n_fds / 4 % 3);
 }
 
+/* Numbers with or without descriptors */
+static void fd_list(struct rd_fuzz_input *in, uint16_t type)
+{
+	struct {
+		struct ringd_fd_list list;
+		int32_t numbers[16];
+	} req = { .list = { .nr = 1 + rd_fuzz_u8(in) % 16 } };
+	uint8_t odd = rd_fuzz_u8(in);
+	size_t len = sizeof(req.list) + req.list.nr * sizeof(int32_t);
+
+	for (uint32_t i = 0; i < req.list.nr; i++)
+		req.numbers[i] = odd & 1 ? (int32_t)rd_fuzz_u32(in) : rd_fuzz_u8(in);
+	if (odd & 2)
+		req.list.nr = rd_fuzz_u32(in);
+	if (odd & 4)
+		req.list.resv = 1;
+	head(&req.list.msg, type, len);
+	send_packet(in, &req, len, odd & 8 ? rd_fuzz_u8(in) : type == RINGD_MSG_FD_LEND ? (uint8_t)req.list.nr : 0);
+}
+
+static void channel(struct rd_fuzz_input *in)
+{
+	struct ringd_msg msg;
+
+	head(&msg, RINGD_MSG_CHANNEL, sizeof(msg));
+	send_packet(in, &msg, sizeof(msg), 0);
+}
+
+static void ring_name(struct rd_fuzz_input *in)
+{
+	struct ringd_ring_token token = { .msg = { 0 } };
+	uint8_t what = rd_fuzz_u8(in);
+
+	if (what % 3 == 0)
+		return by_id(in, RINGD_MSG_RING_EXPORT);
+	if (what % 3 == 1)
+		return by_id(in, RINGD_MSG_RING_FORGET);
+	rd_fuzz_bytes(in, token.token, sizeof(token.token));
+	head(&token.msg, RINGD_MSG_RING_IMPORT, sizeof(token));
+	send_packet(in, &token, sizeof(token), 0);
+}
+
 /* bytes of the opcode's structure */
 static size_t reg_struct(uint32_t opcode)
 {
@@ -465,7 +508,7 @@ static void register_call(struct rd_fuzz_input *in)
 static void play(struct rd_fuzz_input *in)
 {
 	while (in->left && alive()) {
-		switch (rd_fuzz_u8(in) % 12) {
+		switch (rd_fuzz_u8(in) % 16) {
 		case 0:
 			raw_packet(in);
 			break;
@@ -490,6 +533,18 @@ static void play(struct rd_fuzz_input *in)
 			break;
 		case 8:
 			scribble(in);
+			break;
+		case 12:
+			fd_list(in, RINGD_MSG_FD_LEND);
+			break;
+		case 13:
+			fd_list(in, RINGD_MSG_FD_RETURN);
+			break;
+		case 14:
+			channel(in);
+			break;
+		case 15:
+			ring_name(in);
 			break;
 		default:
 			register_call(in);

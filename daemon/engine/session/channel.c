@@ -186,15 +186,11 @@ static struct rd_delivery *delivery_new(struct rd_session *session, struct rd_re
 /* Two numbers to where the client wants them: an arena, or else libringd writes them. */
 static int put_numbers(struct rd_session *session, struct rd_req *req, const struct rd_newfds *new)
 {
-	struct rd_mem *owner = NULL;
 	struct rd_delivery *d;
-	int32_t *to = rd_memory_map(&session->host, new->addr, 2 * sizeof(int32_t), &owner);
 
-	req->res = 0;
-	if (to) {
-		memcpy(to, new->numbers, sizeof(new->numbers));
+	req->res = rd_memory_copy_out(&session->host, new->addr, new->numbers, sizeof(new->numbers));
+	if (req->res == 0)
 		return RD_DONE;
-	}
 	d = session->channel ? delivery_new(session, req, RINGD_CHANNEL_PAIR) : NULL;
 	if (!d) {
 		req->res = session->channel ? -ENOMEM : -EFAULT;
