@@ -282,7 +282,7 @@ for poll in "" --sqpoll; do
 	for qd in 1 32; do
 		pair "timeout, armed and removed, QD$qd, $ring, time" time "<=" 2 "$R $poll --op=timeout --qd=$qd" "$K --op=timeout --qd=$qd"
 		pair "poll of a ready eventfd, QD$qd, $ring, time" time "<=" 2 "$R $poll --op=poll --qd=$qd" "$K --op=poll --qd=$qd"
-		pair "poll, and the write it waits for, QD$qd, $ring, time" time "<=" 2 "$R $poll --op=poll-wait --qd=$qd" \
+		pair "poll of an eventfd that is written then, QD$qd, $ring, time" time "<=" 2 "$R $poll --op=poll-wait --qd=$qd" \
 			"$K --op=poll-wait --qd=$qd"
 		pair "open into a slot and close, QD$qd, $ring, time" time "<=" 2 "$R $poll --op=open --qd=$qd --file=$file" \
 			"$K --op=open --qd=$qd --file=$file"

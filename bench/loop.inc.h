@@ -9,7 +9,7 @@
  *                             qd units are in flight
  *   unsigned t_space(t)       how many SQEs are free
  *   t_prep(t, sqe, op, slot, step, offset)   request number step of a unit; user_data is set for those of several
- *   t_reset(t, op, slot)      a unit of several is finished
+ *   t_event(t, slot), t_reset(t, slot)   for --op=poll-wait: make what is polled ready, and not ready again
  *   int t_submit(t)
  *   int t_submit_and_wait(t, nr)
  *   unsigned t_peek(t, cqes, max), t_advance(t, nr)
@@ -33,6 +33,8 @@ struct loop {
 	unsigned int n_free, in_flight;	/* units not in flight, CQEs to come */
 	unsigned int nr;		/* requests of a unit */
 	int32_t want[BENCH_UNIT_MAX];	/* what they answer */
+	unsigned int n_waits;		/* of polls that wait for t_event() */
+	uint32_t waits[BENCH_QD_MAX];
 	uint8_t left[BENCH_QD_MAX];	/* of several: CQEs to come, per slot */
 	uint32_t free[BENCH_QD_MAX];	/* slots to submit next */
 	uint64_t start[BENCH_QD_MAX];	/* with latency: when the slot was submitted */
@@ -120,7 +122,19 @@ static inline void loop_fill(struct loop *l, uint64_t now)
 		l->in_flight++;
 		if (RD_UNLIKELY(l->nr > 1))
 			loop_fill_rest(l, slot);
+		if (RD_UNLIKELY(op == BENCH_POLL_WAIT))
+			l->waits[l->n_waits++] = slot;
 	}
+}
+
+/* What the polls wait for happens when they have been submitted. */
+static __attribute__((__noinline__)) int loop_events(struct loop *l)
+{
+	int r = t_submit(l->t);
+
+	while (l->n_waits)
+		t_event(l->t, l->waits[--l->n_waits]);
+	return r;
 }
 
 /* Return: CQEs in l->cqes, or -errno. */
@@ -130,6 +144,11 @@ static inline int loop_submit_and_wait(struct loop *l, bool spin)
 	unsigned int max = l->o->qd * l->nr;
 	int r;
 
+	if (RD_UNLIKELY(l->n_waits)) {
+		r = loop_events(l);
+		if (r < 0)
+			return r;
+	}
 	if (!l->o->sqpoll) {
 		r = t_submit_and_wait(l->t, want);
 		if (r < 0 && r != -EINTR)
@@ -167,10 +186,11 @@ static inline int loop_reap(struct loop *l, unsigned int n, uint64_t now)
 				return cqe->res < 0 ? cqe->res : -EIO;
 			if (--l->left[slot])
 				continue;
-			t_reset(l->t, l->o->op, slot);
 		} else if (RD_UNLIKELY(cqe->res != want)) {
 			return cqe->res < 0 ? cqe->res : -EIO;
 		}
+		if (RD_UNLIKELY(l->o->op == BENCH_POLL_WAIT))
+			t_reset(l->t, slot);
 		units++;
 		l->free[l->n_free++] = slot;
 		if (l->o->latency && l->seen == BENCH_RUN)

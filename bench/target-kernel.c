@@ -33,7 +33,6 @@ struct t_ctx {
 	const char *file;
 	int *events;		/* eventfds, one per slot; one for all of them with BENCH_POLL */
 	unsigned int n_events;
-	uint64_t one;
 	struct __kernel_timespec hour;
 	struct statx *statx;	/* one per slot */
 };
@@ -64,10 +63,7 @@ static __attribute__((__noinline__)) void t_prep_other(struct t_ctx *t, T_SQE *s
 		break;
 	case BENCH_POLL:
 	case BENCH_POLL_WAIT:
-		if (step == 0)
-			io_uring_prep_poll_add(sqe, op == BENCH_POLL ? 0 : (int)slot, POLLIN);
-		else
-			io_uring_prep_write(sqe, (int)slot, &t->one, sizeof(t->one), 0);
+		io_uring_prep_poll_add(sqe, op == BENCH_POLL ? 0 : (int)slot, POLLIN);
 		sqe->flags |= IOSQE_FIXED_FILE;
 		break;
 	case BENCH_OPEN:
@@ -82,11 +78,19 @@ static __attribute__((__noinline__)) void t_prep_other(struct t_ctx *t, T_SQE *s
 	}
 }
 
-static void t_reset(struct t_ctx *t, enum bench_op op, uint32_t slot)
+static void t_event(struct t_ctx *t, uint32_t slot)
+{
+	uint64_t one = 1;
+
+	if (write(t->events[slot], &one, sizeof(one)) < 0)
+		return;		/* would show as a wait without end */
+}
+
+static void t_reset(struct t_ctx *t, uint32_t slot)
 {
 	uint64_t value;
 
-	if (op == BENCH_POLL_WAIT && read(t->events[slot], &value, sizeof(value)) < 0)
+	if (read(t->events[slot], &value, sizeof(value)) < 0)
 		return;		/* would show in the next result */
 }
 
@@ -195,7 +199,6 @@ static int t_events(struct t_ctx *t, const struct bench_opts *o)
 static int t_other(struct t_ctx *t, const struct bench_opts *o)
 {
 	t->file = o->file;
-	t->one = 1;
 	t->hour = (struct __kernel_timespec){ .tv_sec = 3600 };
 	if (o->op == BENCH_STATX)
 		t->statx = calloc(o->qd, sizeof(*t->statx));
