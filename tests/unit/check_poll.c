@@ -2,6 +2,7 @@
 /* Readiness: every kind of descriptor, several polls on one, disarm, edges, files that cannot be waited for. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -9,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/common/clock.h"
 #include "daemon/common/util.h"
 #include "daemon/engine/exec/poll.h"
 #include "daemon/engine/exec/reactor.h"
@@ -393,6 +395,58 @@ START_TEST(a_forgotten_descriptor_brings_no_events)
 }
 END_TEST
 
+/* --- a reactor that goes to sleep --- */
+
+#define WAKES 3000
+
+static int asked[2];	/* a byte for each event that is wanted */
+
+static void *maker(void *arg)
+{
+	uint64_t one = 1;
+	char c;
+
+	(void)arg;
+	for (unsigned int i = 0; i < WAKES && read(asked[0], &c, 1) == 1; i++) {
+		/* when it looks, before, on its way to sleep, and when it sleeps */
+		for (unsigned int k = 0; k < (i % 64) * 20; k++)
+			rd_cpu_relax();
+		ck_assert_int_eq(write(fds[1], &one, 1), 1);
+	}
+	return NULL;
+}
+
+static void on_event(struct rd_poll *poll)
+{
+	struct waiter *w = RD_CONTAINER_OF(poll, struct waiter, poll);
+	char c;
+
+	ck_assert_int_eq(read(w->fd, &c, 1), 1);
+	if (++w->fired == WAKES) {
+		rd_reactor_stop(reactor);
+		return;
+	}
+	ck_assert_int_eq(rd_poll_arm(poll, reactor, w->watched, w->fd, EPOLLIN, on_event), 0);
+	ck_assert_int_eq(write(asked[1], "x", 1), 1);
+}
+
+START_TEST(no_event_is_lost_on_the_way_to_sleep)
+{
+	struct waiter w = { .fd = fds[0], .watched = &watched[0] };
+	pthread_t thread;
+
+	ck_assert_int_eq(pipe(asked), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, maker, NULL), 0);
+	ck_assert_int_eq(rd_poll_arm(&w.poll, reactor, &watched[0], fds[0], EPOLLIN, on_event), 0);
+	ck_assert_int_eq(write(asked[1], "x", 1), 1);
+	rd_reactor_run(reactor);	/* hangs, and Check's time limit ends the test, when one is */
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(w.fired, WAKES);
+	close(asked[0]);
+	close(asked[1]);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("poll");
@@ -414,6 +468,7 @@ int main(void)
 	tcase_add_test(tc, of_exclusive_ones_one_is_woken);
 	tcase_add_test(tc, a_descriptor_that_nobody_waits_for_is_dropped);
 	tcase_add_test(tc, a_forgotten_descriptor_brings_no_events);
+	tcase_add_test(tc, no_event_is_lost_on_the_way_to_sleep);
 	suite_add_tcase(s, tc);
 	return rd_suite_main(s);
 }

@@ -58,6 +58,8 @@ static int watch_add(struct rd_polls *ps, struct rd_watch *w, int fd)
 		return -errno;
 	w->fd = fd;
 	w->unheard = 0;
+	ps->way[w->way].entries++;
+	ps->entries++;
 	return 0;
 }
 
@@ -65,6 +67,8 @@ static void watch_drop(struct rd_polls *ps, struct rd_watch *w)
 {
 	epoll_ctl(ps->way[w->way].epfd, EPOLL_CTL_DEL, w->fd, NULL);
 	w->fd = -1;
+	ps->way[w->way].entries--;
+	ps->entries--;
 }
 
 void rd_watched_forget(struct rd_watched *watched, struct rd_reactor *reactor)
@@ -98,6 +102,14 @@ static void fetch(struct rd_polls *ps, unsigned int way)
 			ps->pending = true;
 		}
 	} while (n == RD_POLL_BATCH && ++rounds < RD_POLL_FETCHES);
+}
+
+void rd_polls_look(struct rd_polls *ps)
+{
+	for (unsigned int i = 0; i < RD_POLL_WAYS; i++) {
+		if (ps->way[i].entries)
+			fetch(ps, i);
+	}
 }
 
 static unsigned int fire(struct rd_link *firing)
@@ -292,6 +304,7 @@ int rd_polls_init(struct rd_polls *ps, struct event_base *base)
 	rd_list_init(&ps->told);
 	rd_list_init(&ps->now);
 	ps->pending = false;
+	ps->entries = 0;
 	for (unsigned int i = 0; i < RD_POLL_WAYS; i++)
 		ps->way[i] = (struct rd_poll_way){ .polls = ps, .epfd = -1 };
 	for (unsigned int i = 0; i < RD_POLL_WAYS; i++) {

@@ -23,6 +23,10 @@
 #define RD_PAUSE_NS	40
 #define RD_CLOCK_WORK	64		/* work done (requests, about), or pauses made, between looks at the clock */
 #define RD_EVENTS_NS	50000		/* libevent waits at most this long for a busy reactor */
+/* Quiet turns between looks at descriptors that somebody waits for: libevent's looks are too far apart while a reactor spins,
+ * and a look takes as long as four to eight turns. The first ones after work are for the rings alone. */
+#define RD_LOOK_TURNS		16
+#define RD_LOOK_FIRST		8
 /* What is active now, once: alone, EVLOOP_NONBLOCK goes on as long as anything is, and a storm of doorbells or of control
  * messages would keep the reactor from everything else. */
 #define RD_EVENTS_POLL	(EVLOOP_ONCE | EVLOOP_NONBLOCK)
@@ -279,6 +283,11 @@ static void reactor_quiet(struct rd_reactor *r)
 {
 	unsigned int fired;
 
+	if (r->polls.entries && (r->quiet >= r->patience || r->quiet % RD_LOOK_TURNS == RD_LOOK_FIRST)) {
+		rd_polls_look(&r->polls);
+		if (r->polls.pending)
+			return;		/* the next turn sees to it */
+	}
 	if (r->quiet++ < r->patience) {
 		rd_cpu_relax();
 		if (++r->worked >= RD_CLOCK_WORK)
