@@ -244,10 +244,33 @@ int cf_enter_registered(unsigned int index, unsigned int to_submit, unsigned int
 	return sys_enter((int)index, to_submit, min_complete, flags | RINGD_ENTER_REGISTERED_RING, arg, size);
 }
 
+/* As liburing does it. */
+static int resize(struct cf_ring *ring, const struct ringd_params *p, unsigned int nr)
+{
+	struct cf_impl *i = ring->impl;
+	int r = sys_register(ring->fd, RINGD_REGISTER_RESIZE_RINGS, p, nr);
+
+	if (r < 0)
+		return r;
+	munmap(i->rings, i->rings_size);
+	munmap(i->sqes, i->sqes_size);
+	ring->p.sq_entries = p->sq_entries;
+	ring->p.cq_entries = p->cq_entries;
+	ring->p.sq_off = p->sq_off;
+	ring->p.cq_off = p->cq_off;
+	if (!p->sq_off.array)		/* 6.18 does not say */
+		ring->p.sq_off.array = (uint32_t)rd_align((64 + p->cq_entries * 16ull) << !!(ring->p.flags & RINGD_SETUP_CQE32), 64);
+	map_rings(ring, i);
+	find_words(ring, i);
+	return r;
+}
+
 int cf_register(struct cf_ring *ring, unsigned int opcode, const void *arg, unsigned int nr)
 {
 	if (!ring)
 		return sys_register(-1, opcode, arg, nr);
+	if (opcode == RINGD_REGISTER_RESIZE_RINGS)
+		return resize(ring, arg, nr);
 	if (ring->p.flags & RINGD_SETUP_REGISTERED_FD_ONLY)
 		opcode |= RINGD_REGISTER_USE_REGISTERED_RING;
 	return sys_register(ring->fd, opcode, arg, nr);

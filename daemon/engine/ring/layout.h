@@ -9,10 +9,8 @@
 
 /* Setup flags that are served: all there are. */
 #define RD_SETUP_SERVED	RINGD_SETUP_ALL
-/* Promises of spec'd feature bits that hold here. */
-#define RD_FEATURES	(RINGD_FEAT_SINGLE_MMAP | RINGD_FEAT_NODROP | RINGD_FEAT_SUBMIT_STABLE | RINGD_FEAT_RW_CUR_POS | \
-			 RINGD_FEAT_CUR_PERSONALITY | RINGD_FEAT_FAST_POLL | RINGD_FEAT_EXT_ARG | RINGD_FEAT_NATIVE_WORKERS | \
-			 RINGD_FEAT_RSRC_TAGS | RINGD_FEAT_CQE_SKIP)
+/* Promises of spec'd feature bits that hold here: all but what sockets would be needed for. */
+#define RD_FEATURES	(RINGD_FEAT_ALL & ~RINGD_FEAT_RECVSEND_BUNDLE)
 
 struct rd_layout {
 	uint32_t sq_entries, cq_entries;

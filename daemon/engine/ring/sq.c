@@ -9,6 +9,7 @@
 #include "../ops/rw.h"
 #include "../request/opdef.h"
 #include "cq.h"
+#include "event.h"
 #include "lazy.h"
 
 #define RD_VISIT	128	/* SQEs per ring and visit: fairness between rings */
@@ -300,6 +301,9 @@ static void enter_end(struct rd_ring *ring)
 	if (!ring->rewind)
 		__atomic_store_n(&ring->hot->sq_head, ring->sq_head, __ATOMIC_RELAXED);
 	__atomic_store_n(&ring->hot->cq_tail, ring->cq_tail, __ATOMIC_RELEASE);
+	/* what an enter has done its client finds in the eventfd when it returns */
+	if (RD_UNLIKELY(ring->event))
+		rd_event_published(ring);
 	/* release: pairs with the client's acquire; everything above is there when it sees its number */
 	__atomic_store_n(&ring->hot->enter_done, ring->enter_seen, __ATOMIC_RELEASE);
 	if (RD_UNLIKELY(ring->ctx.lazy))
