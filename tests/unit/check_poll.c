@@ -383,6 +383,7 @@ START_TEST(a_forgotten_descriptor_brings_no_events)
 	struct waiter w = { 0 };
 	RD_CLOSE int copy = dup(fds[0]);
 
+	ck_assert_int_ge(copy, 0);
 	ck_assert_int_eq(rd_poll_look_or_arm(&w.poll, reactor, &watched[0], fds[0], EPOLLIN, on_ready), 0);
 	rd_poll_disarm(&w.poll);
 	put(fds[1]);
