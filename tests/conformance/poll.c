@@ -373,6 +373,26 @@ CF_TEST(an_update_keeps_the_number_of_shots, 229,
 	cf_expect(ring, 1, POLLIN, 0);
 }
 
+CF_TEST(a_poll_of_a_ring_waits_for_its_completions, 230, "Poll of a ring fd -> fires when that ring gets a CQE")
+{
+	struct cf_ring *ring = ring_and_pipe(), *other = cf_ring_new(8, 0);
+	struct ringd_sqe *sqe = cf_sqe_ud(ring, RINGD_OP_POLL_ADD, 1, 0);
+
+	sqe->fd = other->fd;
+	sqe->poll32_events = POLLIN;
+	ck_assert_int_eq(cf_submit(ring), 1);
+	if (cf_on(CF_RINGD)) {
+		cf_expect(ring, 1, -EBADF, 0);
+		return;
+	}
+	cf_expect_none(ring);
+	cf_sqe_ud(other, RINGD_OP_NOP, 2, 0);
+	ck_assert_int_eq(cf_submit(other), 1);
+	cf_expect(ring, 1, POLLIN, 0);
+}
+CF_DIFFERS(a_poll_of_a_ring_waits_for_its_completions, CF_RINGD,
+	   "the id of a ring is no descriptor, and what ringd_ring_fd() returns belongs to the library: a program polls it itself")
+
 CF_TEST(of_exclusive_polls_at_least_one_is_woken, 231, "Two one-shot polls with EPOLLEXCLUSIVE and one event -> at least one CQE")
 {
 	struct cf_ring *ring = ring_and_pipe();
