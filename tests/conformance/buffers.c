@@ -475,3 +475,25 @@ CF_TEST(a_vector_inside_a_registered_buffer, 256, "Readv_fixed with a zero-lengt
 	ck_assert_int_eq(data[10], 0);
 	ck_assert_int_eq(data[0], 5);
 }
+
+CF_TEST(a_ring_in_memory_of_the_server, 419, "MMAP ring: mapping offset 0x80000000 + (bgid << 16) -> the ring memory; before registration -> mmap fails")
+{
+	const off_t off = (off_t)(RINGD_OFF_PBUF_RING + ((uint64_t)BG << RINGD_OFF_PBUF_SHIFT));
+	struct ringd_buf *p1;
+
+	begin();
+	if (cf_on(CF_KERNEL))
+		ck_assert_ptr_eq(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd, off), MAP_FAILED);
+	ck_assert_int_eq(reg_ring(NULL, NR, BG, RINGD_PBUF_RING_MMAP, 0), 0);
+	head_is(0);
+	if (cf_on(CF_RINGD))
+		return;		/* cf_register() had it mapped, see there */
+	p1 = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd, off);
+	ck_assert_ptr_ne(p1, MAP_FAILED);
+	p1[0] = (struct ringd_buf){ .addr = cf_addr(data), .len = 16, .bid = 3, .resv = 1 };
+	put("abc");
+	reader(RINGD_OP_READ, p[0], 0, 0);
+	gives(3, used(3));
+	munmap(p1, PAGE);
+}
+CF_DIFFERS(a_ring_in_memory_of_the_server, CF_RINGD, "the memory comes as a descriptor of its own with the ring at the same offset; libringd maps it")

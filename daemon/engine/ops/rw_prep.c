@@ -90,7 +90,6 @@ static inline void prep_single(struct rd_req *req, const struct ringd_sqe *sqe)
 	struct rd_rw *rw = &req->rw;
 
 	rw->want = RD_MIN(sqe->len, RD_RW_MAX);
-	rw->asked = (uint32_t)rw->want;
 	rw->one.iov_base = (void *)(uintptr_t)sqe->addr;
 	rw->one.iov_len = rw->want;
 }
@@ -98,6 +97,7 @@ static inline void prep_single(struct rd_req *req, const struct ringd_sqe *sqe)
 int rd_rw_prep(struct rd_req *req, const struct ringd_sqe *sqe)
 {
 	prep_single(req, sqe);
+	req->rw.asked = (uint32_t)req->rw.want;
 	req->rw.buf_index = sqe->buf_group;
 	return prep_common(req, sqe, sqe->opcode == RINGD_OP_WRITE);
 }
