@@ -386,6 +386,11 @@ unsigned int cf_cq_tail(struct cf_ring *ring)
 	return __atomic_load_n(ring->impl->cq_tail, __ATOMIC_ACQUIRE);
 }
 
+uint32_t *cf_sq_array(struct cf_ring *ring)
+{
+	return ring->impl->array;
+}
+
 void cf_set_cq_flags(struct cf_ring *ring, unsigned int flags)
 {
 	__atomic_store_n(ring->impl->cq_flags, flags, __ATOMIC_RELEASE);

@@ -10,6 +10,7 @@
 
 #define MAX_TESTS	512
 #define TIMEOUT_S	60
+#define LONG_TIMEOUT_S	7200	/* where the environment asks for more rounds */
 
 enum outcome { NOT_RUN, STARTED, PASSED, SKIPPED };
 
@@ -518,7 +519,7 @@ static int run_back_end(int first)
 	int failed;
 
 	memset(reports, 0, MAX_TESTS * sizeof(*reports));
-	tcase_set_timeout(tc, TIMEOUT_S);
+	tcase_set_timeout(tc, getenv("CF_OPERATIONS") || getenv("CF_ROUNDS") ? LONG_TIMEOUT_S : TIMEOUT_S);
 	tcase_add_unchecked_fixture(tc, start, stop);
 	tcase_add_loop_test(tc, one, 0, n_chosen);
 	suite_add_tcase(s, tc);

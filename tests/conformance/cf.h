@@ -167,6 +167,8 @@ unsigned int cf_sq_tail(struct cf_ring *ring);
 unsigned int cf_sq_dropped(struct cf_ring *ring);
 unsigned int cf_cq_overflow(struct cf_ring *ring);
 unsigned int cf_cq_tail(struct cf_ring *ring);
+/* The index array, NULL where there is none */
+uint32_t *cf_sq_array(struct cf_ring *ring);
 void cf_set_cq_flags(struct cf_ring *ring, unsigned int flags);
 
 /* What stands for the ring among the process's descriptors; owned by the ring. */

@@ -355,3 +355,29 @@ CF_TEST(held_back_cqes_do_not_stop_it, 62, "Submission when CQEs are held in the
 	for (uint64_t i = 0; i < 10; i++)
 		cf_expect(ring, i, 0, 0);
 }
+
+CF_TEST(an_index_beyond_the_sq_is_dropped, 43,
+	"An index-array entry >= sq_entries -> SQ dropped increments, no CQE, submission stops short")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	uint32_t *array = cf_sq_array(ring);
+
+	for (uint64_t i = 0; i < 3; i++)
+		cf_sqe(ring, RINGD_OP_NOP)->user_data = i;
+	if (!array) {
+		ck_assert(ring->p.flags & RINGD_SETUP_NO_SQARRAY);
+		ck_assert_int_eq(cf_submit(ring), 3);
+		ck_assert_uint_eq(cf_sq_dropped(ring), 0);
+		return;
+	}
+	array[1] = 8;
+	ck_assert_int_eq(cf_submit(ring), 1);
+	ck_assert_uint_eq(cf_sq_dropped(ring), 1);
+	ck_assert_uint_eq(cf_cq_ready(ring), 1);
+	cf_expect(ring, 0, 0, 0);
+	ck_assert_int_eq(cf_submit(ring), 1);
+	cf_expect(ring, 2, 0, 0);
+	ck_assert_uint_eq(cf_sq_dropped(ring), 1);
+}
+CF_DIFFERS(an_index_beyond_the_sq_is_dropped, CF_RINGD,
+	   "the library asks for rings without an index array; those with one are in tests/unit/check_ring.c")

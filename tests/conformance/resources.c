@@ -4,6 +4,8 @@
 
 #include "cf.h"
 
+#include <signal.h>
+
 CF_TEST(a_second_file_table_is_ebusy, 373, "Registering files twice -> -EBUSY; 0 files -> -EINVAL; a bad fd -> -EBADF and no table")
 {
 	struct cf_ring *ring = cf_ring_new(8, 0);
@@ -387,4 +389,21 @@ CF_TEST(holes_and_tags_of_a_clone, 397, "Clone of a table with holes -> holes re
 	cf_expect_none(dst);
 	ck_assert_int_eq(cf_register(src, RINGD_UNREGISTER_BUFFERS, NULL, 0), 0);
 	cf_expect(src, 9, 0, 0);
+}
+
+CF_TEST(a_closed_ring_returns_no_tags, 388, "Ring closed with tagged resources -> no tag CQEs")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0), *other = cf_ring_new(8, 0);
+	int fd[2], i;
+	uint64_t tags[2] = { 77, 78 };
+	struct ringd_rsrc_register reg = { .nr = 2, .data = cf_addr(fd), .tags = cf_addr(tags) };
+
+	signal(SIGPIPE, SIG_IGN);
+	cf_pipe(fd);
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_FILES2, &reg, sizeof(reg)), 0);
+	close(fd[0]);
+	cf_ring_free(ring);
+	cf_wait_fd(fd[1], 0);	/* POLLERR: the table has let go of the other end */
+	for (i = 0; i < 3; i++)
+		cf_expect_none(other);	/* and nobody got a tag */
 }

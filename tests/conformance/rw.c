@@ -287,3 +287,42 @@ CF_TEST(async_writes_keep_their_order, 257, "Concurrent ASYNC writes to one file
 	ck_assert_int_eq(pread(fd, back, 64, 0), 64);
 	ck_assert_mem_eq(back, buf, 64);
 }
+
+CF_TEST(a_fixed_read_needs_its_buffer, 255,
+	"Read_fixed without buffer table, with a hole, outside the buffer, or with index out of range -> -EFAULT")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	int fd = cf_make_file("f", 100, O_RDONLY);
+	char *buf = cf_alloc(8192, 4096);
+	const struct iovec iov[2] = { { buf, 4096 }, { NULL, 0 } };
+	static const struct {
+		unsigned int index, off;
+		int32_t res;
+	} reads[] = { { 0, 0, 10 }, { 1, 0, -EFAULT }, { 2, 0, -EFAULT }, { 0, 4096, -EFAULT }, { 0, 4090, -EFAULT }, { 0, 4086, 10 } };
+
+	cf_prep_rw(ring, RINGD_OP_READ_FIXED, fd, buf, 10, 0);
+	ck_assert_int_eq(cf_run(ring), -EFAULT);
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_BUFFERS, iov, 2), 0);
+	for (size_t i = 0; i < sizeof(reads) / sizeof(reads[0]); i++) {
+		cf_prep_rw(ring, RINGD_OP_READ_FIXED, fd, buf + reads[i].off, 10, 0)->buf_index = (uint16_t)reads[i].index;
+		ck_assert_int_eq(cf_run(ring), reads[i].res);
+	}
+}
+
+CF_TEST(what_an_iopoll_ring_refuses, 258, "Buffered read on an IOPOLL ring -> -EOPNOTSUPP; FSYNC on an IOPOLL ring -> -EINVAL")
+{
+	struct ringd_params p = { .flags = RINGD_SETUP_IOPOLL };
+	struct cf_ring *ring;
+	int fd = cf_make_file("f", 100, O_RDONLY), r;
+	struct ringd_sqe *sqe;
+
+	r = cf_ring_try(&ring, 8, &p);
+	if (r == -EOPNOTSUPP && cf_on(CF_SYNC))
+		return;
+	ck_assert_int_eq(r, 0);
+	cf_prep_rw(ring, RINGD_OP_READ, fd, cf_alloc(64, 0), 10, 0);
+	ck_assert_int_eq(cf_run(ring), -EOPNOTSUPP);
+	sqe = cf_sqe(ring, RINGD_OP_FSYNC);
+	cf_sqe_fd(ring, sqe, fd);
+	ck_assert_int_eq(cf_run(ring), -EINVAL);
+}
