@@ -470,6 +470,21 @@ CF_TEST(sync_cancel_cancels, 190, "SYNC_CANCEL of a waiting read -> 0, with ALL 
 	cf_expect(ring, 1, -ECANCELED, 0);
 }
 
+CF_TEST(single_sync_cancel_of_a_futex_wait_is_1, 184, "Single SYNC_CANCEL of a futex wait -> 1")
+{
+	struct ringd_sync_cancel_reg reg = { .addr = 1, .fd = -1, .timeout = { -1, -1 } };
+	struct cf_ring *ring = ring_and_pipe();
+	struct ringd_sqe *sqe = cf_sqe_ud(ring, RINGD_OP_FUTEX_WAIT, 1, 0);
+
+	sqe->addr = cf_addr(cf_alloc(4, 0));
+	sqe->off = 0;
+	sqe->addr3 = UINT32_MAX;
+	sqe->fd = 2;	/* FUTEX2_SIZE_U32 */
+	submit(ring, 1);
+	ck_assert_int_eq(sync_cancel(ring, &reg), 1);
+	cf_expect(ring, 1, -ECANCELED, 0);
+}
+
 CF_TEST(sync_cancel_refuses_what_it_does_not_know, 191, "SYNC_CANCEL with pad non-zero -> -EINVAL; with a bad fd -> -EBADF")
 {
 	struct ringd_sync_cancel_reg reg = { .addr = 5, .fd = -1, .timeout = { -1, -1 } };

@@ -188,8 +188,5 @@ int rd_reg_sync_cancel(struct rd_reg *reg)
 	drop_file(&key);
 	if (r == -EBADF)
 		return rd_refuse(reg->session, r, "slot %d is empty", in.fd);
-	/* one that waited for a futex counts itself, but only for the operation */
-	if (r > 0 && !(in.flags & (RINGD_ASYNC_CANCEL_ALL | RINGD_ASYNC_CANCEL_ANY)))
-		r = 0;
 	return r < 0 ? rd_refuse(reg->session, r, "no such request") : r;
 }
