@@ -37,6 +37,21 @@ CF_TEST(a_message_needs_a_ring, 313, "MSG_RING to an fd that is not a ring -> -E
 	ck_assert_int_eq(cf_run(ring), -EBADF);
 }
 
+CF_TEST(a_slot_is_no_ring, 313, "MSG_RING to an fd that is not a ring -> -EBADFD (a slot: never a ring)")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	struct ringd_sqe *sqe;
+
+	cf_files(ring, 2);
+	cf_file(ring, 0, 0);
+	for (int slot = 0; slot < 2; slot++) {
+		sqe = message(ring, ring, 1, 2);
+		sqe->flags = RINGD_SQE_FIXED_FILE;
+		sqe->fd = slot;
+		ck_assert_int_eq(cf_run(ring), slot ? -EBADF : -EBADFD);
+	}
+}
+
 CF_TEST(a_message_is_a_cqe, 314, "MSG_RING data -> target CQE has user_data = off, res = len, flags 0")
 {
 	struct cf_ring *ring = cf_ring_new(8, 0), *target = cf_ring_new(8, 0);

@@ -121,11 +121,17 @@ static int send_fd(struct rd_ctx *target, struct rd_ctx *own, const struct rd_ms
 	return post(target, own, msg->user_data, slot, 0) ? slot : -EOVERFLOW;
 }
 
+/* Rings cannot be in the file table: a slot is never one. */
+static int not_a_ring(const struct rd_req *req)
+{
+	return rd_filetable_get(&req->ctx->files, (uint32_t)req->msg.fd) ? -EBADFD : -EBADF;
+}
+
 int rd_msgring_issue(struct rd_req *req, unsigned int issue_flags)
 {
 	const struct rd_msgring *msg = &req->msg;
 	struct rd_ctx *target;
-	int r = find_target(req->ctx->host, msg->fd, &target);
+	int r = req->flags & RINGD_SQE_FIXED_FILE ? not_a_ring(req) : find_target(req->ctx->host, msg->fd, &target);
 
 	if (r == 0 && msg->cmd == RINGD_MSG_DATA)
 		r = send_data(target, req->ctx, msg);
