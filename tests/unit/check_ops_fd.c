@@ -272,7 +272,10 @@ START_TEST(a_lazy_ring_runs_its_messages_itself)
 	rd_tc_close(&target);
 	rd_tc_open(&target, &th, 4, RINGD_SETUP_SINGLE_ISSUER | RINGD_SETUP_DEFER_TASKRUN);
 	for (uint64_t i = 0; i < 3; i++) {
-		message(i);
+		struct ringd_sqe *sqe = message(i);
+
+		sqe->msg_ring_flags = RINGD_MSG_RING_FLAGS_PASS;
+		sqe->file_index = RINGD_CQE_F_32 | RINGD_CQE_F_MORE;	/* not what it says */
 		ck_assert_int_eq(rd_tc_run(&c), 0);
 	}
 	for (int i = 0; i < 10; i++)
@@ -283,6 +286,8 @@ START_TEST(a_lazy_ring_runs_its_messages_itself)
 	for (uint64_t i = 0; i < 3; i++) {
 		ck_assert(rd_tc_peek(&target, &cqe));
 		ck_assert_uint_eq(cqe.user_data, i);
+		ck_assert_int_eq(cqe.res, 5);
+		ck_assert_uint_eq(cqe.flags, RINGD_CQE_F_32 | RINGD_CQE_F_MORE);
 	}
 	/* one that dies with messages on it leaves nothing */
 	message(7);

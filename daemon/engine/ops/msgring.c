@@ -33,6 +33,13 @@ static int find_target(struct rd_host *host, int fd, struct rd_ctx **ret)
 	return (*ret)->dying ? -EBADFD : 0;
 }
 
+/* Not as the carrier's own CQE: the flags are the sender's, whatever they mean to us. */
+static void message_arrives(struct rd_req *carrier)
+{
+	rd_ctx_post(carrier->ctx, carrier->user_data, carrier->res, carrier->cflags);
+	rd_req_done(carrier);
+}
+
 /* The message waits on its ring for the client. */
 static bool post_later(struct rd_ctx *ctx, uint64_t user_data, int32_t res, uint32_t flags)
 {
@@ -47,10 +54,11 @@ static bool post_later(struct rd_ctx *ctx, uint64_t user_data, int32_t res, uint
 	rd_req_init(carrier, RINGD_OP_MSG_RING, user_data);
 	carrier->res = res;
 	carrier->cflags = flags;
+	carrier->flags = RINGD_SQE_CQE_SKIP_SUCCESS;
 	carrier->outcome = RD_OUT_GOOD;
 	ctx->engine->stats.submitted++;		/* it will be counted as completed */
 	rd_req_enlist(carrier);
-	rd_req_task(carrier, rd_req_done);
+	rd_req_task(carrier, message_arrives);
 	return true;
 }
 
