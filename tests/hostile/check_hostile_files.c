@@ -293,6 +293,61 @@ START_TEST(odd_files_keep_nobody_waiting)
 }
 END_TEST
 
+static void put_splice(uint8_t opcode, int in, int out)
+{
+	struct ringd_sqe *sqe = raw_sqe(&ring);
+
+	*sqe = (struct ringd_sqe){ .opcode = opcode, .flags = RINGD_SQE_FIXED_FILE, .fd = out, .splice_fd_in = in, .len = 4096,
+				   .splice_flags = RINGD_SPLICE_F_FD_IN_FIXED };
+	if (opcode == RINGD_OP_SPLICE)
+		sqe->off = sqe->splice_off_in = UINT64_MAX;
+}
+
+START_TEST(odd_files_in_other_operations)
+{
+	static const uint8_t ops[] = { RINGD_OP_FADVISE, RINGD_OP_FGETXATTR, RINGD_OP_URING_CMD, RINGD_OP_FALLOCATE };
+	RD_CLOSE int fd = odd[_i](), out = -1;
+	const int32_t numbers[2] = { 5, 6 };
+	int p[2], fds[3];
+
+	if (fd < 0)
+		return;		/* this machine has none */
+	ck_assert_int_eq(pipe2(p, O_CLOEXEC), 0);
+	out = p[1];
+	memcpy(fds, (int[]){ fd, p[0], p[1] }, sizeof(fds));
+	ck_assert_int_eq(raw_register_files(&ring, fds, 3), 0);
+	strcpy(arena.ptr, "user.name");
+	for (uint8_t op = RINGD_OP_SPLICE; op; op = op == RINGD_OP_SPLICE ? RINGD_OP_TEE : 0) {
+		put_splice(op, 0, 2);
+		put_splice(op, 1, 0);
+		put_splice(op, 0, 0);
+	}
+	for (size_t i = 0; i < RD_ARRAY_SIZE(ops); i++) {
+		struct ringd_sqe *sqe = raw_sqe(&ring);
+
+		*sqe = (struct ringd_sqe){ .opcode = ops[i], .flags = RINGD_SQE_FIXED_FILE, .addr = RD_RAW_ARENA,
+					   .addr2 = RD_RAW_ARENA + 4096, .len = 100 };
+		if (ops[i] == RINGD_OP_URING_CMD)
+			sqe->addr2 = RINGD_SOCKET_OP_SIOCINQ;
+	}
+	ck_assert_int_gt(raw_submit(&ring), 0);
+	expect_alive();
+	/* an epoll set that watches it, made by us */
+	fds[1] = epoll_create1(EPOLL_CLOEXEC);
+	ck_assert_int_eq(lend(numbers, fds, 2), 2);
+	for (int i = 0; i < 8; i++) {
+		struct ringd_sqe *sqe = raw_sqe(&ring);
+
+		*sqe = (struct ringd_sqe){ .opcode = RINGD_OP_EPOLL_CTL, .fd = 5 + (i & 1), .off = 5 + (i >> 1 & 1),
+					   .len = i >> 2 ? EPOLL_CTL_DEL : EPOLL_CTL_ADD, .addr = RD_RAW_ARENA + 8192 };
+	}
+	ck_assert_int_gt(raw_submit(&ring), 0);
+	expect_alive();
+	close(fds[1]);
+	close(p[0]);
+}
+END_TEST
+
 START_TEST(proc_files_are_the_clients_own)
 {
 	RD_CLOSE int fd = make_proc_mem();
@@ -457,6 +512,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, files_that_mean_the_engine_are_ebadf, 0, (int)RD_ARRAY_SIZE(engines));
 	tcase_add_loop_test(tc, odd_files_keep_nobody_waiting, 0, (int)RD_ARRAY_SIZE(odd));
+	tcase_add_loop_test(tc, odd_files_in_other_operations, 0, (int)RD_ARRAY_SIZE(odd));
 	tcase_add_test(tc, proc_files_are_the_clients_own);
 	tcase_add_test(tc, a_lease_keeps_only_the_open_waiting);
 	tcase_add_test(tc, many_reads_that_wait_go_with_their_client);
