@@ -524,7 +524,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		engine_start();
 	if (!open_ring(&in))
 		return 0;
-	arena = zeroed(64, ARENA_SIZE);
+	arena = zeroed(4096, ARENA_SIZE);
 	add_resources();
 	play(&in);
 	close_ring();

@@ -5,6 +5,33 @@
 #include "daemon/common/util.h"
 #include "shapes.h"
 
+/* What the general shape leaves out or puts elsewhere; takes nothing from the input. */
+static void fit(struct ringd_sqe *sqe, bool index)
+{
+	switch (sqe->opcode) {
+	case RINGD_OP_SETXATTR:
+	case RINGD_OP_GETXATTR:
+		sqe->addr3 = RD_FUZZ_ARENA;		/* the path */
+		break;
+	case RINGD_OP_SPLICE:
+	case RINGD_OP_TEE:
+		if (index)
+			break;		/* has an input of its own */
+		sqe->splice_fd_in = (int32_t)(sqe->len % RD_FUZZ_SLOTS);
+		sqe->splice_flags |= RINGD_SPLICE_F_FD_IN_FIXED;
+		sqe->splice_off_in = sqe->opcode == RINGD_OP_SPLICE ? UINT64_MAX : 0;
+		sqe->off = sqe->splice_off_in;
+		break;
+	case RINGD_OP_MADVISE:
+		sqe->addr &= ~(uint64_t)4095;
+		sqe->off %= 65536;
+		break;
+	case RINGD_OP_FILES_UPDATE:
+		sqe->off %= RD_FUZZ_SLOTS + 2;
+		break;
+	}
+}
+
 /* Any opcode, fields that are mostly sensible. */
 void rd_fuzz_shape(struct rd_fuzz_input *in, struct ringd_sqe *sqe)
 {
@@ -27,6 +54,7 @@ void rd_fuzz_shape(struct rd_fuzz_input *in, struct ringd_sqe *sqe)
 		sqe->file_index = rd_fuzz_u8(in) - 1u;
 		sqe->ioprio = rd_fuzz_u16(in);
 	}
+	fit(sqe, shape & 128);
 }
 
 static void pipe_read(struct rd_fuzz_input *in, struct ringd_sqe *sqe, uint8_t how)

@@ -42,8 +42,8 @@ int rd_path_at(struct rd_req *req, int dirfd, const char *path, uint64_t resolve
 	return host->ops->dirfd(host, dirfd, owner);
 }
 
-/* Is it something that must not be used by the engine in the client's place? 0 or -errno. */
-static int check_opened(int fd)
+/* Is it something that must not be used by the engine in the client's place? named: only found, not opened. 0 or -errno. */
+static int check_opened(int fd, bool named)
 {
 	struct statfs fs;
 	struct statx st;
@@ -52,6 +52,8 @@ static int check_opened(int fd)
 		return -errno;
 	if (fs.f_type == PROC_SUPER_MAGIC)
 		return -EACCES;
+	if (named)
+		return 0;
 	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0)
 		return -errno;
 	/* /dev/tty is the opener's terminal: an engine has none to lend */
@@ -72,7 +74,7 @@ int rd_path_open(int at, const char *path, const struct open_how *how)
 	fd = (int)syscall(SYS_openat2, at, path, &own, sizeof(own));
 	if (fd < 0)
 		return -errno;
-	r = check_opened(fd);
+	r = check_opened(fd, own.flags & O_PATH);
 	if (r < 0) {
 		rd_close(fd);
 		return r;
