@@ -7,6 +7,8 @@
 #include "lazy.h"
 #include "sq.h"
 
+#define RD_SQ_IDLE_MS	1000	/* sq_thread_idle of whoever does not say */
+
 static struct rd_ring *from_poller(struct rd_poller *p)
 {
 	return RD_CONTAINER_OF(p, struct rd_ring, poller);
@@ -165,7 +167,7 @@ static void ring_complete(struct rd_ctx *ctx, struct rd_req *req)
 
 static uint64_t ring_spin_ns(const struct rd_engine *engine, const struct ringd_params *params)
 {
-	uint64_t ms = RD_MIN(params->sq_thread_idle, engine->cfg.sq_idle_max_ms);
+	uint64_t ms = RD_MIN(params->sq_thread_idle ? params->sq_thread_idle : RD_SQ_IDLE_MS, engine->cfg.sq_idle_max_ms);
 
 	return params->flags & RINGD_SETUP_SQPOLL ? ms * 1000000 : 0;
 }
