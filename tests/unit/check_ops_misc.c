@@ -3,8 +3,10 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/loop.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -531,6 +533,61 @@ START_TEST(sockets_tell_their_names)
 }
 END_TEST
 
+/* A block device in front of our file; ends with its last descriptor. -1: not possible here. */
+static int loop_device(char *name, size_t size)
+{
+	RD_CLOSE int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), dev = -1;
+	struct loop_info64 info = { .lo_flags = LO_FLAGS_AUTOCLEAR };
+
+	if (control < 0)
+		return -1;
+	snprintf(name, size, "/dev/loop%d", ioctl(control, LOOP_CTL_GET_FREE));
+	dev = open(name, O_RDWR | O_CLOEXEC);
+	if (dev < 0 || ioctl(dev, LOOP_SET_FD, file) < 0)
+		return -1;
+	ck_assert_int_eq(ioctl(dev, LOOP_SET_STATUS64, &info), 0);
+	return rd_steal_fd(&dev);
+}
+
+static int32_t discard(int fd, uint64_t start, uint64_t len)
+{
+	struct ringd_sqe *sqe = cmd_sqe(fd, RINGD_BLOCK_OP_DISCARD);
+
+	sqe->addr = start;
+	sqe->addr3 = len;
+	return rd_tc_run(&c);
+}
+
+START_TEST(block_devices_discard)
+{
+	RD_CLOSE int dev = -1, ro = -1;
+	static char block[65536];
+	char name[32], back = 0;
+
+	memset(block, 'x', sizeof(block));
+	ck_assert_int_eq(write(file, block, sizeof(block)), sizeof(block));
+	dev = loop_device(name, sizeof(name));
+	if (dev < 0)
+		return;		/* not root, or no loop devices */
+	ro = open(name, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_eq(discard(dev, 100, 4096), -EINVAL);
+	ck_assert_int_eq(discard(dev, 0, 65536 + 4096), -EINVAL);
+	ck_assert_int_eq(discard(dev, UINT64_MAX - 4095, 4096), -EINVAL);
+	ck_assert_int_eq(discard(ro, 4096, 4096), -EBADF);
+	cmd_sqe(dev, RINGD_BLOCK_OP_DISCARD)->len = 1;
+	ck_assert_int_eq(rd_tc_run(&c), -EINVAL);
+	cmd_sqe(dev, RINGD_BLOCK_OP_ZONE_RESET_ALL)->addr = 1;
+	ck_assert_int_eq(rd_tc_run(&c), -EINVAL);
+	ck_assert_int_eq(cmd(dev, RINGD_BLOCK_OP_ZONE_RESET_ALL), -EOPNOTSUPP);
+	ck_assert_int_eq(cmd(dev, RINGD_SOCKET_OP_SIOCINQ), -EOPNOTSUPP);
+	ck_assert_int_eq(discard(dev, 4096, 8192), 0);
+	ck_assert_int_eq(pread(dev, &back, 1, 4096), 1);
+	ck_assert_int_eq(back, 0);
+	ck_assert_int_eq(pread(dev, &back, 1, 12288), 1);
+	ck_assert_int_eq(back, 'x');
+}
+END_TEST
+
 START_TEST(a_dying_ring_drops_commands)
 {
 	RD_CLOSE int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -552,7 +609,7 @@ int main(void)
 		madvise_has_its_errnos, slots_are_updated, what_comes_before_a_bad_entry_is_done, files_update_has_its_errnos,
 		free_slots_are_found_and_told, a_long_list_is_done_in_parts, a_dying_ring_does_not_go_on,
 		commands_are_for_some_kinds_of_files, sockets_tell_what_they_hold, options_are_read_and_set,
-		options_have_their_errnos, options_that_mean_the_engine_are_refused, sockets_tell_their_names,
+		options_have_their_errnos, options_that_mean_the_engine_are_refused, sockets_tell_their_names, block_devices_discard,
 		a_dying_ring_drops_commands,
 	};
 	Suite *s = suite_create("ops_misc");
