@@ -34,6 +34,7 @@ struct round {
 	struct futex_waitv vec[1 + RD_BRIDGE_WORDS];	/* [0] is the control word */
 	uint8_t slot[1 + RD_BRIDGE_WORDS];
 	unsigned int n;
+	int differs[1 + RD_BRIDGE_WORDS];	/* what rd_futex_compare() said */
 	uint32_t *pass[RD_BRIDGE_WORDS];	/* words whose wake-up hit a zombie */
 	unsigned int n_pass;
 };
@@ -108,17 +109,23 @@ static unsigned int round_hit(struct rd_bridge *b, struct round *r, unsigned int
 	return fired;
 }
 
-/* Some word is not what it should be: it has changed since it was queued, so whoever waits for it is woken. */
-static unsigned int round_probe(struct rd_bridge *b, struct round *r)
+/* Some word is not what it should be: which? Without the lock, since looking may take a page. */
+static void round_compare(struct round *r)
+{
+	for (unsigned int i = 1; i < r->n; i++)
+		r->differs[i] = rd_futex_compare((uint32_t *)(uintptr_t)r->vec[i].uaddr, (uint32_t)r->vec[i].val);
+}
+
+/* A word that differs has changed since it was queued, so whoever waits for it is woken. */
+static unsigned int round_differs(struct rd_bridge *b, struct round *r)
 {
 	unsigned int fired = 0;
 
 	for (unsigned int i = 1; i < r->n; i++) {
 		struct rd_slot *s = &b->slots[r->slot[i]];
-		int res = s->state == RD_SLOT_LIVE ? rd_futex_compare(s->word, s->val) : 0;
 
-		if (res < 0) {
-			slot_fire(s, res == -EAGAIN ? 0 : -EFAULT);
+		if (s->state == RD_SLOT_LIVE && r->differs[i] < 0) {
+			slot_fire(s, r->differs[i] == -EAGAIN ? 0 : -EFAULT);
 			fired++;
 		}
 	}
@@ -129,18 +136,20 @@ static unsigned int round_probe(struct rd_bridge *b, struct round *r)
 static bool round_run(struct rd_bridge *b, struct round *r)
 {
 	long k = syscall(SYS_futex_waitv, r->vec, r->n, 0, NULL, 0);
-	bool called, notice = false, sense = true;
+	bool refused = k < 0 && errno != EINTR, notice = false;
 	unsigned int fired = 0;
-	int err = k < 0 ? errno : 0;
 
+	/* unless it was only called */
+	refused = refused && __atomic_load_n(&b->control, __ATOMIC_RELAXED) == (uint32_t)r->vec[0].val;
+	if (refused)
+		round_compare(r);
+	r->n_pass = 0;
 	pthread_mutex_lock(&b->lock);
 	b->asleep = false;
-	called = b->control != (uint32_t)r->vec[0].val;
-	r->n_pass = 0;
 	if (k > 0)
 		fired = round_hit(b, r, (unsigned int)k);
-	else if (k < 0 && err != EINTR && !called)
-		sense = (fired = round_probe(b, r));
+	else if (refused)
+		fired = round_differs(b, r);
 	bury_zombies(b);
 	if (fired && !b->returned)
 		notice = b->returned = true;
@@ -149,7 +158,7 @@ static bool round_run(struct rd_bridge *b, struct round *r)
 		rd_reactor_return(b->reactor, &b->work);
 	for (unsigned int i = 0; i < r->n_pass; i++)
 		syscall(SYS_futex, r->pass[i], FUTEX_WAKE, 1, NULL, NULL, 0);
-	return sense;
+	return !refused || fired;
 }
 
 static void *rd_bridge_main(void *arg)
