@@ -10,7 +10,7 @@ set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
 cc=${CC:-gcc}
-models=${*:-doorbell wait waiters enter teardown order ready buffers}
+models=${*:-doorbell wait waiters lazy enter teardown order ready buffers}
 
 command -v spin >/dev/null || { echo "no spin"; exit 77; }
 command -v "${cc%% *}" >/dev/null || { echo "no C compiler"; exit 77; }
