@@ -78,6 +78,7 @@ int rd_engine_init(struct rd_engine *engine, const struct rd_engine_config *cfg)
 	int r;
 
 	*engine = (struct rd_engine){ .cfg = *cfg };
+	engine->cpus = (unsigned int)RD_MAX(sysconf(_SC_NPROCESSORS_CONF), RD_MAX(cpus, 1l));
 	rd_list_init(&engine->starved);
 	memcpy(engine->user.limit, cfg->limits, sizeof(engine->user.limit));
 	r = rd_reactor_new(&engine->reactor, cfg->spin_us);

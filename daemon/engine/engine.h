@@ -52,6 +52,7 @@ struct rd_engine {
 	bool ring_batches;		/* batches of short reads go there even when they would not wait */
 	struct rd_link starved;		/* rings that wait for room in the in-flight budget */
 	uint32_t rings;			/* that are not freed yet */
+	unsigned int cpus;		/* that this machine can have */
 	uint32_t last_serial;		/* of the rings made so far */
 	uint32_t epoll_waits;		/* workers asleep for EPOLL_WAIT, or about to be */
 };

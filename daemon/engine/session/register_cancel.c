@@ -163,8 +163,6 @@ static int check(struct rd_reg *reg, const struct ringd_sync_cancel_reg *in)
 		zero &= !in->pad[i];
 	if (reg->head->nr != 1 || !zero || in->flags & ~RD_CANCEL_FLAGS)
 		return rd_refuse(reg->session, -EINVAL, "unknown flags, or a reserved field is not zero");
-	if ((in->flags & RINGD_ASYNC_CANCEL_ANY) && (in->flags & (RINGD_ASYNC_CANCEL_FD | RINGD_ASYNC_CANCEL_OP)))
-		return rd_refuse(reg->session, -EINVAL, "any request, and only some");
 	return 0;
 }
 

@@ -10,6 +10,13 @@
 
 #define RD_CPU_BYTES	8192u	/* 65536 CPUs: more than any kernel knows */
 
+/* CPUs that there cannot be on this machine are no part of a mask. */
+static void cut_mask(const struct rd_reg *reg, cpu_set_t *cpus)
+{
+	for (unsigned int cpu = reg->session->service->engine.cpus; cpu < CPU_SETSIZE; cpu++)
+		CPU_CLR(cpu, cpus);
+}
+
 static int allowed_cpus(struct rd_reg *reg, cpu_set_t *cpus)
 {
 	if (sched_getaffinity(0, sizeof(*cpus), cpus) < 0)
@@ -17,7 +24,7 @@ static int allowed_cpus(struct rd_reg *reg, cpu_set_t *cpus)
 	return 0;
 }
 
-/* nr bytes of mask; what is beyond the CPUs a machine can have is cut off, as there. */
+/* nr bytes of mask. */
 int rd_reg_iowq_aff(struct rd_reg *reg)
 {
 	cpu_set_t cpus, allowed, both;
@@ -32,6 +39,7 @@ int rd_reg_iowq_aff(struct rd_reg *reg)
 		return r;
 	CPU_ZERO(&cpus);
 	memcpy(&cpus, reg->data, RD_MIN(reg->len, sizeof(cpus)));
+	cut_mask(reg, &cpus);
 	CPU_AND(&both, &cpus, &allowed);
 	if (!CPU_EQUAL(&both, &cpus))
 		return rd_refuse(reg->session, -EINVAL, "the engine may not use all of these CPUs");
