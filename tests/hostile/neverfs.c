@@ -47,6 +47,7 @@ static void answer(const struct neverfs *n, int dev, const struct fuse_in_header
 	struct fuse_init_out init = { .major = FUSE_KERNEL_VERSION, .minor = 31, .max_write = 4096, .max_background = 16 };
 	struct fuse_entry_out entry = { .nodeid = 2, .entry_valid = HOUR, .attr_valid = HOUR, .attr = attr_of(2) };
 	struct fuse_attr_out attr = { .attr_valid = HOUR, .attr = attr_of(in->nodeid) };
+	struct fuse_poll_out poll_out = { .revents = POLLIN };
 	struct fuse_open_out open = { .fh = 1, .open_flags = n->direct ? FOPEN_DIRECT_IO : 0 };
 
 	switch (in->opcode) {
@@ -67,6 +68,15 @@ static void answer(const struct neverfs *n, int dev, const struct fuse_in_header
 	case FUSE_GETXATTR:
 		__atomic_fetch_add(n->unanswered, 1, __ATOMIC_RELEASE);
 		return;
+	case FUSE_POLL:
+		if (!__atomic_load_n(n->polls, __ATOMIC_ACQUIRE))
+			return reply(dev, in->unique, -ENOSYS, NULL, 0);
+		if (*n->polls == 1) {
+			__atomic_fetch_add(n->unanswered, 1, __ATOMIC_RELEASE);
+			return;
+		}
+		--*n->polls;
+		return reply(dev, in->unique, 0, &poll_out, sizeof(poll_out));
 	case FUSE_FORGET:
 	case FUSE_BATCH_FORGET:
 	case FUSE_INTERRUPT:
@@ -100,9 +110,10 @@ static bool start_server(struct neverfs *n, int dev)
 {
 	int alive[2];
 
-	n->unanswered = mmap(NULL, sizeof(*n->unanswered), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	n->unanswered = mmap(NULL, 2 * sizeof(*n->unanswered), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (n->unanswered == MAP_FAILED || pipe2(alive, O_CLOEXEC) < 0)
 		return false;
+	n->polls = n->unanswered + 1;
 	n->server = fork();
 	if (n->server == 0) {
 		rd_close(alive[1]);
@@ -148,6 +159,6 @@ void neverfs_abort(struct neverfs *n)
 	ck_assert_int_eq(umount2(n->dir, MNT_FORCE | MNT_DETACH), 0);
 	rd_close(n->alive);
 	waitpid(n->server, NULL, 0);
-	munmap(n->unanswered, sizeof(*n->unanswered));
+	munmap(n->unanswered, 2 * sizeof(*n->unanswered));
 	rmdir(n->dir);
 }

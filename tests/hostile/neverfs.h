@@ -17,6 +17,7 @@ struct neverfs {
 	bool direct;		/* files are opened with FOPEN_DIRECT_IO */
 	char dir[64];
 	uint32_t *unanswered;	/* shared with the server */
+	uint32_t *polls;	/* likewise: not 0: it knows polls, and answers one less of them than this (readable) */
 };
 
 /* Mount it, in a mount namespace of this process's own. False: not possible here. */
