@@ -229,6 +229,26 @@ CF_TEST(a_lazy_ring_gets_a_message_when_it_asks, 323,
 	cf_expect(target, 4, 3, 0);
 }
 
+static int send_later(void *arg)
+{
+	struct cf_ring *target = arg, *ring = cf_ring_new(8, 0);
+
+	poll(NULL, 0, 50);	/* whoever is not asleep by then finds it there */
+	message(ring, target, 3, 4);
+	return cf_run(ring);
+}
+
+CF_TEST(a_message_wakes_who_waits_on_a_lazy_ring, 323, "A waiter in enter on the target ring -> woken by the message (DEFER_TASKRUN)")
+{
+	struct cf_ring *target = cf_ring_new(8, RINGD_SETUP_SINGLE_ISSUER | RINGD_SETUP_DEFER_TASKRUN);
+	struct cf_thread *t = cf_thread(send_later, target);
+
+	ck_assert_int_eq(cf_enter(target, 0, 1, RINGD_ENTER_GETEVENTS, NULL, 0), 0);
+	ck_assert_uint_eq(cf_cq_tail(target), 1);
+	ck_assert_int_eq(cf_thread_join(t), 0);
+	cf_expect(target, 4, 3, 0);
+}
+
 static int blind(struct cf_ring *ring, const struct ringd_sqe *sqe)
 {
 	return cf_register(ring, RINGD_REGISTER_SEND_MSG_RING, sqe, 1);
