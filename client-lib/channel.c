@@ -44,7 +44,7 @@ static bool writable(uint64_t addr)
 
 bool rdl_pair_writable(const int *pair)
 {
-	return writable((uintptr_t)&pair[0]) && writable((uintptr_t)&pair[1]);
+	return writable((uintptr_t)pair) && writable((uintptr_t)pair + sizeof(*pair));	/* NULL is no array */
 }
 
 static int put_pair(uint64_t addr, int32_t a, int32_t b)
