@@ -43,7 +43,9 @@ static int th_copy_in(struct rd_host *host, void *dst, uint64_t addr, size_t len
 
 static int th_copy_out(struct rd_host *host, uint64_t addr, const void *src, size_t len)
 {
-	if (len && !inside(from_host(host), addr, len))
+	if (!len)
+		return 0;
+	if (!inside(from_host(host), addr, len))
 		return -EFAULT;
 	memcpy((void *)(uintptr_t)addr, src, len);
 	return 0;

@@ -48,16 +48,17 @@ static int check_opened(int fd, bool named)
 	struct statfs fs;
 	struct statx st;
 
-	if (fstatfs(fd, &fs) < 0)
-		return -errno;
-	if (fs.f_type == PROC_SUPER_MAGIC)
-		return -EACCES;
-	if (named)
-		return 0;
 	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0)
 		return -errno;
+	/* what is on a device is not procfs */
+	if (!st.stx_dev_major) {
+		if (fstatfs(fd, &fs) < 0)
+			return -errno;
+		if (fs.f_type == PROC_SUPER_MAGIC)
+			return -EACCES;
+	}
 	/* /dev/tty is the opener's terminal: an engine has none to lend */
-	if (S_ISCHR(st.stx_mode) && st.stx_rdev_major == 5 && st.stx_rdev_minor == 0)
+	if (!named && S_ISCHR(st.stx_mode) && st.stx_rdev_major == 5 && st.stx_rdev_minor == 0)
 		return -ENXIO;
 	return 0;
 }
