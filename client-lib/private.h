@@ -515,6 +515,8 @@ int rdl_call_get(struct ringd *rd, struct ringd_ring *ring, uint32_t opcode, uin
 		 void *out, size_t out_size, int *fd);
 /* The same without anything but a result. */
 int rdl_call_one(struct ringd_ring *ring, uint32_t opcode, uint32_t nr, const void *data, size_t size);
+/* May this thread register with the ring? 0, -EEXIST: another one has it for itself. */
+int rdl_may_register(const struct ringd_ring *ring);
 /* Before checks made here: when the engine is gone, that is the answer, whatever the arguments are. */
 int rdl_check_alive(struct ringd_ring *ring);
 

@@ -82,7 +82,7 @@ static int call_send(struct ringd *rd, struct rdl_call *c, bool *sent)
 }
 
 /* The rule of SINGLE_ISSUER. No words for it: it is another thread that gets them. */
-static int may_register(const struct ringd_ring *ring)
+int rdl_may_register(const struct ringd_ring *ring)
 {
 	uint32_t special = rdl_special(ring);
 
@@ -96,7 +96,7 @@ int rdl_call_do(struct ringd *rd, struct ringd_ring *ring, struct rdl_call *c, s
 	int r;
 
 	c->reg.ring_id = ring ? ring->id : 0;
-	r = ring ? may_register(ring) : 0;
+	r = ring ? rdl_may_register(ring) : 0;
 	if (r < 0)
 		return r;
 	r = rdl_request_start(rd, &c->reg.msg, RINGD_MSG_REGISTER);
@@ -147,7 +147,7 @@ int rdl_call_get(struct ringd *rd, struct ringd_ring *ring, uint32_t opcode, uin
 
 int rdl_check_alive(struct ringd_ring *ring)
 {
-	int r = may_register(ring);
+	int r = rdl_may_register(ring);
 
 	if (r < 0)
 		return r;

@@ -158,6 +158,9 @@ int ringd_clone_buffers_offset(struct ringd_ring *dst, const struct ringd_ring *
 
 	if (src->rd != dst->rd)
 		return rdl_fail(dst->rd, -EINVAL, "the other ring belongs to another connection");
+	/* io_uring looks for a table in the way first */
+	if ((!dst->bufs_nr || (flags & RINGD_REGISTER_DST_REPLACE)) && rdl_may_register(src) < 0)
+		return rdl_fail(dst->rd, -EEXIST, "the other ring is another thread's");
 	r = rdl_call_one(dst, RINGD_REGISTER_CLONE_BUFFERS, 1, &c, sizeof(c));
 	end = dst_off + (nr ? nr : src->bufs_nr);
 	if (r >= 0 && end > dst->bufs_nr)

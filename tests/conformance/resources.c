@@ -362,6 +362,24 @@ CF_TEST(clone_errors, 395,
 	ck_assert_int_eq(has_buffer(dst, 0, memory), -EFAULT);
 }
 
+static int make_single(void *arg)
+{
+	const struct iovec iov = { cf_alloc(4096, 4096), 4096 };
+	struct cf_ring *ring = cf_ring_new(8, RINGD_SETUP_SINGLE_ISSUER);
+
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_BUFFERS, &iov, 1), 0);
+	*(struct cf_ring **)arg = ring;
+	return 0;
+}
+
+CF_TEST(clone_from_another_threads_ring, 395, "Clone from a SINGLE_ISSUER ring of another thread -> -EEXIST")
+{
+	struct cf_ring *dst = cf_ring_new(8, 0), *src = NULL;
+
+	cf_in_thread(make_single, &src);
+	ck_assert_int_eq(clone_to(dst, (struct ringd_clone_buffers){ .src_fd = (uint32_t)src->fd }), -EEXIST);
+}
+
 CF_TEST(a_clone_lives_by_itself, 396, "Clone then unregister of the source -> the clone still works")
 {
 	char *memory = cf_alloc(8192, 4096);
