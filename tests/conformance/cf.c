@@ -530,11 +530,24 @@ static int run_back_end(int first)
 	return failed;
 }
 
+/* What doc/CONFORMANCE.md must have a row of */
+static int list(void)
+{
+	for (const struct cf_test *t = tests; t; t = t->next) {
+		if (strcmp(t->numbers, "0"))
+			printf("%s\t%s\n", t->numbers, t->text);
+	}
+	return 0;
+}
+
 int main(void)
 {
-	const char *missing = cf_missing(), *only = getenv("CF_BACKEND");
+	const char *missing, *only = getenv("CF_BACKEND");
 	int failed = 0, n = 0;
 
+	if (getenv("CF_LIST"))
+		return list();
+	missing = cf_missing();
 	if (missing) {
 		printf("1..0 # SKIP %s\n", missing);
 		return 0;

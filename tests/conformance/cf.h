@@ -12,7 +12,7 @@
  *		cf_expect(ring, 0, -EINVAL, 0);
  *	}
  *
- * The numbers are those of tests/conformance/statements; several are separated by blanks. Each test is a process of its own
+ * The numbers are those of tests/conformance/statements; several are separated by blanks; 0: of none. Each test is a process of its own
  * with its own connection, memory and directory; all of it is given back when the test returns.
  *
  * Where a target behaves differently by design, the test asserts that other behaviour and says why:
@@ -20,7 +20,7 @@
  *	CF_DIFFERS(nop_with_ioprio_is_einval, CF_RINGD, "the reason, one sentence")
  *
  * Environment: CF_RUN=NAME or CF_RUN=NUMBER runs only matching tests, CF_BACKEND=sync|uring only one back end, CF_RESULTS=FILE
- * appends a line per test for conformance-doc.sh. CK_FORK=no for debuggers.
+ * appends a line per test for conformance-doc.sh, CF_LIST=1 only lists numbers and texts. CK_FORK=no for debuggers.
  */
 #ifndef RD_TEST_CF_H
 #define RD_TEST_CF_H
