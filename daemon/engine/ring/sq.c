@@ -72,7 +72,7 @@ static __attribute__((__noinline__)) bool put_odd(struct rd_ring *ring, struct r
 }
 
 /* Post the result, drop what the request held. Returns true when req can be used again. */
-static inline bool post(struct rd_ring *ring, struct rd_req *req)
+static inline __attribute__((__always_inline__)) bool post(struct rd_ring *ring, struct rd_req *req)
 {
 	bool reusable = true;
 
