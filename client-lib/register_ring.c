@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Register calls about a ring itself: its workers, identities, restrictions, buffers of another ring, memory region. */
 #include <linux/capability.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -21,29 +20,31 @@ int ringd_register_restrictions(struct ringd_ring *ring, const struct ringd_rest
 	return rdl_call_one(ring, RINGD_REGISTER_RESTRICTIONS, nr, list, nr * sizeof(*list));
 }
 
-/* What this process has registered for itself. A child has it too, since it has our memory. */
+/*
+ * What this process has registered for itself: written once, then only read. A child has it too, since it has our memory;
+ * so there is no lock that a fork() could leave locked.
+ */
+enum { TASK_FREE, TASK_BEING_SET, TASK_SET };
+
 static struct {
-	pthread_mutex_t lock;
-	size_t size;		/* 0: nothing */
+	uint32_t state;
+	size_t size;
 	struct ringd_task_restriction head;
 	struct ringd_restriction list[RESTRICT_MAX];
-} task = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} task;
 
 static int tell_engine(struct ringd *rd)
 {
-	return rdl_call_get(rd, NULL, RINGD_REGISTER_RESTRICTIONS, 1, &task.head, task.size, NULL, 0, NULL);
+	int r = rdl_call_get(rd, NULL, RINGD_REGISTER_RESTRICTIONS, 1, &task.head, task.size, NULL, 0, NULL);
+
+	rd->restricted |= r >= 0;
+	return r;
 }
 
 int rdl_task_restrict(struct ringd *rd)
 {
-	int r = 0;
-
-	pthread_mutex_lock(&task.lock);
-	if (task.size && !rd->restricted)
-		r = tell_engine(rd);
-	rd->restricted |= task.size && r >= 0;
-	pthread_mutex_unlock(&task.lock);
-	return r;
+	/* acquire: pairs with the release below, the rest of it is complete */
+	return rdl_load_acquire(&task.state) == TASK_SET && !rd->restricted ? tell_engine(rd) : 0;
 }
 
 /* As the kernel: who may not gain privileges any more, or has all of them. */
@@ -57,38 +58,27 @@ static bool may_restrict(void)
 	return syscall(SYS_capget, &head, data) == 0 && (data[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN));
 }
 
-/* Under the lock. */
-static int restrict_task(struct ringd *rd, const struct ringd_task_restriction *set)
-{
-	int r;
-
-	if (task.size)
-		return rdl_fail(rd, -EPERM, "this process is restricted already");
-	if (!may_restrict())
-		return rdl_fail(rd, -EACCES, "needs no_new_privs or CAP_SYS_ADMIN");
-	if (set->nr_res > RESTRICT_MAX)
-		return rdl_fail(rd, -EINVAL, "%u restrictions, at most %u", set->nr_res, RESTRICT_MAX);
-	task.head = *set;
-	memcpy(task.list, set->restrictions, set->nr_res * sizeof(task.list[0]));
-	task.size = sizeof(task.head) + set->nr_res * sizeof(task.list[0]);
-	r = tell_engine(rd);
-	if (r < 0)
-		task.size = 0;
-	else
-		rd->restricted = true;
-	return r;
-}
-
 int ringd_register_task_restrictions(struct ringd *rd, const struct ringd_task_restriction *set)
 {
+	uint32_t nothing = TASK_FREE;
 	int r;
 
 	_Static_assert(offsetof(__typeof__(task), list) - offsetof(__typeof__(task), head) == sizeof(task.head), "one message");
 	if (!set)
 		return rdl_fail(rd, -EFAULT, "no restrictions");
-	pthread_mutex_lock(&task.lock);
-	r = restrict_task(rd, set);
-	pthread_mutex_unlock(&task.lock);
+	if (rdl_load(&task.state) != TASK_FREE)
+		return rdl_fail(rd, -EPERM, "this process is restricted already");
+	if (!may_restrict())
+		return rdl_fail(rd, -EACCES, "needs no_new_privs or CAP_SYS_ADMIN");
+	if (set->nr_res > RESTRICT_MAX)
+		return rdl_fail(rd, -EINVAL, "%u restrictions, at most %u", set->nr_res, RESTRICT_MAX);
+	if (!__atomic_compare_exchange_n(&task.state, &nothing, TASK_BEING_SET, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return rdl_fail(rd, -EPERM, "another thread restricts this process");
+	task.head = *set;
+	memcpy(task.list, set->restrictions, set->nr_res * sizeof(task.list[0]));
+	task.size = sizeof(task.head) + set->nr_res * sizeof(task.list[0]);
+	r = tell_engine(rd);
+	rdl_store_release(&task.state, r < 0 ? TASK_FREE : TASK_SET);
 	return r;
 }
 
