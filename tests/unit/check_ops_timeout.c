@@ -121,6 +121,24 @@ START_TEST(on_a_lazy_ring_an_expiry_waits_for_the_client)
 }
 END_TEST
 
+START_TEST(on_a_lazy_ring_a_count_waits_for_the_client)
+{
+	c.ring->ctx.lazy = true;
+	timeout(1, LONG, 0, 2);
+	op(RINGD_OP_NOP, 2, 0);
+	op(RINGD_OP_NOP, 3, 0);
+	c.sq_tail += c.unsubmitted;
+	c.unsubmitted = 0;
+	__atomic_store_n(&c.hot->sq_tail, c.sq_tail, __ATOMIC_RELEASE);
+	ck_assert_int_eq(rd_tc_enter(&c, 3, 0), 3);
+	expect(2, 0, 0);
+	expect(3, 0, 0);
+	expect_none();
+	submit(0);
+	expect(1, 0, 0);
+}
+END_TEST
+
 START_TEST(on_a_lazy_ring_a_multishot_timeout_goes_on_when_it_was_told)
 {
 	c.ring->ctx.lazy = true;
@@ -434,6 +452,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, on_a_lazy_ring_an_expiry_waits_for_the_client);
+	tcase_add_test(tc, on_a_lazy_ring_a_count_waits_for_the_client);
 	tcase_add_test(tc, on_a_lazy_ring_a_multishot_timeout_goes_on_when_it_was_told);
 	tcase_add_test(tc, a_time_is_read_once);
 	tcase_add_test(tc, expiries_come_in_the_order_of_their_times);

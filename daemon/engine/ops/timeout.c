@@ -121,8 +121,9 @@ bool rd_timeout_count(struct rd_ctx *ctx)
 		struct rd_req *req = RD_CONTAINER_OF(first, struct rd_req, timeout.count);
 
 		rd_timeout_stop(req);
+		req->state = RD_REQ_IDLE;
 		req->res = 0;
-		rd_req_done(req);
+		rd_req_task(req, rd_req_done);
 		any = true;
 	}
 	return any;
