@@ -95,9 +95,10 @@ static RDL_COLD int empty(struct ringd_ring *ring)
 	}
 }
 
-int ringd_peek_cqe(struct ringd_ring *ring, struct ringd_cqe **cqe)
+/* All that is not: one is known, and it is a plain one. */
+static RDL_COLD int peek_slow(struct ringd_ring *ring, struct ringd_cqe **cqe)
 {
-	while (RDL_UNLIKELY(!some(ring))) {
+	while (!some(ring)) {
 		int r = empty(ring);
 
 		if (r < 0) {
@@ -106,6 +107,19 @@ int ringd_peek_cqe(struct ringd_ring *ring, struct ringd_cqe **cqe)
 		}
 	}
 	*cqe = first(ring);
+	return 0;
+}
+
+int ringd_peek_cqe(struct ringd_ring *ring, struct ringd_cqe **cqe)
+{
+	struct ringd_cqe *c;
+
+	if (RDL_UNLIKELY(ring->mixed || !known(ring)))
+		return peek_slow(ring, cqe);
+	c = at(ring, head(ring));
+	if (RDL_UNLIKELY(rdl_load_acquire(&c->flags) & RINGD_CQE_F_CHANNEL))
+		return peek_slow(ring, cqe);
+	*cqe = c;
 	return 0;
 }
 
