@@ -54,6 +54,8 @@ static void arm(struct ringd_ring *ring, uint32_t kind, uint32_t target)
 		ring->wait_seq += RINGD_WAIT_SEQ_STEP;
 	/* full barrier: pairs with the engine's between publishing and reading this word */
 	rdl_store_barrier(&ring->hot->wait, RINGD_WAIT(ring->wait_seq | kind, target));
+	/* the engine wakes for a full channel only where it sees this word: what it said before is looked at now */
+	rdl_channel_look(ring);
 }
 
 static void disarm(struct ringd_ring *ring)

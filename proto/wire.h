@@ -175,7 +175,7 @@ struct ringd_fd_list {
  * real res. Of a request without a CQE (CQE_SKIP_SUCCESS) the packet has SILENT.
  *
  * A channel holds some 20 packets; requests that find it full wait. So the client empties it also when ringd_hot.channel
- * has moved, which it looks at before it sleeps and when it was woken.
+ * has moved, on whichever ring: it looks at it after arming a wait word (full barrier between) and when it was woken.
  */
 struct ringd_channel {
 	uint64_t user_data;

@@ -283,6 +283,35 @@ START_TEST(more_opens_than_the_channel_holds)
 }
 END_TEST
 
+/* Nobody looks at the ring of the opens at all: he who sleeps waits for what comes after them, on another one. */
+START_TEST(a_full_channel_wakes_who_waits_for_another_ring)
+{
+	struct ringd_ring *opens;
+	struct ringd_cqe *cqe;
+	unsigned int n, i;
+
+	ck_assert_int_eq(ringd_ring_new(rd, &opens, 256, 0), 0);
+	for (i = 0; i < 100; i++) {
+		struct ringd_sqe *sqe = ringd_get_sqe(opens);
+
+		ringd_prep_openat(opens, sqe, AT_FDCWD, "one", O_RDONLY | O_CLOEXEC, 0);
+		ringd_sqe_set_flags(sqe, RINGD_SQE_IO_LINK);
+		sqe = ringd_get_sqe(opens);
+		ringd_prep_msg_ring(sqe, ringd_ring_id(ring), 7, i, 0);
+		ringd_sqe_set_flags(sqe, RINGD_SQE_CQE_SKIP_SUCCESS);
+	}
+	ck_assert_int_eq(ringd_submit(opens), 200);
+	ck_assert_int_eq(ringd_wait_cqe_nr(ring, &cqe, 100), 0);
+	ringd_cq_advance(ring, 100);
+	ringd_for_each_cqe(opens, i, n, cqe) {
+		ck_assert(is_open(cqe->res));
+		close(cqe->res);
+	}
+	ck_assert_uint_eq(n, 100);
+	ringd_cq_advance(opens, n);
+}
+END_TEST
+
 START_TEST(a_pipe_gives_two_descriptors)
 {
 	int fds[2] = { 7777, 7777 };
@@ -715,6 +744,7 @@ int main(void)
 	tcase_add_test(t, an_open_without_a_slot_gives_a_descriptor_of_this_process);
 	tcase_add_test(t, no_room_for_a_descriptor_is_emfile);
 	tcase_add_loop_test(t, more_opens_than_the_channel_holds, 0, 2);
+	tcase_add_test(t, a_full_channel_wakes_who_waits_for_another_ring);
 	tcase_add_test(t, a_pipe_gives_two_descriptors);
 	tcase_add_test(t, a_pipe_whose_result_cannot_be_stored_leaves_nothing);
 	tcase_add_test(t, a_pipe_into_slots_tells_their_numbers);

@@ -18,6 +18,7 @@
 #define CHANNEL_FILES	24	/* what the descriptors in a full channel cost, and the channel */
 
 struct rd_channel {
+	struct rd_session *session;
 	int sock;		/* only written */
 	struct event *room;
 	struct rd_link waiting;	/* struct rd_delivery, oldest first */
@@ -43,12 +44,24 @@ static struct rd_ring *ring_of(const struct rd_req *req)
 }
 
 /* Tell the client to read the channel, though no CQE says so. */
-static void announce(struct rd_ring *ring, bool wake)
+static void announce(struct rd_ring *ring)
 {
 	/* release: pairs with the client's acquire, the packet is in the channel */
 	__atomic_store_n(&ring->hot->channel, ++ring->channel, __ATOMIC_RELEASE);
-	if (wake)
-		ring->ctx.host->ops->wake(ring->ctx.host, ring);
+}
+
+/* The channel is full, and whichever ring somebody sleeps for: what he waits for may depend on what waits here. */
+static void announce_full(struct rd_session *session)
+{
+	struct rd_ring *ring = NULL;
+
+	while ((ring = rd_hostring_next(session, ring))) {
+		announce(ring);
+		/* full barrier: pairs with the client's between arming its wait word and looking at channel */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		if (__atomic_load_n(&ring->hot->wait, __ATOMIC_RELAXED))
+			session->host.ops->wake(&session->host, ring);
+	}
 }
 
 static void delivery_free(struct rd_delivery *d)
@@ -119,7 +132,7 @@ static int send_now(struct rd_delivery *d)
 	if (d->packet.res)
 		req->outcome = RD_OUT_FAILED;
 	if (silent)
-		announce(ring_of(req), false);
+		announce(ring_of(req));
 	return 0;
 }
 
@@ -131,8 +144,11 @@ static int deliver(struct rd_delivery *d)
 	int r = rd_list_empty(&ch->waiting) ? send_now(d) : -EAGAIN;
 
 	if (r == -EAGAIN && event_add(ch->room, NULL) == 0) {
+		bool first = rd_list_empty(&ch->waiting);
+
 		rd_list_append(&ch->waiting, &d->link);
-		announce(ring_of(req), true);
+		if (first)
+			announce_full(ch->session);
 		return rd_req_wait(req);
 	}
 	if (r == 0)
@@ -154,7 +170,7 @@ static void channel_room(evutil_socket_t fd, short what, void *arg)
 		int r = send_now(d);
 
 		if (r == -EAGAIN && event_add(ch->room, NULL) == 0) {
-			announce(ring_of(req), true);
+			announce_full(ch->session);
 			return;
 		}
 		rd_list_remove(&d->link);
@@ -355,6 +371,7 @@ static int channel_new(struct rd_session *session, struct rd_channel **ret, int 
 	if (!ch)
 		return rd_refuse(session, -ENOMEM, "the engine is out of memory");
 	ch->sock = -1;
+	ch->session = session;
 	rd_list_init(&ch->waiting);
 	if (rd_charge_take(&ch->files, &session->service->engine.user, RINGD_LIMIT_FILES, CHANNEL_FILES) < 0) {
 		free(ch);

@@ -358,6 +358,19 @@ struct rd_ring *rd_hostring_own(struct rd_session *session, uint32_t id)
 	return NULL;
 }
 
+struct rd_ring *rd_hostring_next(struct rd_session *session, struct rd_ring *after)
+{
+	struct rd_link *l = after ? ((struct rd_hostring *)after->host_data)->link.next : session->rings.next;
+
+	for (; l != &session->rings; l = l->next) {
+		struct rd_hostring *hr = rd_list_entry(l, struct rd_hostring, link);
+
+		if (!hr->dead)
+			return hr->ring;
+	}
+	return NULL;
+}
+
 uint32_t rd_hostring_id(const struct rd_ring *ring)
 {
 	const struct rd_hostring *hr = ring->host_data;

@@ -240,6 +240,8 @@ void rd_hostring_kill_all(struct rd_session *session, uint32_t reason);
 struct rd_ring *rd_hostring_find(struct rd_session *session, uint32_t id, int *err);
 /* The same without words: NULL. */
 struct rd_ring *rd_hostring_own(struct rd_session *session, uint32_t id);
+/* The living rings of a session, one after the other: after NULL the first, after the last NULL. */
+struct rd_ring *rd_hostring_next(struct rd_session *session, struct rd_ring *after);
 uint32_t rd_hostring_id(const struct rd_ring *ring);
 struct rd_export *rd_hostring_export(struct rd_ring *ring);
 void rd_hostring_wake(struct rd_host *host, struct rd_ring *ring);
