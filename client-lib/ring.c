@@ -170,8 +170,8 @@ static uint32_t special(uint32_t flags)
 		s |= RDL_ISSUER;
 	if (flags & RINGD_SETUP_DEFER_TASKRUN)
 		s |= RDL_LAZY | RDL_DEFER;
-	if (flags & RINGD_SETUP_IOPOLL)
-		s |= flags & RINGD_SETUP_SQPOLL ? RDL_LAZY : RDL_LAZY | RDL_IOPOLL;
+	if ((flags & RINGD_SETUP_IOPOLL) && !(flags & RINGD_SETUP_SQPOLL))
+		s |= RDL_LAZY | RDL_IOPOLL;
 	if (flags & RINGD_SETUP_SQ_REWIND)
 		s |= RDL_REWIND;
 	return s;
