@@ -497,3 +497,29 @@ CF_TEST(a_ring_in_memory_of_the_server, 419, "MMAP ring: mapping offset 0x800000
 	munmap(p1, PAGE);
 }
 CF_DIFFERS(a_ring_in_memory_of_the_server, CF_RINGD, "the memory comes as a descriptor of its own with the ring at the same offset; libringd maps it")
+
+CF_TEST(read_fixed_stays_inside_its_buffer, 255, "Read_fixed without buffer table, with a hole, outside the buffer, or with index out of range -> -EFAULT")
+{
+	struct iovec v[2];
+	struct {
+		uint16_t index;
+		unsigned int off, len;
+		int res;
+	} t[] = { { 0, 0, 10, 10 }, { 0, PAGE - 10, 10, 10 }, { 0, PAGE - 10, 11, -EFAULT }, { 1, 0, 10, -EFAULT },
+		  { 2, 0, 10, -EFAULT }, { 65535, 0, 10, -EFAULT }, { 0, 0, 0, 0 } };
+	struct ringd_sqe *sqe;
+	int f;
+
+	begin();
+	f = cf_make_file("f", 100, O_RDONLY);
+	cf_prep_rw(ring, RINGD_OP_READ_FIXED, f, data, 10, 0);
+	ck_assert_int_eq(cf_run(ring), -EFAULT);
+	v[0] = (struct iovec){ data, PAGE };
+	v[1] = (struct iovec){ NULL, 0 };
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_BUFFERS, v, 2), 0);
+	for (unsigned int i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		sqe = cf_prep_rw(ring, RINGD_OP_READ_FIXED, f, data + t[i].off, t[i].len, 0);
+		sqe->buf_index = t[i].index;
+		ck_assert_int_eq(cf_run(ring), t[i].res);
+	}
+}

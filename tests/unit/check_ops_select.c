@@ -655,6 +655,32 @@ START_TEST(multishot_counts_an_eventfd)
 }
 END_TEST
 
+START_TEST(multishot_on_a_lazy_ring)
+{
+	struct ringd_cqe cqe;
+
+	rd_tc_close(&c);
+	rd_tc_open(&c, &th, 64, RINGD_SETUP_SUBMIT_ALL | RINGD_SETUP_SINGLE_ISSUER | RINGD_SETUP_DEFER_TASKRUN);
+	make_ring(0, 4);
+	reader(RINGD_OP_READ_MULTISHOT, p[0], 0, 0);
+	waits();
+	put("abcdef");
+	while (rd_list_empty(&c.ring->ctx.tasks))
+		rd_th_turn(&th);
+	ck_assert_int_eq(head(), 0);	/* nothing is taken before its time */
+	ck_assert(!rd_tc_peek(&c, &cqe));
+	rd_tc_submit(&c);
+	next_is(4, used(50) | RINGD_CQE_F_MORE);
+	next_is(2, used(51) | RINGD_CQE_F_MORE);
+	put("x");
+	while (rd_list_empty(&c.ring->ctx.tasks))
+		rd_th_turn(&th);
+	rd_tc_close(&c);
+	rd_th_settle(&th);
+	ck_assert_uint_eq(th.mem.refs, 1);
+}
+END_TEST
+
 /* --- READV_FIXED, WRITEV_FIXED --- */
 
 static struct ringd_sqe *fixed(uint8_t opcode, const struct iovec *v, uint32_t nr)
@@ -779,7 +805,7 @@ int main(void)
 		a_dying_ring_lets_go_of_everything, multishot_rules, multishot_reads_until_the_end, multishot_ends_without_buffers,
 		multishot_is_cancelled_once, multishot_ends_with_its_data_when_the_cq_is_full,
 		multishot_lets_others_have_their_turn, multishot_reads_unix_sockets_on_workers, multishot_counts_an_eventfd,
-		vectors_inside_a_registered_buffer, a_fixed_vector_has_no_empty_and_no_outer_segment,
+		multishot_on_a_lazy_ring, vectors_inside_a_registered_buffer, a_fixed_vector_has_no_empty_and_no_outer_segment,
 		tails_and_entries_that_change_all_the_time, thousands_of_groups, over_budget_nothing_is_kept,
 	};
 	Suite *s = suite_create("ops_select");

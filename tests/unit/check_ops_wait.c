@@ -377,13 +377,87 @@ START_TEST(a_dying_ring_leaves_children_alone)
 }
 END_TEST
 
+/* --- lazy rings --- */
+
+#define LAZY	(RINGD_SETUP_SUBMIT_ALL | RINGD_SETUP_SINGLE_ISSUER | RINGD_SETUP_DEFER_TASKRUN)
+
+static void open_lazy(void)
+{
+	rd_tc_close(&c);
+	rd_tc_open(&c, &th, 64, LAZY);
+}
+
+/* Wait until the ring has something to run, without entering. */
+static void until_tasked(void)
+{
+	while (rd_list_empty(&c.ring->ctx.tasks))
+		rd_th_turn(&th);
+}
+
+/* Enter until there is a CQE. */
+static void enter_until(uint64_t user_data, int32_t res)
+{
+	struct ringd_cqe cqe;
+
+	while (!rd_tc_peek(&c, &cqe)) {
+		rd_th_turn(&th);
+		rd_tc_submit(&c);
+	}
+	ck_assert_uint_eq(cqe.user_data, user_data);
+	ck_assert_int_eq(cqe.res, res);
+}
+
+START_TEST(a_lazy_ring_is_told_when_it_enters)
+{
+	uint32_t *word = rd_th_alloc(&th, 4096);
+	struct ringd_sqe *sqe;
+	int p[2];
+	pid_t pid;
+
+	open_lazy();
+	pid = child(p, 0);
+	epoll(ep, 4);					/* 1 */
+	wait_child(P_PID, pid, WEXITED);		/* 2 */
+	sqe = rd_tc_sqe(&c, RINGD_OP_FUTEX_WAIT);	/* 3 */
+	sqe->fd = 2;
+	sqe->addr = (uintptr_t)word;
+	sqe->addr3 = UINT32_MAX;
+	submit_waiting();
+	ring_bell();
+	until_tasked();
+	nothing_yet();
+	enter_until(1, 1);
+	close(p[1]);
+	enter_until(2, 0);
+	sqe = rd_tc_sqe(&c, RINGD_OP_FUTEX_WAKE);	/* 4 */
+	sqe->fd = 2;
+	sqe->addr = (uintptr_t)word;
+	sqe->addr2 = 1;
+	sqe->addr3 = UINT32_MAX;
+	rd_tc_submit(&c);
+	next_is(4, 1);
+	enter_until(3, 0);
+}
+END_TEST
+
+START_TEST(a_lazy_ring_dies_before_it_was_told)
+{
+	open_lazy();
+	epoll(ep, 4);
+	submit_waiting();
+	ring_bell();
+	until_tasked();
+	rd_tc_close(&c);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
 		epoll_rules, events_are_told, events_are_waited_for, a_set_in_a_slot, a_set_inside_a_set,
 		a_wait_for_events_is_cancelled, workers_of_epoll_are_limited, a_dying_ring_leaves_sets_alone, waitid_rules,
 		a_child_is_waited_for, nobody_need_look_at_the_result, a_cancelled_wait_leaves_the_child,
-		a_host_without_children_has_none, a_dying_ring_leaves_children_alone,
+		a_lazy_ring_is_told_when_it_enters, a_lazy_ring_dies_before_it_was_told, a_host_without_children_has_none, a_dying_ring_leaves_children_alone,
 	};
 	Suite *s = suite_create("ops_wait");
 	TCase *sync = tcase_create("back end sync"), *uring = tcase_create("back end uring");
