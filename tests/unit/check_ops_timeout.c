@@ -223,6 +223,27 @@ START_TEST(a_count_may_be_reached_in_the_submission_that_starts_it)
 }
 END_TEST
 
+START_TEST(a_count_that_starts_leaves_the_others_alone)
+{
+	timeout(1, LONG, 0, 3);
+	op(RINGD_OP_NOP, 2, 0);
+	timeout(3, LONG, 0, 3);
+	op(RINGD_OP_NOP, 4, 0);
+	timeout(5, LONG, 0, 1);
+	op(RINGD_OP_NOP, 6, 0);
+	submit(6);
+	expect(2, 0, 0);
+	expect(4, 0, 0);
+	expect(6, 0, 0);
+	expect(1, 0, 0);
+	expect(5, 0, 0);
+	op(RINGD_OP_NOP, 7, 0);
+	submit(1);
+	expect(7, 0, 0);
+	expect(3, 0, 0);
+}
+END_TEST
+
 START_TEST(a_storm_keeps_nobody_waiting)
 {
 	uint64_t end;
@@ -458,6 +479,7 @@ int main(void)
 	tcase_add_test(tc, expiries_come_in_the_order_of_their_times);
 	tcase_add_test(tc, counts_go_round_with_the_indices);
 	tcase_add_test(tc, a_count_may_be_reached_in_the_submission_that_starts_it);
+	tcase_add_test(tc, a_count_that_starts_leaves_the_others_alone);
 	tcase_add_test(tc, a_storm_keeps_nobody_waiting);
 	tcase_add_loop_test(tc, a_ring_ends_with_all_its_timeouts, 0, 6);
 	tcase_add_test(tc, timeouts_are_requests_in_flight);
