@@ -17,6 +17,9 @@
 #define MAX_CHAIN	6u
 #define OUTSTANDING	192u		/* more: end some before going on */
 #define SQ		64u
+#define BUFFERS		32u		/* provided; a power of two */
+#define GROUP		3
+#define MESSAGES	(1ull << 32)	/* user_data of messages: this and the number of the request that sent it */
 
 #define LINK	RINGD_SQE_IO_LINK
 #define HARD	RINGD_SQE_IO_HARDLINK
@@ -26,20 +29,21 @@
 enum kind {
 	NOP, INJECT, FILE_READ, FILE_WRITE, PIPE_READ, PIPE_WRITE, EVENT_READ, EVENT_WRITE, POLL, POLL_MULTI, TIMEOUT,
 	TIMEOUT_COUNT, TIMEOUT_MULTI, TIMEOUT_REMOVE, TIMEOUT_UPDATE, POLL_REMOVE, CANCEL, CANCEL_ALL, OPEN, CLOSE, FSYNC,
-	TRUNCATE, INVALID, LINK_TIMEOUT, N_KINDS
+	TRUNCATE, SELECT_READ, FUTEX_WAIT, FUTEX_WAKE, MESSAGE, INVALID, LINK_TIMEOUT, N_KINDS
 };
 
 static const char *const kind_names[N_KINDS] = {
 	"NOP", "INJECT", "FILE_READ", "FILE_WRITE", "PIPE_READ", "PIPE_WRITE", "EVENT_READ", "EVENT_WRITE", "POLL", "POLL_MULTI",
 	"TIMEOUT", "TIMEOUT_COUNT", "TIMEOUT_MULTI", "TIMEOUT_REMOVE", "TIMEOUT_UPDATE", "POLL_REMOVE", "CANCEL", "CANCEL_ALL",
-	"OPEN", "CLOSE", "FSYNC", "TRUNCATE", "INVALID", "LINK_TIMEOUT",
+	"OPEN", "CLOSE", "FSYNC", "TRUNCATE", "SELECT_READ", "FUTEX_WAIT", "FUTEX_WAKE", "MESSAGE", "INVALID", "LINK_TIMEOUT",
 };
 
 /* In the order in which they are prepared; user_data is the index. */
 struct rec {
 	uint8_t kind, flags;
 	bool done, dead;		/* dead: of a chain with an invalid member */
-	bool never, etime_success;	/* what does not break the chain */
+	bool etime_success;
+	bool message;			/* what it sent has come */
 	int32_t res, want;		/* want: bytes, injected value */
 	uint32_t first, last;		/* its chain */
 	uint32_t after;			/* all before this index are finished before its CQE comes */
@@ -52,6 +56,10 @@ static struct cf_ring *ring;
 static int fifo[2], event, file;
 static char *data;
 static bool skips, drains;
+static struct ringd_buf *bufs;	/* the ring of the group */
+static bool provided[BUFFERS];
+static uint16_t bufs_tail;
+static uint32_t *word;		/* of futexes; never changes */
 static uint64_t state, seed;
 
 /* xorshift64*: the same numbers everywhere */
@@ -188,6 +196,40 @@ static void prep_slot(struct rec *r, unsigned int op, int slot)
 		sqe->off = 4096;
 }
 
+/* A read into a provided buffer. A silent one would not tell which it took. */
+static void prep_select(struct rec *r)
+{
+	struct ringd_sqe *sqe;
+
+	r->flags &= (uint8_t)~SKIP;
+	r->want = 1;
+	sqe = get(r, RINGD_OP_READ);
+	sqe->flags |= RINGD_SQE_FIXED_FILE | RINGD_SQE_BUFFER_SELECT;
+	sqe->fd = 1;
+	sqe->len = 1;
+	sqe->off = UINT64_MAX;
+	sqe->buf_group = GROUP;
+}
+
+static void prep_futex(struct rec *r)
+{
+	struct ringd_sqe *sqe = get(r, r->kind == FUTEX_WAIT ? RINGD_OP_FUTEX_WAIT : RINGD_OP_FUTEX_WAKE);
+
+	sqe->addr = cf_addr(word);
+	sqe->fd = 2;			/* FUTEX2_SIZE_U32 */
+	sqe->addr3 = UINT32_MAX;
+	sqe->off = r->kind == FUTEX_WAIT ? 0 : rnd(4);
+}
+
+static void prep_message(struct rec *r)
+{
+	struct ringd_sqe *sqe = get(r, RINGD_OP_MSG_RING);
+
+	sqe->fd = ring->fd;
+	sqe->off = MESSAGES | (uint64_t)(r - recs);
+	sqe->len = 5;
+}
+
 static void prep(struct rec *r)
 {
 	struct ringd_sqe *sqe;
@@ -261,6 +303,16 @@ static void prep(struct rec *r)
 	case TRUNCATE:
 		prep_slot(r, RINGD_OP_FTRUNCATE, rnd(2) ? 0 : 1);	/* of a pipe: -EINVAL, which breaks no chain */
 		break;
+	case SELECT_READ:
+		prep_select(r);
+		break;
+	case FUTEX_WAIT:
+	case FUTEX_WAKE:
+		prep_futex(r);
+		break;
+	case MESSAGE:
+		prep_message(r);
+		break;
 	case INVALID:
 		if (rnd(2))
 			get(r, 200);
@@ -273,7 +325,6 @@ static void prep(struct rec *r)
 	case N_KINDS:
 		break;
 	}
-	r->never = r->kind == FSYNC || r->kind == TRUNCATE;
 }
 
 static enum kind some_kind(bool in_chain)
@@ -290,7 +341,7 @@ static enum kind some_kind(bool in_chain)
 
 static bool waits(enum kind k)
 {
-	return k == PIPE_READ || k == EVENT_READ || k == POLL || k == TIMEOUT || k == PIPE_WRITE;
+	return k == PIPE_READ || k == EVENT_READ || k == POLL || k == TIMEOUT || k == PIPE_WRITE || k == SELECT_READ || k == FUTEX_WAIT;
 }
 
 /* One chain of up to len members, each perhaps with a linked timeout; a single request is one of length 1. */
@@ -340,12 +391,15 @@ static bool failed(const struct rec *r)
 	case PIPE_WRITE:
 	case EVENT_READ:
 	case EVENT_WRITE:
+	case SELECT_READ:
 		return r->res != r->want;
 	case TIMEOUT:
 		return r->res < 0 && !(r->etime_success && r->res == -ETIME);
 	case FSYNC:
 	case TRUNCATE:
 		return r->res == -ECANCELED;
+	case FUTEX_WAIT:	/* the kernel forgets to break the chain of one that is cancelled */
+		return r->res < 0 && !cf_on(CF_KERNEL);
 	default:
 		return r->res < 0;
 	}
@@ -379,9 +433,16 @@ static bool possible(const struct rec *r, int32_t res)
 	case TIMEOUT_UPDATE:
 	case POLL_REMOVE:
 	case CANCEL:
-		return res == 0 || res == -ENOENT || res == -EALREADY;
+		return res == 0 || res == -ENOENT || res == -EALREADY || (r->kind == CANCEL && res == 1);	/* 1: a futex */
 	case CANCEL_ALL:
+	case FUTEX_WAKE:
 		return res >= 0;
+	case SELECT_READ:
+		return res == 1 || res == -ENOBUFS || res == -ECANCELED || res == -EINTR;
+	case FUTEX_WAIT:
+		return res == 0 || res == -ECANCELED;
+	case MESSAGE:
+		return res == 0;
 	case OPEN:
 		return (res >= 8 && res < 16) || res == -ENFILE || res == -ECANCELED || res == -EINTR;
 	case CLOSE:
@@ -393,7 +454,8 @@ static bool possible(const struct rec *r, int32_t res)
 	case INVALID:
 		return res == -EINVAL;
 	case LINK_TIMEOUT:
-		return res == -ETIME || res == -ECANCELED || res == -EALREADY || res == -ENOENT;
+		/* 1: the kernel counts futexes here too */
+		return res == -ETIME || res == -ECANCELED || res == -EALREADY || res == -ENOENT || (res == 1 && cf_on(CF_KERNEL));
 	case N_KINDS:
 		break;
 	}
@@ -463,6 +525,7 @@ static void silence(struct rec *r)
 		if (recs[i].done || (recs[i].kind == LINK_TIMEOUT && &recs[i] == r + 1))
 			continue;
 		recs[i].done = true;
+		recs[i].res = -ECANCELED;
 		if (!(recs[i].flags & SKIP))
 			n_done++;
 	}
@@ -476,7 +539,7 @@ static void final(struct rec *r, const struct cf_cqe *cqe)
 	r->res = cqe->res;
 	if (!(r->flags & SKIP))
 		n_done++;
-	else if (!failed(r) && r->kind != CANCEL_ALL && !r->dead)
+	else if (!failed(r) && r->kind != CANCEL_ALL && r->kind != FUTEX_WAKE && !r->dead && (r->kind != FUTEX_WAIT || !r->res))
 		WRONG(r, "a success that should be silent: %d", r->res);
 	while (low < n_recs && (recs[low].done || (recs[low].flags & SKIP)))
 		low++;
@@ -493,13 +556,58 @@ static void final(struct rec *r, const struct cf_cqe *cqe)
 		silence(r);
 }
 
+static void provide(uint16_t bid)
+{
+	struct ringd_buf *b = &bufs[bufs_tail & (BUFFERS - 1)];
+
+	b->addr = cf_addr(data + 3072 + bid);
+	b->len = 1;
+	b->bid = bid;
+	provided[bid] = true;
+	__atomic_store_n(&bufs[0].resv, ++bufs_tail, __ATOMIC_RELEASE);
+}
+
+/* A buffer that came belongs to us until it is provided again, and to no other CQE. */
+static void take_buffer(const struct rec *r, const struct cf_cqe *cqe)
+{
+	uint16_t bid = (uint16_t)(cqe->flags >> RINGD_CQE_BUFFER_SHIFT);
+
+	if (!(cqe->flags & RINGD_CQE_F_BUFFER)) {
+		if (r->kind == SELECT_READ && cqe->res > 0)
+			WRONG(r, "read %d into no buffer", cqe->res);
+		return;
+	}
+	if (r->kind != SELECT_READ)	/* an interrupted read may have used one up too */
+		WRONG(r, "result %d with a buffer", cqe->res);
+	if (bid >= BUFFERS || !provided[bid])
+		WRONG(r, "buffer %u, which was not provided", bid);
+	provided[bid] = false;
+	provide(bid);
+}
+
+static void take_message(const struct cf_cqe *cqe)
+{
+	uint64_t i = cqe->user_data & ~MESSAGES;
+
+	ck_assert_msg(i < n_recs && recs[i].kind == MESSAGE && cqe->res == 5 && !cqe->flags, "message of nobody: %llu, %d, %#x",
+		      (unsigned long long)i, cqe->res, cqe->flags);
+	if (recs[i].message || (recs[i].done && recs[i].res))
+		WRONG(&recs[i], "its message came twice, or in spite of %d", recs[i].res);
+	recs[i].message = true;
+}
+
 static void take(const struct cf_cqe *cqe)
 {
 	struct rec *r;
 
+	if (cqe->user_data & MESSAGES) {
+		take_message(cqe);
+		return;
+	}
 	ck_assert_msg(cqe->user_data < n_recs, "CQE of nobody: %llu, %d, %#x (seed %#llx)", (unsigned long long)cqe->user_data,
 		      cqe->res, cqe->flags, (unsigned long long)seed);
 	r = &recs[cqe->user_data];
+	take_buffer(r, cqe);
 	if (!(cqe->flags & RINGD_CQE_F_MORE)) {
 		final(r, cqe);
 		return;
@@ -581,6 +689,7 @@ static void open_ring(unsigned int which)
 					      RINGD_SETUP_COOP_TASKRUN };
 	struct ringd_params p = { .flags = flags[which % 4] | RINGD_SETUP_SUBMIT_ALL };
 	struct ringd_file_index_range range = { .off = 8, .len = 8 };
+	struct ringd_buf_reg group = { .ring_addr = cf_addr(bufs), .ring_entries = BUFFERS, .bgid = GROUP };
 
 	if (which & 4) {
 		p.flags |= RINGD_SETUP_CQSIZE;
@@ -595,6 +704,11 @@ static void open_ring(unsigned int which)
 	cf_file(ring, 2, fifo[1]);
 	cf_file(ring, 3, event);
 	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_FILE_ALLOC_RANGE, &range, 0), 0);
+	bufs_tail = 0;
+	memset(bufs, 0, BUFFERS * sizeof(*bufs));
+	ck_assert_int_eq(cf_register(ring, RINGD_REGISTER_PBUF_RING, &group, 1), 0);
+	for (uint16_t i = 0; i < BUFFERS; i++)
+		provide(i);
 	n_recs = n_done = low = drained_until = 0;
 }
 
@@ -632,6 +746,12 @@ static void one_ring(unsigned int which, uint32_t operations)
 		cf_wait_cqe(ring, &cqe);
 		take(&cqe);
 	}
+	for (uint32_t i = 0; i < n_recs; i++) {
+		while (recs[i].kind == MESSAGE && recs[i].done && !recs[i].res && !recs[i].message) {
+			cf_wait_cqe(ring, &cqe);
+			take(&cqe);
+		}
+	}
 	cf_ring_free(ring);
 }
 
@@ -640,6 +760,7 @@ CF_TEST(random_requests_have_exactly_their_completions, 0, "Random requests of a
 	const char *n = getenv("CF_OPERATIONS"), *s = getenv("CF_SEED");
 	uint64_t left = n ? strtoull(n, NULL, 0) : 60000;
 
+	cf_need_op(RINGD_OP_FUTEX_WAIT);
 	state = seed = s ? strtoull(s, NULL, 0) : 0x5eed5eed5eedull;
 	recs = calloc(ROOM, sizeof(*recs));
 	ck_assert_ptr_nonnull(recs);
@@ -647,6 +768,8 @@ CF_TEST(random_requests_have_exactly_their_completions, 0, "Random requests of a
 	cf_pipe(fifo);
 	event = eventfd(0, EFD_CLOEXEC);
 	data = cf_alloc(4096, 0);
+	bufs = cf_alloc(4096, 4096);
+	word = cf_alloc(4, 0);
 	memset(data, 0, 4096);
 	data[0] = 1;	/* what is written to the eventfd */
 	for (unsigned int which = 0; left; which++) {
