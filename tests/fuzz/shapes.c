@@ -130,6 +130,16 @@ static void buffers(struct ringd_sqe *sqe, uint8_t how)
 	sqe->off = how;
 }
 
+/* A few words, most of which are 0. */
+static void futex(struct ringd_sqe *sqe, uint8_t how)
+{
+	sqe->opcode = how & 1 ? RINGD_OP_FUTEX_WAKE : RINGD_OP_FUTEX_WAIT;
+	sqe->fd = 2;
+	sqe->addr = RD_FUZZ_ARENA + 32768u + (how >> 1 & 3) * 4u;
+	sqe->addr2 = sqe->opcode == RINGD_OP_FUTEX_WAKE ? how >> 3 & 3 : 0;
+	sqe->addr3 = how & 32 ? how : 0xffffffffu;
+}
+
 /* What waits, what stops it, what must come after it. */
 void rd_fuzz_shape_order(struct rd_fuzz_input *in, struct ringd_sqe *sqe)
 {
@@ -156,7 +166,10 @@ void rd_fuzz_shape_order(struct rd_fuzz_input *in, struct ringd_sqe *sqe)
 		poll_of(sqe, how);
 		break;
 	case 5:
-		buffers(sqe, how);
+		if ((how & 0xc0) == 0xc0)
+			futex(sqe, how);
+		else
+			buffers(sqe, how);
 		break;
 	case 6:
 		sqe->opcode = RINGD_OP_MSG_RING;
