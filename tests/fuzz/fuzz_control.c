@@ -389,6 +389,53 @@ static void ring_name(struct rd_fuzz_input *in)
 	send_packet(in, &token, sizeof(token), 0);
 }
 
+/* The calls that have one structure and nothing else: its size, 0 for the others */
+static size_t reg_plain(uint32_t opcode)
+{
+	switch (opcode) {
+	case RINGD_REGISTER_IOWQ_MAX_WORKERS:
+		return 2 * sizeof(uint32_t);
+	case RINGD_REGISTER_PBUF_RING:
+	case RINGD_UNREGISTER_PBUF_RING:
+		return sizeof(struct ringd_buf_reg);
+	case RINGD_REGISTER_SYNC_CANCEL:
+		return sizeof(struct ringd_sync_cancel_reg);
+	case RINGD_REGISTER_PBUF_STATUS:
+		return sizeof(struct ringd_buf_status);
+	case RINGD_REGISTER_CLOCK:
+		return sizeof(struct ringd_clock_register);
+	case RINGD_REGISTER_CLONE_BUFFERS:
+		return sizeof(struct ringd_clone_buffers);
+	case RINGD_REGISTER_SEND_MSG_RING:
+		return sizeof(struct ringd_sqe);
+	case RINGD_REGISTER_RESIZE_RINGS:
+		return sizeof(struct ringd_resize);
+	case RINGD_REGISTER_MEM_REGION:
+		return sizeof(struct ringd_mem_region_reg) + sizeof(struct ringd_region_desc);
+	case RINGD_REGISTER_QUERY:
+		return sizeof(struct ringd_query_hdr);
+	}
+	return 0;
+}
+
+/* Mostly zeros and small numbers */
+static void reg_fill_plain(struct rd_fuzz_input *in, uint32_t opcode, uint8_t *dst)
+{
+	struct ringd_sync_cancel_reg sc;
+
+	for (size_t i = 0; i + 4 <= reg_plain(opcode); i += 4) {
+		uint8_t b = rd_fuzz_u8(in);
+		uint32_t v = b & 3 ? 0 : b & 128 ? (uint32_t)b << 8 : b >> 2;
+
+		memcpy(dst + i, &v, sizeof(v));
+	}
+	if (opcode != RINGD_REGISTER_SYNC_CANCEL)
+		return;
+	memcpy(&sc, dst, sizeof(sc));		/* an end to its wait */
+	sc.timeout = (struct ringd_timespec){ 0, 1000 };
+	memcpy(dst, &sc, sizeof(sc));
+}
+
 /* bytes of the opcode's structure */
 static size_t reg_struct(uint32_t opcode)
 {
@@ -404,7 +451,7 @@ static size_t reg_struct(uint32_t opcode)
 	case RINGD_REGISTER_FILE_ALLOC_RANGE:
 		return sizeof(struct ringd_file_index_range);
 	default:
-		return 0;
+		return reg_plain(opcode);
 	}
 }
 
@@ -431,6 +478,8 @@ static void reg_fill_struct(struct rd_fuzz_input *in, uint32_t opcode, uint32_t 
 		range = (struct ringd_file_index_range){ .off = rd_fuzz_u8(in), .len = rd_fuzz_u8(in) };
 		memcpy(dst, &range, sizeof(range));
 		break;
+	default:
+		reg_fill_plain(in, opcode, dst);
 	}
 }
 
@@ -445,7 +494,10 @@ static size_t reg_elem(uint32_t opcode)
 	case RINGD_REGISTER_BUFFERS:
 	case RINGD_REGISTER_BUFFERS2:
 	case RINGD_REGISTER_BUFFERS_UPDATE:
+	case RINGD_REGISTER_RESTRICTIONS:
 		return 16;
+	case RINGD_REGISTER_IOWQ_AFF:
+		return 1;
 	default:
 		return 0;
 	}
@@ -483,6 +535,8 @@ static void register_call(struct rd_fuzz_input *in)
 	req->ring_id = ring.rings && !(b & 1) ? ring.info.ring_id : rd_fuzz_u8(in);
 	req->opcode = rd_fuzz_u8(in) % (RINGD_REGISTER_LAST + 1);
 	req->nr = rd_fuzz_u8(in) % 17;
+	if (reg_plain(req->opcode))
+		req->nr %= 3;
 	req->has_tags = b >> 1 & 1;
 	len = sizeof(*req) + reg_struct(req->opcode);
 	reg_fill_struct(in, req->opcode, req->nr, buf + sizeof(*req));
