@@ -285,6 +285,8 @@ START_TEST(odd_files_keep_nobody_waiting)
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	expect_alive();
 	fcntl(fd, F_SETFL, 0);
+	if (odd[_i] == make_own_doorbell)
+		return;		/* who has his own doorbell read away is not heard when he rings it */
 	put(RINGD_OP_READ, 0, 0, 8);
 	raw_submit(&ring);
 	expect_alive();
