@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -309,6 +310,52 @@ START_TEST(a_full_channel_wakes_who_waits_for_another_ring)
 	}
 	ck_assert_uint_eq(n, 100);
 	ringd_cq_advance(opens, n);
+}
+END_TEST
+
+static void *open_and_close(void *arg)
+{
+	struct ringd_ring *own = arg;
+	struct ringd_cqe *cqe;
+	unsigned int n, i;
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/one", dir);
+	for (int round = 0; round < 100; round++) {
+		for (i = 0; i < 8; i++)
+			ringd_prep_openat(own, ringd_get_sqe(own), AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+		if (ringd_submit_and_wait(own, 8) != 8)
+			return (void *)"submit";
+		ringd_for_each_cqe(own, i, n, cqe) {
+			char text[8] = "";
+
+			if (cqe->flags || cqe->res < 0 || read(cqe->res, text, 7) != 5 || strcmp(text, "first") != 0)
+				return (void *)"a descriptor that is not ours";
+			close(cqe->res);
+		}
+		if (n != 8)
+			return (void *)"too few";
+		ringd_cq_advance(own, n);
+	}
+	return NULL;
+}
+
+/* The packets of all come through one channel. */
+START_TEST(threads_with_a_ring_each_get_their_own)
+{
+	struct ringd_ring *own[4];
+	pthread_t t[4];
+	void *wrong;
+
+	close(open_number("one", O_RDONLY));
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(ringd_ring_new(rd, &own[i], 8, 0), 0);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(pthread_create(&t[i], NULL, open_and_close, own[i]), 0);
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(pthread_join(t[i], &wrong), 0);
+		ck_assert_msg(!wrong, "thread %d: %s", i, (const char *)wrong);
+	}
 }
 END_TEST
 
@@ -745,6 +792,7 @@ int main(void)
 	tcase_add_test(t, no_room_for_a_descriptor_is_emfile);
 	tcase_add_loop_test(t, more_opens_than_the_channel_holds, 0, 2);
 	tcase_add_test(t, a_full_channel_wakes_who_waits_for_another_ring);
+	tcase_add_test(t, threads_with_a_ring_each_get_their_own);
 	tcase_add_test(t, a_pipe_gives_two_descriptors);
 	tcase_add_test(t, a_pipe_whose_result_cannot_be_stored_leaves_nothing);
 	tcase_add_test(t, a_pipe_into_slots_tells_their_numbers);
