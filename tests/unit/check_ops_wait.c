@@ -377,6 +377,43 @@ START_TEST(a_dying_ring_leaves_children_alone)
 }
 END_TEST
 
+/* --- with a timeout --- */
+
+/* The SQE before is stopped by a timeout. */
+static void times_out(void)
+{
+	struct ringd_sqe *sqe = rd_tc_sqe(&c, RINGD_OP_LINK_TIMEOUT);
+
+	sqe->addr = 1000000;
+	sqe->len = 1;
+	sqe->timeout_flags = RINGD_TIMEOUT_IMMEDIATE_ARG;
+	ck_assert_int_eq(rd_tc_submit(&c), 2);
+	next_is(c.user_data, -ETIME);
+	next_is(c.user_data - 1, -ECANCELED);
+}
+
+START_TEST(a_linked_timeout_ends_the_wait)
+{
+	uint32_t *word = rd_th_alloc(&th, 4096);
+	struct ringd_sqe *sqe;
+	int p[2];
+	pid_t pid = child(p, 0);
+
+	epoll(ep, 4)->flags = RINGD_SQE_IO_LINK;
+	times_out();
+	wait_child(P_PID, pid, WEXITED)->flags = RINGD_SQE_IO_LINK;
+	times_out();
+	sqe = rd_tc_sqe(&c, RINGD_OP_FUTEX_WAIT);
+	sqe->fd = 2;
+	sqe->addr = (uintptr_t)word;
+	sqe->addr3 = UINT32_MAX;
+	sqe->flags = RINGD_SQE_IO_LINK;
+	times_out();
+	close(p[1]);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+END_TEST
+
 /* --- lazy rings --- */
 
 #define LAZY	(RINGD_SETUP_SUBMIT_ALL | RINGD_SETUP_SINGLE_ISSUER | RINGD_SETUP_DEFER_TASKRUN)
@@ -457,7 +494,7 @@ int main(void)
 		epoll_rules, events_are_told, events_are_waited_for, a_set_in_a_slot, a_set_inside_a_set,
 		a_wait_for_events_is_cancelled, workers_of_epoll_are_limited, a_dying_ring_leaves_sets_alone, waitid_rules,
 		a_child_is_waited_for, nobody_need_look_at_the_result, a_cancelled_wait_leaves_the_child,
-		a_lazy_ring_is_told_when_it_enters, a_lazy_ring_dies_before_it_was_told, a_host_without_children_has_none, a_dying_ring_leaves_children_alone,
+		a_linked_timeout_ends_the_wait, a_lazy_ring_is_told_when_it_enters, a_lazy_ring_dies_before_it_was_told, a_host_without_children_has_none, a_dying_ring_leaves_children_alone,
 	};
 	Suite *s = suite_create("ops_wait");
 	TCase *sync = tcase_create("back end sync"), *uring = tcase_create("back end uring");
