@@ -18,7 +18,7 @@ read -r include lib sbin bin engine man < <(mk --eval='where:; @echo $(includedi
 	$(pkglibexecdir) $(mandir)' where)
 for file in "$include/ringd.h" "$include/ringd/abi.h" "$include/ringd/wire.h" "$lib/pkgconfig/libringd.pc" \
 	"$lib/libringd.so" "$sbin/ringd" "$engine/ringd-engine" "$bin/ringctl" "$bin/ringcp" "$bin/ringbench" \
-	"$man"/man8/ringd{,-engine}.8 "$man"/man1/ring{ctl,cp,bench}.1 "$man/man3/libringd.3" "$man/man7/ringd-protocol.7"; do
+	"$man"/man8/ringd{,-engine}.8 "$man"/man1/ring{ctl,cp,bench}.1 "$man"/man3/{libringd,ringd_register}.3 "$man/man7/ringd-protocol.7"; do
 	[ -e "$dir$file" ] || fail "$file is not installed"
 done
 
