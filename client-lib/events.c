@@ -70,12 +70,19 @@ static void lazy_end(struct ringd_ring *ring)
 
 /* --- waiting --- */
 
-/* CQEs were lost since that was last told of: the engine had no memory to hold them back. */
-static bool lost(struct ringd_ring *ring)
+/*
+ * Something that only an enter can do: CQEs are held back, or some were lost since we last looked (there was no memory to hold
+ * them back), of which the engine tells once, by -EBADR.
+ */
+static bool wants_enter(struct ringd_ring *ring)
 {
-	uint32_t dropped = rdl_load(&ring->hot->cq_overflow);
+	uint32_t dropped = rdl_load(&ring->cq_hot->cq_overflow);
 
-	return __atomic_exchange_n(&ring->dropped, dropped, __ATOMIC_RELAXED) != dropped;
+	if (RDL_UNLIKELY(dropped != rdl_load(&ring->dropped))) {
+		rdl_store(&ring->dropped, dropped);
+		return true;
+	}
+	return rdl_load(&ring->cq_hot->sq_flags) & RINGD_SQ_CQ_OVERFLOW;
 }
 
 /* Until the tail is at target. 0 or why not. */
@@ -86,15 +93,11 @@ static int wait_target(struct ringd_ring *ring, uint32_t target, const struct rd
 	for (;;) {
 		if (passed(ring, target))
 			return 0;
-		if (rdl_load(&ring->cq_hot->sq_flags) & RINGD_SQ_CQ_OVERFLOW) {
+		if (wants_enter(ring)) {
 			r = rdl_enter(ring, 0, RINGD_ENTER_GETEVENTS);
 			if (passed(ring, target))
 				return 0;
-			if (r == -EBADR)
-				lost(ring);
 		}
-		if (r >= 0 && RDL_UNLIKELY(rdl_load(&ring->hot->cq_overflow) != rdl_load(&ring->dropped)) && lost(ring))
-			r = -EBADR;
 		if (r >= 0)
 			r = rdl_wait(ring, RINGD_WAIT_KIND_CQ, target, until);
 		if (r < 0)

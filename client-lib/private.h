@@ -291,7 +291,7 @@ struct ringd_ring {
 	int bells[RDL_BELLS];
 	unsigned int n_bells;
 	uint64_t issuer;		/* rdl_thread_id() */
-	uint32_t dropped;		/* hot->cq_overflow when -EBADR told of it */
+	uint32_t dropped;		/* hot->cq_overflow when it was last looked at */
 	clockid_t clock;		/* REGISTER_CLOCK */
 	const void *wait_region;	/* ringd_reg_wait[], NULL: there is none */
 	size_t wait_region_size;

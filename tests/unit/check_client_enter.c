@@ -260,6 +260,22 @@ START_TEST(min_wait_ends_when_all_are_there)
 }
 END_TEST
 
+START_TEST(lost_cqes_are_told_of_once)
+{
+	const struct ringd_timespec none = { 0 };
+
+	fake_lose(fake, peer);
+	ck_assert_int_eq(wait_ts(0, 1, &none, 0, 0), -EBADR);
+	ck_assert_int_eq(wait_ts(0, 1, &none, 0, 0), -ETIME);
+	fake_lose(fake, peer);
+	ck_assert_int_eq(ringd_enter(ring, 0, 0, RINGD_ENTER_GETEVENTS, NULL, 0), 0);	/* there is nothing to wait for */
+	get_nops(1);
+	ck_assert_int_eq(wait_ts(1, 1, NULL, RINGD_ENTER_SQ_WAKEUP, 0), 1);	/* not what counts */
+	ck_assert_int_eq(wait_ts(0, 1, NULL, 0, 0), 0);
+	ck_assert_int_eq(wait_ts(0, 2, &none, 0, 0), 0);			/* nor with a CQE */
+}
+END_TEST
+
 /* --- signals --- */
 
 static volatile sig_atomic_t caught;
@@ -543,6 +559,7 @@ static void add_both(TCase *t)
 	tcase_add_test(t, wrong_arguments);
 	tcase_add_test(t, how_a_wait_ends);
 	tcase_add_test(t, absolute_time);
+	tcase_add_test(t, lost_cqes_are_told_of_once);
 	tcase_add_test(t, min_wait_has_two_phases);
 	tcase_add_test(t, min_wait_ends_when_all_are_there);
 	tcase_add_test(t, pending_signal_that_the_mask_lets_through);

@@ -91,6 +91,15 @@ static void serve(struct fake_ring *r, const struct ringd_sqe *sqe)
 	post(r, cqe);
 }
 
+/* Of an enter that took nothing: lost CQEs are told of once. */
+static int32_t enter_error(struct fake_ring *r, uint32_t flags)
+{
+	if (!r->lost || !(flags & RINGD_ENTER_GETEVENTS))
+		return 0;
+	r->lost = false;
+	return -EBADR;
+}
+
 /* true: something was done */
 static bool visit(struct fake *f, struct fake_ring *r)
 {
@@ -126,7 +135,7 @@ static bool visit(struct fake *f, struct fake_ring *r)
 	store(&r->hot->sq_head, r->sq_head);
 	if (entered) {
 		r->enter_seen = seq;
-		__atomic_store_n(&r->hot->enter_res, f->starved ? -EAGAIN : (int32_t)n, __ATOMIC_RELAXED);
+		__atomic_store_n(&r->hot->enter_res, f->starved ? -EAGAIN : n ? (int32_t)n : enter_error(r, flags), __ATOMIC_RELAXED);
 		store(&r->hot->enter_done, seq);
 	}
 	wake_sleeper(r);
@@ -147,6 +156,14 @@ void fake_post(struct fake *f, struct fake_ring *r, uint64_t user_data, int32_t 
 	store(&r->hot->cq_tail, r->cq_tail);
 	publish_flags(r, load(&r->hot->sq_flags) & RINGD_SQ_NEED_WAKEUP);
 	wake_sleeper(r);
+	pthread_mutex_unlock(&f->lock);
+}
+
+void fake_lose(struct fake *f, struct fake_ring *r)
+{
+	pthread_mutex_lock(&f->lock);
+	r->lost = true;
+	store(&r->hot->cq_overflow, r->hot->cq_overflow + 1);
 	pthread_mutex_unlock(&f->lock);
 }
 

@@ -38,6 +38,7 @@ struct fake_ring {
 	uint32_t signalled;			/* high word of the wait word that was answered */
 	struct ringd_cqe held[FAKE_MAX_HELD];
 	unsigned int n_held;
+	bool lost;				/* CQEs, and nobody was told */
 	unsigned int bytes_sent, dozes;
 };
 
@@ -94,6 +95,8 @@ void fake_visit(struct fake *f, struct fake_ring *ring);
 void fake_post(struct fake *f, struct fake_ring *ring, uint64_t user_data, int32_t res);
 /* One packet through the channel. */
 void fake_packet(struct fake *f, const struct ringd_channel *packet, const int *fds, int n);
+/* A CQE was lost: there was no memory to hold it back. */
+void fake_lose(struct fake *f, struct fake_ring *ring);
 /* End a ring as the engine does, or (reason 0) as the kernel does for an engine that was killed. */
 void fake_kill_ring(struct fake *f, struct fake_ring *ring, uint32_t reason);
 /* The whole engine dies: rings and control connection. */
