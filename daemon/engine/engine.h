@@ -39,6 +39,8 @@ struct rd_stats {
 	uint32_t latency[RINGD_STATUS_OPS][RINGD_LATENCY_BUCKETS];
 };
 
+#define RD_EPOLL_WAITS	64
+
 struct rd_engine {
 	struct rd_engine_config cfg;
 	struct rd_user user;
@@ -54,7 +56,7 @@ struct rd_engine {
 	uint32_t rings;			/* that are not freed yet */
 	unsigned int cpus;		/* that this machine can have */
 	uint32_t last_serial;		/* of the rings made so far */
-	uint32_t epoll_waits;		/* workers asleep for EPOLL_WAIT, or about to be */
+	uint32_t epoll_waits;		/* workers asleep for EPOLL_WAIT or POLL_ADD, or about to be; at most RD_EPOLL_WAITS */
 };
 
 /* 0 or -errno. The reactor is made, not run. */

@@ -277,6 +277,23 @@ START_TEST(a_slow_file_that_cannot_be_waited_for_is_ready)
 }
 END_TEST
 
+START_TEST(only_so_many_workers_sleep_in_polls)
+{
+	make_slow();
+	for (unsigned int i = 0; i < RD_EPOLL_WAITS + 10; i++)
+		poll_add(i, POLLIN, i & MULTI);
+	submit(RD_EPOLL_WAITS + 10);
+	for (unsigned int i = RD_EPOLL_WAITS; i < RD_EPOLL_WAITS + 10; i++)
+		expect(i, -EDQUOT, 0);
+	put();
+	for (unsigned int i = 0; i < RD_EPOLL_WAITS; i++)
+		ck_assert_int_eq(rd_tc_wait(&c).res, POLLIN);
+	ck_assert_uint_eq(th.engine.epoll_waits, RD_EPOLL_WAITS / 2);	/* those that go on */
+	rd_tc_close(&c);
+	ck_assert_uint_eq(th.engine.epoll_waits, 0);
+}
+END_TEST
+
 /* Whether an epoll set is ready the kernel asks the files in it. */
 START_TEST(an_epoll_set_is_polled_by_a_worker)
 {
@@ -495,6 +512,7 @@ int main(void)
 	tcase_add_test(tc, on_a_lazy_ring_a_multishot_poll_outlives_what_it_missed);
 	tcase_add_test(tc, a_slow_file_is_polled_by_a_worker);
 	tcase_add_test(tc, a_slow_file_that_cannot_be_waited_for_is_ready);
+	tcase_add_test(tc, only_so_many_workers_sleep_in_polls);
 	tcase_add_test(tc, an_epoll_set_is_polled_by_a_worker);
 	tcase_add_loop_test(tc, a_poll_of_a_slow_file_can_be_interrupted, 0, 4);
 	tcase_add_loop_test(tc, a_ring_ends_with_all_its_polls, 0, 8);

@@ -13,7 +13,6 @@
 #include "../exec/workers.h"
 
 #define RD_EPOLL_BATCH	1024	/* events in one result at most */
-#define RD_EPOLL_WAITS	64	/* workers that may be asleep here */
 
 struct rd_epoll_node {
 	struct rd_work work;

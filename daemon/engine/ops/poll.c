@@ -38,6 +38,7 @@ int rd_poll_add_prep(struct rd_req *req, const struct ringd_sqe *sqe)
 	if (multi && (req->flags & RINGD_SQE_CQE_SKIP_SUCCESS))
 		return -EINVAL;
 	req->polladd.multi = multi;
+	req->polladd.sleeps = false;
 	req->polladd.epfd = -1;
 	req->polladd.charge.user = NULL;
 	req->poll.exclusive = events_of(sqe) & EPOLLEXCLUSIVE;
@@ -130,14 +131,21 @@ static int start_single(struct rd_req *req)
 
 static int start_worker(struct rd_req *req)
 {
+	struct rd_engine *engine = req->ctx->engine;
 	int r = 0;
 
-	if (req->polladd.multi)
-		r = rd_charge_take(&req->polladd.charge, &req->ctx->engine->user, RINGD_LIMIT_FILES, 1);
-	if (r == 0)
-		return RD_PUNT;
-	req->res = r;
-	return RD_DONE;
+	/* some threads must be left for those who close files */
+	if (engine->epoll_waits >= RD_EPOLL_WAITS)
+		r = -EDQUOT;
+	else if (req->polladd.multi)
+		r = rd_charge_take(&req->polladd.charge, &engine->user, RINGD_LIMIT_FILES, 1);
+	if (r < 0) {
+		req->res = r;
+		return RD_DONE;
+	}
+	engine->epoll_waits++;
+	req->polladd.sleeps = true;
+	return RD_PUNT;
 }
 
 int rd_poll_add_issue(struct rd_req *req, unsigned int issue_flags)
@@ -212,6 +220,7 @@ void rd_poll_add_cleanup(struct rd_req *req)
 	rd_waits_remove(req);
 	rd_close(req->polladd.epfd);
 	rd_charge_give(&req->polladd.charge);
+	req->ctx->engine->epoll_waits -= req->polladd.sleeps;
 }
 
 int rd_poll_add_cancel(struct rd_req *req)

@@ -26,6 +26,7 @@ struct rd_timeout_remove {
 struct rd_polladd {
 	uint32_t events;
 	bool multi;
+	bool sleeps;			/* counted in engine->epoll_waits */
 	int epfd;			/* multishot on a worker: it waits there; else -1 */
 	struct rd_charge charge;	/* for that */
 };
