@@ -175,14 +175,9 @@ static const uint8_t not_served[] = {
 	RINGD_OP_SOCKET,
 	RINGD_OP_SEND_ZC,
 	RINGD_OP_SENDMSG_ZC,
-	RINGD_OP_WAITID,
-	RINGD_OP_FUTEX_WAIT,
-	RINGD_OP_FUTEX_WAKE,
-	RINGD_OP_FUTEX_WAITV,
 	RINGD_OP_BIND,
 	RINGD_OP_LISTEN,
 	RINGD_OP_RECV_ZC,
-	RINGD_OP_EPOLL_WAIT,
 };
 
 static bool is_served(unsigned int opcode)
