@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #include "daemon/engine/engine.h"
 #include "daemon/engine/exec/reactor.h"
 #include "daemon/engine/exec/workers.h"
+#include "daemon/engine/ring/event.h"
 #include "daemon/engine/ring/ring.h"
 #include "daemon/engine/rsrc/bufgroup.h"
 #include "daemon/engine/rsrc/pbuf.h"
@@ -273,6 +275,15 @@ static void *zeroed(size_t align, size_t size)
 	return p;
 }
 
+/* Kinds of rings that the usual code knows nothing of, and their mixtures */
+static uint32_t odd_flags(uint8_t b)
+{
+	return (b & 1 ? RINGD_SETUP_DEFER_TASKRUN | RINGD_SETUP_SINGLE_ISSUER : 0) | (b & 2 ? RINGD_SETUP_CQE_MIXED : 0) |
+	       (b & 4 ? RINGD_SETUP_SQE_MIXED : 0) | (b & 8 ? RINGD_SETUP_CQE32 : 0) | (b & 16 ? RINGD_SETUP_SQE128 : 0) |
+	       (b & 32 ? RINGD_SETUP_SQ_REWIND | RINGD_SETUP_NO_SQARRAY : 0) | (b & 64 ? RINGD_SETUP_IOPOLL : 0) |
+	       (b & 128 ? RINGD_SETUP_R_DISABLED : 0);
+}
+
 /* False: the parameters are refused. */
 static bool open_ring(struct rd_fuzz_input *in)
 {
@@ -283,6 +294,8 @@ static bool open_ring(struct rd_fuzz_input *in)
 		  (b & 4 ? RINGD_SETUP_SUBMIT_ALL : 0) | (b & 8 ? RINGD_SETUP_CQSIZE : 0);
 	p.sq_entries = 1u << (b >> 4 & 3);
 	p.cq_entries = p.sq_entries;
+	if (b & 0x40)
+		p.flags |= odd_flags(rd_fuzz_u8(in));
 	if (b & 0x80) {		/* anything */
 		p.flags = rd_fuzz_u32(in);
 		p.sq_entries = rd_fuzz_u16(in);
@@ -414,6 +427,47 @@ static void add_buffer_ring(struct rd_fuzz_input *in)
 		(void)rd_bufgroups_add_ring(&ring->ctx.groups, &engine.user, &reg, arena + 32768, &arena_mem);
 }
 
+/* Into other memory, as far as what is in it fits. */
+static void resize(struct rd_fuzz_input *in)
+{
+	struct ringd_params p = { .flags = (ring->ctx.setup_flags & RD_SETUP_LAYOUT) | RINGD_SETUP_CQSIZE };
+	struct rd_ring_memory old = memory, new;
+	struct rd_layout l;
+
+	p.sq_entries = 1u << (rd_fuzz_u8(in) & 7);
+	p.cq_entries = 1u << (rd_fuzz_u8(in) & 7);
+	if (ring->sqpoll || rd_layout_compute(&l, &p) < 0)
+		return;
+	new.rings = zeroed(4096, l.rings_size);
+	new.sqes = zeroed(4096, l.sqes_size);
+	if (rd_ring_resize(ring, &l, &new) < 0) {
+		old = new;
+	} else {
+		memory = new;
+		layout = l;
+		hot = rd_layout_hot(&l, new.rings);
+	}
+	free(old.rings);
+	free(old.sqes);
+}
+
+/* Start it, or have it signal an eventfd. */
+static void set_up(struct rd_fuzz_input *in)
+{
+	uint8_t b = rd_fuzz_u8(in);
+	int fd = -1;
+
+	if (b & 1)
+		(void)rd_ring_enable(ring);
+	if (b & 2)
+		(void)rd_event_clear(ring);
+	if (b & 4)
+		fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fd >= 0 && rd_event_set(ring, fd, b & 8) < 0)
+		close(fd);
+	hot->waiting = b & 16;
+}
+
 /* Let workers finish: what is cancelled when the ring ends never ran. */
 static void settle(void)
 {
@@ -429,7 +483,7 @@ static void play(struct rd_fuzz_input *in)
 {
 	/* rings may be killed at any step */
 	while (in->left && ring && !ring->dead) {
-		switch (rd_fuzz_u8(in) % 13) {
+		switch (rd_fuzz_u8(in) % 15) {
 		case 0:
 			put_raw_sqe(in);
 			break;
@@ -468,6 +522,12 @@ static void play(struct rd_fuzz_input *in)
 			break;
 		case 12:
 			add_buffer_ring(in);
+			break;
+		case 13:
+			resize(in);
+			break;
+		case 14:
+			set_up(in);
 			break;
 		}
 	}
