@@ -12,6 +12,7 @@
  *   done, with n bytes		cflags = rd_bufsel_commit(sel, n)
  *   must wait for readiness	rd_bufsel_drop(sel), take again when it is ready
  *   error, or nothing there	drop; commit if the rules of the operation say so (spec of READ: files that cannot wait)
+ *   some of it is done, and the rest of the same buffer has to wait (WAITALL, a short send), or it is
  *   handed to another thread	req->cflags = rd_bufsel_commit(sel, sel->bytes), so that every end reports the id
  */
 #ifndef RD_BUFGROUP_H
