@@ -209,7 +209,7 @@ int rdl_submit_and_wait(struct ringd_ring *ring, uint32_t want, uint32_t nr, con
 	} else {
 		n = rdl_submit(ring, want, 0, &asked);
 		/* fewer: an SQE was refused, its CQE should be seen first */
-		if (nr && went(n, want, asked))
+		if (nr && went(n, want, asked) && !passed(ring, cq_head(ring) + nr))
 			r = rdl_wait_events(ring, nr, until);
 	}
 	if (r == -ECONNRESET)

@@ -160,18 +160,44 @@ struct ringd_cqe *ringd_cqe_next(struct ringd_ring *ring, unsigned int *i, unsig
 	return NULL;
 }
 
-unsigned int ringd_peek_batch_cqe(struct ringd_ring *ring, struct ringd_cqe **cqes, unsigned int count)
+static RDL_COLD unsigned int batch_mixed(struct ringd_ring *ring, struct ringd_cqe **cqes, unsigned int count)
 {
 	uint32_t n = ringd_cq_ready(ring), found = 0;
 
-	if (RDL_UNLIKELY(ring->mixed)) {
-		for (unsigned int i = 0; found < count && (cqes[found] = ringd_cqe_next(ring, &i, n)); found++)
-			;
-		return found;
-	}
+	for (unsigned int i = 0; found < count && (cqes[found] = ringd_cqe_next(ring, &i, n)); found++)
+		;
+	return found;
+}
+
+static RDL_COLD void batch_open(struct ringd_ring *ring, struct ringd_cqe **cqes, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		rdl_cqe_open(ring, cqes[i]);
+}
+
+unsigned int ringd_peek_batch_cqe(struct ringd_ring *ring, struct ringd_cqe **cqes, unsigned int count)
+{
+	uint32_t n, first, mask, shift, flags = 0;
+	struct ringd_cqe *base;
+
+	if (RDL_UNLIKELY(ring->mixed))
+		return batch_mixed(ring, cqes, count);
+	n = ready(ring);
+	if (RDL_UNLIKELY(!n))
+		n = ringd_cq_ready(ring);
 	n = RDL_MIN(n, count);
-	for (uint32_t i = 0; i < n; i++)
-		cqes[i] = rdl_cqe_open(ring, at(ring, ring->cq_head + i));
+	first = ring->cq_head;
+	base = ring->cqes;	/* what is stored in the loop might be ring's, as far as a compiler knows */
+	mask = ring->cq_mask;
+	shift = ring->cqe_shift;
+	for (uint32_t i = 0; i < n; i++) {
+		struct ringd_cqe *cqe = &base[((first + i) & mask) << shift];
+
+		cqes[i] = cqe;
+		flags |= rdl_load_acquire(&cqe->flags);
+	}
+	if (RDL_UNLIKELY(flags & RINGD_CQE_F_CHANNEL))
+		batch_open(ring, cqes, n);
 	return n;
 }
 
