@@ -9,21 +9,36 @@
 #include "../rsrc/stage.h"
 
 #define RD_UPDATE_PART	1024u	/* entries in one go */
+#define RD_UPDATE_BYTES	64u	/* an entry counts as so many bytes copied: long lists end the visit */
 #define RD_FD_NONE	(-1)	/* empties the slot */
+
+/* The next n entries. */
+static bool copy_entries(struct rd_req *req, uint64_t addr, uint32_t n)
+{
+	struct rd_host *host = req->ctx->host;
+	struct rd_files_update *up = &req->update;
+	uint64_t off = up->readable * sizeof(*up->fds);
+
+	if (host->ops->copy_in(host, &up->fds[up->readable], addr + off, n * sizeof(*up->fds)) < 0)
+		return false;
+	up->readable += n;
+	return true;
+}
 
 /* As much of the list as can be read, from its start: the rest is a fault, but only when its turn comes. */
 static void copy_list(struct rd_req *req, uint64_t addr)
 {
-	struct rd_host *host = req->ctx->host;
 	struct rd_files_update *up = &req->update;
+	uint32_t n, i;
 
-	up->readable = up->nr;
-	if (host->ops->copy_in(host, up->fds, addr, up->nr * sizeof(*up->fds)) == 0)
-		return;
-	for (up->readable = 0; up->readable < up->nr; up->readable++) {
-		uint64_t off = up->readable * sizeof(*up->fds);
-
-		if (host->ops->copy_in(host, &up->fds[up->readable], addr + off, sizeof(*up->fds)) < 0)
+	while (up->readable < up->nr) {
+		n = RD_MIN(up->nr - up->readable, RD_UPDATE_PART);
+		if (copy_entries(req, addr, n))
+			continue;
+		/* not there as a whole: it ends, or goes on in the next arena */
+		for (i = 0; i < n && copy_entries(req, addr, 1); i++)
+			continue;
+		if (i < n)
 			return;
 	}
 }
@@ -47,6 +62,7 @@ int rd_files_update_prep(struct rd_req *req, const struct ringd_sqe *sqe)
 		return r;
 	up->fds = block;
 	copy_list(req, sqe->addr);
+	req->ctx->moved += up->readable * sizeof(*up->fds);
 	return 0;
 }
 
@@ -117,6 +133,7 @@ static int update_part(struct rd_req *req)
 	for (unsigned int n = 0; r == 0 && up->done < up->nr; n++) {
 		if (n == RD_UPDATE_PART)
 			return RD_PUNT;
+		req->ctx->moved += RD_UPDATE_BYTES;
 		r = update_next(req);
 		if (r == 0)
 			up->done++;

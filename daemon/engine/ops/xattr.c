@@ -53,6 +53,7 @@ static int set_prep(struct rd_req *req, const struct ringd_sqe *sqe)
 	if (r == 0 && sqe->len)
 		r = host->ops->copy_in(host, xa->block, sqe->addr2, sqe->len);
 	xa->value = xa->block;
+	req->ctx->moved += sqe->len;
 	if (r < 0)
 		rd_xattr_cleanup(req);
 	return r;
