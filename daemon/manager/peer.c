@@ -176,7 +176,7 @@ int rd_peer_early_pidfd(int sock, pid_t pid)
 	return pidfd_open(pid, 0);
 }
 
-/* A descriptor of the process that connected: from the socket, else the one that was opened early. */
+/* A descriptor of the process that connected: from the socket, else the one that was opened early. -1: none. */
 static int peer_pidfd(int sock, int early)
 {
 	socklen_t len = sizeof(int);
@@ -184,8 +184,7 @@ static int peer_pidfd(int sock, int early)
 
 	if (getsockopt(sock, SOL_SOCKET, SO_PEERPIDFD, &fd, &len) == 0)
 		return fd;
-	fd = early < 0 ? -1 : fcntl(early, F_DUPFD_CLOEXEC, 0);
-	return fd < 0 ? -ESRCH : fd;
+	return early < 0 ? -1 : fcntl(early, F_DUPFD_CLOEXEC, 0);
 }
 
 /*
@@ -217,17 +216,15 @@ static void find_payer(int user_ns, const struct rd_tenant_key *own, uid_t *paye
 
 static int look_at_peer(struct rd_peer *peer, int sock, int early_pidfd)
 {
-	RD_CLOSE int pidfd = -1, proc = -1;
+	RD_CLOSE int proc = -1;
 	uid_t uid = (uid_t)-1;
 	gid_t gid = (gid_t)-1;
 	char path[32];
 	int r;
 
-	if (peer->pid <= 0)	/* in a pid namespace that is not below ours */
+	peer->pidfd = peer_pidfd(sock, early_pidfd);
+	if (peer->pid <= 0 || peer->pidfd < 0)	/* in a pid namespace that is not below ours; gone */
 		return -ESRCH;
-	pidfd = peer_pidfd(sock, early_pidfd);
-	if (pidfd < 0)
-		return pidfd;
 	snprintf(path, sizeof(path), "/proc/%d", peer->pid);
 	proc = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (proc < 0)
@@ -237,9 +234,8 @@ static int look_at_peer(struct rd_peer *peer, int sock, int early_pidfd)
 		r = proc_ids(proc, &uid, &gid);
 	if (r < 0)
 		return r;
-	if (uid != peer->key.uid || gid != peer->key.gid || !alive(pidfd))
+	if (uid != peer->key.uid || gid != peer->key.gid || !alive(peer->pidfd))
 		return -ESRCH;
-	peer->pidfd = rd_steal_fd(&pidfd);
 	return 0;
 }
 
@@ -418,6 +414,9 @@ int rd_peer_identify(struct rd_peer *peer, int sock, int early_pidfd, const stru
 		decide_joins(peer, self);
 		return 0;
 	}
+	/* whoever has the socket of a process that is gone: there is nobody whose end would be ours */
+	if (peer->pidfd >= 0 && !alive(peer->pidfd))
+		close_at(&peer->pidfd);
 	/* nothing is known about what it sees: an engine of its own that opens no path for it */
 	peer->key.user_ns = peer->key.mnt_ns = peer->key.net_ns = peer->key.root = none;
 	peer->key.foreign = true;
