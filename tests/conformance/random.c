@@ -539,7 +539,7 @@ static void final(struct rec *r, const struct cf_cqe *cqe)
 	r->res = cqe->res;
 	if (!(r->flags & SKIP))
 		n_done++;
-	else if (!failed(r) && r->kind != CANCEL_ALL && r->kind != FUTEX_WAKE && !r->dead && (r->kind != FUTEX_WAIT || !r->res))
+	else if (!failed(r) && !r->dead && (r->kind != FUTEX_WAIT || !r->res))
 		WRONG(r, "a success that should be silent: %d", r->res);
 	while (low < n_recs && (recs[low].done || (recs[low].flags & SKIP)))
 		low++;
