@@ -163,6 +163,17 @@ static inline bool submit_all(const struct rd_ring *ring)
 	return ring->sqpoll || (ring->ctx.setup_flags & RINGD_SETUP_SUBMIT_ALL);
 }
 
+/* Copy the SQE at pos. How many entries it takes up; 0: there is none, the entry is passed over. odd is a constant. */
+static inline __attribute__((__always_inline__)) uint32_t take(struct rd_ring *ring, struct ringd_sqe copy[2], uint32_t pos,
+							      uint32_t left, const bool odd)
+{
+	if (odd)
+		return fetch_odd(ring, copy, pos, left);
+	__builtin_prefetch(&ring->sqes[(pos + 2) & (ring->sq_entries - 1)]);
+	fetch(copy, &ring->sqes[pos & (ring->sq_entries - 1)]);
+	return 1;
+}
+
 /* Take up to n SQEs. What changes per request stays in registers. Two copies of this: odd is a constant. */
 static inline __attribute__((__always_inline__)) void run_one(struct rd_ring *ring, uint32_t n, struct rd_visit *v, const bool odd)
 {
@@ -184,21 +195,15 @@ static inline __attribute__((__always_inline__)) void run_one(struct rd_ring *ri
 	ctx->moved = 0;
 	ctx->burst = 0;
 	while (req && (odd ? (int32_t)(end - pos) > 0 : pos != end)) {
-		if (odd) {
-			uint32_t took = fetch_odd(ring, sqe, pos, v->left - (pos - start));
+		uint32_t took = take(ring, sqe, pos, v->left - (pos - start), odd);
 
-			pos += took ? took : 1;
-			if (!took) {
-				dropped = true;
-				break;
-			}
-			seconds += took - 1;
-		} else {
-			const struct ringd_sqe *shared = &ring->sqes[pos++ & (ring->sq_entries - 1)];
-
-			__builtin_prefetch(&ring->sqes[(pos + 1) & (ring->sq_entries - 1)]);
-			fetch(sqe, shared);
+		if (odd && !took) {
+			pos++;
+			dropped = true;
+			break;
 		}
+		pos += took;
+		seconds += took - 1;
 		if (RD_LIKELY(rd_req_submit(req, sqe, &prep_failed) == RD_DONE && post(ring, req)))
 			;
 		else if (!(req = rd_req_alloc(ctx)))
