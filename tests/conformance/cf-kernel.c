@@ -57,6 +57,12 @@ const char *cf_missing(void)
 	return words;
 }
 
+const char *cf_missing_back_end(const struct cf_back_end *b)
+{
+	(void)b;
+	return NULL;
+}
+
 void cf_start(const struct cf_back_end *b)
 {
 	(void)b;

@@ -6,6 +6,8 @@
  */
 #include "cf.h"
 
+#include <sys/syscall.h>
+
 #include "client-lib/private.h"
 #include "tests/hostile/daemon.h"
 
@@ -27,6 +29,20 @@ static struct ringd_arena *arena;
 const char *cf_missing(void)
 {
 	return rd_daemon_missing();
+}
+
+const char *cf_missing_back_end(const struct cf_back_end *b)
+{
+	struct ringd_params p = { 0 };
+	long fd;
+
+	if (b->target != CF_URING)
+		return NULL;
+	fd = syscall(__NR_io_uring_setup, 1, &p);
+	if (fd < 0)
+		return "the engine has no io_uring here";
+	close((int)fd);
+	return NULL;
 }
 
 void cf_start(const struct cf_back_end *b)

@@ -511,13 +511,26 @@ static int report(SRunner *sr, int first)
 	return failed;
 }
 
+static void skip_back_end(int first, const char *why)
+{
+	for (int i = 0; i < n_chosen; i++)
+		print_result(first + i, chosen[i], "skip", why);
+}
+
 static int run_back_end(int first)
 {
-	Suite *s = suite_create("conformance");
-	TCase *tc = tcase_create(back_end->name);
+	const char *missing = cf_missing_back_end(back_end);
 	SRunner *sr;
+	TCase *tc;
+	Suite *s;
 	int failed;
 
+	if (missing) {
+		skip_back_end(first, missing);
+		return 0;
+	}
+	s = suite_create("conformance");
+	tc = tcase_create(back_end->name);
 	memset(reports, 0, MAX_TESTS * sizeof(*reports));
 	tcase_set_timeout(tc, getenv("CF_OPERATIONS") || getenv("CF_ROUNDS") ? LONG_TIMEOUT_S : TIMEOUT_S);
 	tcase_add_unchecked_fixture(tc, start, stop);

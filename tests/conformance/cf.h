@@ -266,6 +266,8 @@ struct cf_back_end {
 extern const struct cf_back_end cf_back_ends[];		/* ends with name NULL */
 /* NULL, or why this machine has not got the target at all */
 const char *cf_missing(void);
+/* NULL, or why it has not got this back end */
+const char *cf_missing_back_end(const struct cf_back_end *b);
 void cf_start(const struct cf_back_end *b);	/* before the tests, in the parent of their processes */
 void cf_stop(const struct cf_back_end *b);
 void cf_begin(const struct cf_back_end *b);	/* in the test's process */
