@@ -14,6 +14,11 @@ void ringd_prep_nop(struct ringd_sqe *sqe)
 	prep(sqe, RINGD_OP_NOP, -1, 0, 0, 0);
 }
 
+void ringd_prep_nop128(struct ringd_sqe *sqe)
+{
+	prep(sqe, RINGD_OP_NOP128, -1, 0, 0, 0);
+}
+
 void ringd_prep_read(struct ringd_sqe *sqe, int fd, void *buf, unsigned int nbytes, uint64_t offset)
 {
 	prep(sqe, RINGD_OP_READ, fd, address(buf), nbytes, offset);

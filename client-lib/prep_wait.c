@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Fill SQEs that wait for time or for readiness. Times are copied to the scratch area. */
+/* Fill SQEs that wait for time or for readiness, or end such waits. Times are copied to the scratch area. */
 #include <time.h>
 
 #include "prep.h"
@@ -87,4 +87,21 @@ void ringd_prep_poll_update(struct ringd_sqe *sqe, uint64_t old_user_data, uint6
 {
 	prep(sqe, RINGD_OP_POLL_REMOVE, -1, old_user_data, flags, new_user_data);
 	sqe->poll32_events = poll_events(poll_mask);
+}
+
+void ringd_prep_cancel64(struct ringd_sqe *sqe, uint64_t user_data, unsigned int flags)
+{
+	prep(sqe, RINGD_OP_ASYNC_CANCEL, -1, user_data, 0, 0);
+	sqe->cancel_flags = flags;
+}
+
+void ringd_prep_cancel(struct ringd_sqe *sqe, const void *user_data, unsigned int flags)
+{
+	ringd_prep_cancel64(sqe, address(user_data), flags);
+}
+
+void ringd_prep_cancel_fd(struct ringd_sqe *sqe, int fd, unsigned int flags)
+{
+	prep(sqe, RINGD_OP_ASYNC_CANCEL, fd, 0, 0, 0);
+	sqe->cancel_flags = flags | RINGD_ASYNC_CANCEL_FD;
 }

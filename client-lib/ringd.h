@@ -214,6 +214,7 @@ static inline void ringd_sqe_set_flags(struct ringd_sqe *sqe, unsigned int flags
  * umask is applied to the mode of a file to be created at the call too.
  * The path helpers take AT_FDCWD, a lent directory or, with an absolute path, any dirfd. */
 void ringd_prep_nop(struct ringd_sqe *sqe);
+void ringd_prep_nop128(struct ringd_sqe *sqe);	/* sqe: of ringd_get_sqe128() */
 void ringd_prep_read(struct ringd_sqe *sqe, int fd, void *buf, unsigned int nbytes, uint64_t offset);
 void ringd_prep_write(struct ringd_sqe *sqe, int fd, const void *buf, unsigned int nbytes, uint64_t offset);
 void ringd_prep_read_fixed(struct ringd_sqe *sqe, int fd, void *buf, unsigned int nbytes, uint64_t offset, int buf_index);
@@ -270,6 +271,11 @@ void ringd_prep_poll_add(struct ringd_sqe *sqe, int fd, unsigned int poll_mask);
 void ringd_prep_poll_multishot(struct ringd_sqe *sqe, int fd, unsigned int poll_mask);
 void ringd_prep_poll_remove(struct ringd_sqe *sqe, uint64_t user_data);
 void ringd_prep_poll_update(struct ringd_sqe *sqe, uint64_t old_user_data, uint64_t new_user_data, unsigned int poll_mask, unsigned int flags);
+
+/* Ending requests, see ringd_cancel (3); flags: RINGD_ASYNC_CANCEL_*. With ..._OP the opcode goes to sqe->len afterwards. */
+void ringd_prep_cancel(struct ringd_sqe *sqe, const void *user_data, unsigned int flags);
+void ringd_prep_cancel64(struct ringd_sqe *sqe, uint64_t user_data, unsigned int flags);
+void ringd_prep_cancel_fd(struct ringd_sqe *sqe, int fd, unsigned int flags);
 
 /* Names, attributes, pipes and so on: see the manual pages ringd_prep_fs and ringd_prep_splice. */
 void ringd_prep_renameat(struct ringd_ring *ring, struct ringd_sqe *sqe, int olddfd, const char *oldpath, int newdfd, const char *newpath, unsigned int flags);

@@ -158,6 +158,24 @@ START_TEST(immediate_times_are_numbers)
 }
 END_TEST
 
+START_TEST(members_of_cancels)
+{
+	struct ringd_sqe *sqe = get();
+
+	memset(sqe, 0xff, sizeof(*sqe));
+	ringd_prep_cancel64(sqe, 1ull << 40, RINGD_ASYNC_CANCEL_ALL);
+	EXPECT(sqe, RINGD_OP_ASYNC_CANCEL, -1, 0, 1ull << 40, 0, RINGD_ASYNC_CANCEL_ALL);
+	ck_assert_uint_eq(sqe->buf_index | sqe->file_index | sqe->addr3, 0);
+	ringd_prep_cancel(sqe, sqe, RINGD_ASYNC_CANCEL_ANY);
+	EXPECT(sqe, RINGD_OP_ASYNC_CANCEL, -1, 0, (uint64_t)(uintptr_t)sqe, 0, RINGD_ASYNC_CANCEL_ANY);
+	ringd_prep_cancel_fd(sqe, 7, RINGD_ASYNC_CANCEL_FD_FIXED);
+	EXPECT(sqe, RINGD_OP_ASYNC_CANCEL, 7, 0, 0, 0, RINGD_ASYNC_CANCEL_FD_FIXED | RINGD_ASYNC_CANCEL_FD);
+	memset(sqe, 0xff, sizeof(*sqe));
+	ringd_prep_nop128(sqe);
+	EXPECT(sqe, RINGD_OP_NOP128, -1, 0, 0, 0, 0);
+}
+END_TEST
+
 START_TEST(members_of_polls)
 {
 	struct ringd_sqe *sqe = get();
@@ -432,6 +450,7 @@ int main(void)
 	tcase_add_test(t, members_of_simple_operations);
 	tcase_add_test(t, times_are_copied);
 	tcase_add_test(t, immediate_times_are_numbers);
+	tcase_add_test(t, members_of_cancels);
 	tcase_add_test(t, members_of_polls);
 	tcase_add_test(t, paths_are_copied);
 	tcase_add_test(t, null_pointers_stay_null);
