@@ -20,6 +20,7 @@ struct rd_testhost {
 	size_t used;		/* of the arena, from its start */
 	struct rd_mem mem;	/* what uses the arena: 1 when nobody does */
 	bool can_install;	/* may the client get plain descriptors? */
+	bool install_waits;	/* install() of numbers has no room, for ever */
 	struct rd_ring *rings[8];	/* by number - RD_TH_RING; see rd_tc_number() */
 	unsigned int maps, wakes, dead, gone;	/* calls so far */
 	uint32_t reason;	/* of the last ring_dead() */

@@ -48,13 +48,16 @@ static int make_pipe(struct rd_req *req, struct rd_file *files[2])
 	return r;
 }
 
+/* Those the table still has: while the client was being told it may have got another one, or the ring have ended. */
 static void empty_slots(struct rd_req *req)
 {
+	struct rd_filetable *t = &req->ctx->files;
+
 	for (int i = 0; i < 2; i++) {
 		struct rd_file *file = NULL;
 
-		if (req->pipe.slots[i] >= 0)
-			file = rd_filetable_swap(&req->ctx->files, (uint32_t)req->pipe.slots[i], NULL);
+		if (req->pipe.slots[i] >= 0 && (uint32_t)req->pipe.slots[i] < t->nr)
+			file = rd_filetable_swap(t, (uint32_t)req->pipe.slots[i], NULL);
 		if (file)
 			rd_file_put(file);
 		req->pipe.slots[i] = -1;
