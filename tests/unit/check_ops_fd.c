@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/common/util.h"
@@ -163,6 +164,44 @@ START_TEST(slots_of_a_pipe)
 END_TEST
 
 /* --- install --- */
+
+/* The client reads no channel, so that a pipe waits to be told, and meanwhile its slots come to an end. */
+static void pipe_that_waits(void)
+{
+	struct ringd_sqe *sqe;
+
+	th.install_waits = true;
+	rd_tc_files(&c, 64);
+	sqe = rd_tc_sqe(&c, RINGD_OP_PIPE);
+	sqe->addr = here();
+	sqe->file_index = 60;
+	rd_tc_submit(&c);
+	ck_assert_uint_eq(filled(&c), 2);
+}
+
+START_TEST(a_ring_ends_while_a_pipe_waits)
+{
+	pipe_that_waits();
+	rd_tc_close(&c);
+}
+END_TEST
+
+START_TEST(a_table_ends_while_a_pipe_waits)
+{
+	struct ringd_sqe *sqe;
+
+	pipe_that_waits();
+	rd_filetable_deinit(&c.ring->ctx.files);
+	if (_i)
+		rd_tc_files(&c, 2);
+	sqe = rd_tc_sqe(&c, RINGD_OP_ASYNC_CANCEL);
+	sqe->addr = 1;
+	rd_tc_submit(&c);
+	ck_assert_int_eq(rd_tc_wait(&c).res, 0);
+	ck_assert_int_eq(rd_tc_wait(&c).res, -ECANCELED);
+	ck_assert_uint_eq(filled(&c), 0);
+}
+END_TEST
 
 START_TEST(fields_of_install)
 {
@@ -377,6 +416,29 @@ START_TEST(a_file_over_budget_is_not_sent)
 }
 END_TEST
 
+/* close() asks who serves the file, and drops what locks the process has on it, whichever descriptor it is of. */
+START_TEST(a_file_over_budget_is_not_even_closed)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), status = -1;
+	pid_t child;
+
+	rd_tc_files(&c, 1);
+	rd_tc_file(&c, 0, fd, 0);
+	rd_tc_files(&target, 1);
+	ck_assert_int_eq(fcntl(fd, F_SETLK, &lock), 0);
+	budget(1, 100);
+	send_file(0, 1, 0);
+	ck_assert_int_eq(rd_tc_run(&c), -EDQUOT);
+	child = fork();
+	if (child == 0)
+		_exit(fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type != F_WRLCK);
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	close(fd);
+}
+END_TEST
+
 /* A in B's chain, B in A's: each message is posted at once, nothing recurses. */
 START_TEST(rings_that_send_to_each_other_in_chains)
 {
@@ -407,10 +469,10 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		a_pipe_is_the_clients_alone, fields_of_a_pipe, a_pipe_that_cannot_be_told_is_gone, a_pipe_over_budget_is_gone,
-		slots_of_a_pipe, fields_of_install, a_slot_that_is_installed_keeps_its_file,
+		slots_of_a_pipe, a_ring_ends_while_a_pipe_waits, fields_of_install, a_slot_that_is_installed_keeps_its_file,
 		messages_that_find_no_room_wait_in_order, messages_over_budget_are_told_to_the_sender,
 		a_lazy_ring_runs_its_messages_itself, a_ring_that_has_ended_is_none, a_sent_file_lives_on_its_own,
-		a_file_over_budget_is_not_sent, rings_that_send_to_each_other_in_chains,
+		a_file_over_budget_is_not_sent, a_file_over_budget_is_not_even_closed, rings_that_send_to_each_other_in_chains,
 	};
 	Suite *s = suite_create("ops_fd");
 	TCase *tc = tcase_create("descriptors and messages");
@@ -418,6 +480,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	for (size_t i = 0; i < RD_ARRAY_SIZE(tests); i++)
 		tcase_add_test(tc, tests[i]);
+	tcase_add_loop_test(tc, a_table_ends_while_a_pipe_waits, 0, 2);
 	suite_add_tcase(s, tc);
 	return rd_suite_main(s);
 }

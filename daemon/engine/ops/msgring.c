@@ -94,10 +94,16 @@ static int send_data(struct rd_ctx *target, const struct rd_ctx *own, const stru
 static int duplicate(struct rd_ctx *ctx, uint64_t slot, struct rd_file **ret)
 {
 	struct rd_file *file = slot > UINT32_MAX ? NULL : rd_filetable_get(&ctx->files, (uint32_t)slot);
+	struct rd_charge room;
 	int fd, r;
 
 	if (!file)
 		return -EBADF;
+	/* looked at first: even to close a duplicate a FUSE server is asked, so once it is there nothing may be missing */
+	r = rd_charge_take(&room, &ctx->engine->user, RINGD_LIMIT_FILES, 1);
+	if (r < 0)
+		return r;
+	rd_charge_give(&room);
 	fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
