@@ -314,6 +314,25 @@ START_TEST(an_epoll_set_is_polled_by_a_worker)
 }
 END_TEST
 
+/* Nor does one that is to be read, in vain, wait for readiness in the reactor first. */
+START_TEST(an_epoll_set_is_not_waited_for)
+{
+	RD_CLOSE int ep = epoll_create1(EPOLL_CLOEXEC);
+	struct ringd_sqe *sqe;
+
+	rd_tc_file(&c, 1, ep, 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		sqe = rd_tc_sqe(&c, i ? RINGD_OP_WRITE : RINGD_OP_READ);
+		sqe->fd = 1;
+		sqe->flags = RINGD_SQE_FIXED_FILE | RINGD_SQE_ASYNC;
+		sqe->addr = (uintptr_t)buf;
+		sqe->len = 8;
+		ck_assert_int_eq(rd_tc_run(&c), -EINVAL);
+	}
+	ck_assert_uint_eq(th.engine.reactor->polls.entries, 0);
+}
+END_TEST
+
 START_TEST(a_poll_of_a_slow_file_can_be_interrupted)
 {
 	make_slow();
@@ -514,6 +533,7 @@ int main(void)
 	tcase_add_test(tc, a_slow_file_that_cannot_be_waited_for_is_ready);
 	tcase_add_test(tc, only_so_many_workers_sleep_in_polls);
 	tcase_add_test(tc, an_epoll_set_is_polled_by_a_worker);
+	tcase_add_test(tc, an_epoll_set_is_not_waited_for);
 	tcase_add_loop_test(tc, a_poll_of_a_slow_file_can_be_interrupted, 0, 4);
 	tcase_add_loop_test(tc, a_ring_ends_with_all_its_polls, 0, 8);
 	tcase_add_test(tc, a_slot_may_be_emptied_under_a_poll);

@@ -137,7 +137,9 @@ static void start_poll(struct rd_req *req, uint32_t events)
 	req->state = RD_REQ_POLL;
 	engine->stats.polled++;
 	req->poll.exclusive = false;
-	r = rd_poll_arm(&req->poll, engine->reactor, &req->file->watched, req->file->fd, events, poll_ready);
+	/* an epoll set asks all that is in it, and who serves that may not answer */
+	r = req->file->flags & RD_FILE_ASKS ? -EPERM :
+	    rd_poll_arm(&req->poll, engine->reactor, &req->file->watched, req->file->fd, events, poll_ready);
 	if (r == -EPERM) {
 		req->file->flags |= RD_FILE_NO_POLL;	/* it cannot be waited for: a worker may sleep on it */
 		if (req->flags & RINGD_SQE_BUFFER_SELECT)
