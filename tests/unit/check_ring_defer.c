@@ -119,6 +119,20 @@ START_TEST(readiness_waits_too)
 }
 END_TEST
 
+START_TEST(the_close_of_a_slot_waits_too)
+{
+	open_ring(8, DEFER);
+	*late() = (struct ringd_sqe){ .opcode = RINGD_OP_CLOSE, .user_data = c.user_data, .file_index = 1 };
+	ck_assert_int_eq(rd_tc_enter(&c, 1, 0), 1);
+	while (th.engine.user.used[RINGD_LIMIT_FILES])
+		rd_th_turn(&th);
+	turns(20);
+	ck_assert_uint_eq(ready(), 0);
+	ck_assert_int_eq(rd_tc_enter(&c, 0, RINGD_ENTER_GETEVENTS), 0);
+	ck_assert_int_eq(rd_tc_wait(&c).res, 0);
+}
+END_TEST
+
 START_TEST(workers_results_wait_too)
 {
 	open_ring(8, DEFER);
@@ -310,6 +324,7 @@ int main(void)
 	tcase_add_loop_test(tc, late_completions_wait_for_getevents, 0, 2);
 	tcase_add_test(tc, what_is_done_at_once_is_there_at_once);
 	tcase_add_test(tc, readiness_waits_too);
+	tcase_add_test(tc, the_close_of_a_slot_waits_too);
 	tcase_add_test(tc, workers_results_wait_too);
 	tcase_add_test(tc, while_the_client_waits_they_come_by_themselves);
 	tcase_add_test(tc, an_enter_runs_all_there_are);

@@ -200,7 +200,7 @@ static void slot_closed(void *arg, int res)
 	struct rd_req *req = arg;
 
 	req->res = res;
-	rd_req_done(req);
+	rd_req_task(req, rd_req_done);
 }
 
 /* Empty a slot. The request waits for the descriptor's own close() when nothing else keeps that from happening. */
