@@ -435,21 +435,29 @@ CF_TEST(a_pipe_needs_both_slots, 294, "Pipe op into slot n-1 of an n-slot table 
 	ck_assert_int_eq(make_pipe(ring, cf_alloc(8, 0), 0, 3), 0);
 }
 
+static unsigned int how_many_open(void)
+{
+	unsigned int n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
 CF_TEST(a_pipe_that_fails_leaves_nothing, 295,
 	"Pipe op with ALLOC and one free slot -> -ENFILE and no slot filled; with a bad result pointer -> -EFAULT and no fd leaks")
 {
 	struct cf_ring *ring = cf_ring_new(8, 0);
-	int first;
+	unsigned int before;
 
 	cf_need_op(RINGD_OP_PIPE);
 	cf_files(ring, 2);
 	cf_file(ring, 0, 0);
 	ck_assert_int_eq(make_pipe(ring, cf_alloc(8, 0), 0, RINGD_FILE_INDEX_ALLOC), -ENFILE);
 	expect_empty(ring, 1);
-	first = lowest();
+	before = how_many_open();
 	ck_assert_int_eq(make_pipe(ring, (int *)16, 0, 0), -EFAULT);
-	ck_assert_int_eq(lowest(), first);
-	ck_assert_int_eq(fcntl(first + 1, F_GETFD), -1);
+	ck_assert_uint_eq(how_many_open(), before);
 }
 
 CF_TEST(a_pipe_in_slots_tells_them, 296, "Pipe op into slot 0 -> 0, the two ints are 0 and 1")
