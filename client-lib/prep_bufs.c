@@ -18,7 +18,7 @@ void ringd_prep_read_multishot(struct ringd_sqe *sqe, int fd, unsigned int nbyte
 {
 	prep(sqe, RINGD_OP_READ_MULTISHOT, fd, 0, nbytes, offset);
 	sqe->buf_group = (uint16_t)buf_group;
-	sqe->flags = RINGD_SQE_BUFFER_SELECT;
+	sqe->flags |= RINGD_SQE_BUFFER_SELECT;
 }
 
 void ringd_prep_readv_fixed(struct ringd_ring *ring, struct ringd_sqe *sqe, int fd, const struct iovec *iov,

@@ -274,9 +274,10 @@ START_TEST(members_of_buffers_and_waits)
 	ringd_prep_remove_buffers(sqe, 10, 3);
 	EXPECT(sqe, RINGD_OP_REMOVE_BUFFERS, 10, 0, 0, 0, 0);
 	ck_assert_uint_eq(sqe->buf_group, 3);
+	sqe->flags = RINGD_SQE_FIXED_FILE;
 	ringd_prep_read_multishot(sqe, 5, 0, 9, 3);
 	EXPECT(sqe, RINGD_OP_READ_MULTISHOT, 5, 9, 0, 0, 0);
-	ck_assert_uint_eq(sqe->flags, RINGD_SQE_BUFFER_SELECT);
+	ck_assert_uint_eq(sqe->flags, RINGD_SQE_BUFFER_SELECT | RINGD_SQE_FIXED_FILE);
 	ck_assert_uint_eq(sqe->buf_group, 3);
 	ringd_prep_readv_fixed(ring, sqe, 5, &(struct iovec){ buf, 1 }, 1, 9, 8, 2);
 	EXPECT(sqe, RINGD_OP_READV_FIXED, 5, 9, sqe->addr, 1, 8);
