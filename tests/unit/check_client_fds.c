@@ -174,6 +174,7 @@ START_TEST(a_pipe_is_stored_where_it_can_be)
 	struct ringd_channel p = {
 		.user_data = 1, .ring_id = RING_ID, .kind = RINGD_CHANNEL_PIPE, .addr = (uintptr_t)pair,
 	};
+	bool next;
 	char byte;
 
 	want_channel();
@@ -184,12 +185,13 @@ START_TEST(a_pipe_is_stored_where_it_can_be)
 	ck_assert_int_eq(write(pair[1], "x", 1), 1);
 	ck_assert_int_eq(read(pair[0], &byte, 1), 1);
 	first = lowest();
+	next = is_open(first + 1);	/* who started us may have left it open */
 	p.addr = 4096;
 	fake_packet(fake, &p, from, 2);
 	post(1, 0);
 	ck_assert_int_eq(take().res, -EFAULT);
 	ck_assert_int_eq(lowest(), first);
-	ck_assert(!is_open(first + 1));
+	ck_assert(is_open(first + 1) == next);
 	/* numbers alone */
 	p = (struct ringd_channel){ .user_data = 1, .ring_id = RING_ID, .kind = RINGD_CHANNEL_PAIR, .addr = (uintptr_t)pair,
 				    .number = 5, .number2 = 6 };
