@@ -18,8 +18,11 @@ read -r include lib sbin bin engine man < <(mk --eval='where:; @echo $(includedi
 	$(pkglibexecdir) $(mandir)' where)
 for file in "$include/ringd.h" "$include/ringd/abi.h" "$include/ringd/wire.h" "$lib/pkgconfig/libringd.pc" \
 	"$lib/libringd.so" "$sbin/ringd" "$engine/ringd-engine" "$bin/ringctl" "$bin/ringcp" "$bin/ringbench" \
-	"$man"/man8/ringd{,-engine}.8 "$man"/man1/ring{ctl,cp,bench}.1 "$man"/man3/{libringd,ringd_register}.3 "$man/man7/ringd-protocol.7"; do
+	"$man"/man8/ringd{,-engine}.8 "$man"/man1/ring{ctl,cp,bench}.1 "$man/man7/ringd-protocol.7"; do
 	[ -e "$dir$file" ] || fail "$file is not installed"
+done
+for page in "$abs_top_srcdir"/man/*.[1-9]; do
+	[ -e "$dir$man/man${page##*.}/${page##*/}" ] || fail "$page is not installed"
 done
 
 # Everything in the map exists, and nothing else is exported.

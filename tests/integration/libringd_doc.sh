@@ -20,5 +20,18 @@ while read -r name; do
 	grep -q "^\.BI \".*\b$name(" "${pages[@]}" || { echo "$name is in none of: ${pages[*]}"; exit 1; }
 done < "$tmp/all"
 
+# Each page knows its version, is known to the overview, and sends nobody to a page that there is not.
+for page in "${pages[@]}"; do
+	name=${page#man/}
+	name=${name%.3}
+	grep -q '^\.SH VERSIONS$' "$page" || { echo "$page does not say since when"; exit 1; }
+	[ "$page" = "$man" ] || grep -q "^\.BR $name (3)" "$man" || { echo "$man does not know $page"; exit 1; }
+done
+grep -ohE '\b(libringd|ring(d|ctl|cp|bench))[a-z0-9_\-]*"? \([1-9]\)' man/*.[1-9] | tr -d '\\"' | sed 's/ (\(.\))/.\1/' | sort -u > "$tmp/named"
+[ -s "$tmp/named" ]
+while read -r name; do
+	[ -e "man/$name" ] || { echo "there is no page $name, but others name it"; exit 1; }
+done < "$tmp/named"
+
 sed -n '/^\.EX$/,/^\.EE$/p' "$man" | sed -e '1d;$d' -e 's/^\\&//' -e 's/\\e/\\/g' > "$tmp/example.c"
 tail -n +3 examples/hello.c | diff - "$tmp/example.c" || { echo "the example is not examples/hello.c"; exit 1; }
