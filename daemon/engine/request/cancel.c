@@ -8,6 +8,8 @@
 #include "request.h"
 #include "../exec/workers.h"
 
+#define RD_SCAN_FILE	2048	/* as RD_SCAN_BYTES, when the kernel has to be asked whether two files are the same */
+
 bool rd_cancel_match(const struct rd_req *req, const struct rd_cancel_key *key)
 {
 	uint32_t flags = key->flags;
@@ -66,13 +68,14 @@ int rd_req_cancel(struct rd_req *req)
 int rd_ctx_cancel(struct rd_ctx *ctx, const struct rd_cancel_key *key, const struct rd_req *self)
 {
 	bool all = key->flags & (RINGD_ASYNC_CANCEL_ALL | RINGD_ASYNC_CANCEL_ANY);
+	uint64_t cost = key->file ? RD_SCAN_FILE : RD_SCAN_BYTES;
 	struct rd_link *l, *tmp;
 	int r, n = 0;
 
 	rd_list_foreach(l, tmp, &ctx->pending) {
 		struct rd_req *req = rd_list_entry(l, struct rd_req, link);
 
-		ctx->moved += RD_SCAN_BYTES;
+		ctx->moved += cost;
 		if (req == self || !rd_cancel_match(req, key))
 			continue;
 		r = rd_req_cancel(req);
