@@ -177,6 +177,23 @@ CF_TEST(read_multishot_ends_with_its_pipe, 254, "READ_MULTISHOT on a pipe, write
 	head_is(3);
 }
 
+CF_TEST(read_multishot_waits_without_a_buffer, 254, "READ_MULTISHOT whose last buffer is used, pipe empty -> it waits; with data -> -ENOBUFS")
+{
+	begin();
+	make_ring(0, 0, 4, 1);
+	reader(RINGD_OP_READ_MULTISHOT, p[0], 0, 0);
+	ck_assert_int_eq(cf_submit(ring), 1);
+	put("abc");
+	cf_expect(ring, 0, 3, used(100) | RINGD_CQE_F_MORE);
+	cf_expect_none(ring);
+	__atomic_store_n(&br[0].resv, 2, __ATOMIC_RELEASE);
+	put("de");
+	cf_expect(ring, 0, 2, used(101) | RINGD_CQE_F_MORE);
+	put("f");
+	cf_expect(ring, 0, -ENOBUFS, 0);
+	head_is(2);
+}
+
 /* --- classic groups --- */
 
 CF_TEST(provide_rules, 398, "Provide with nr 0 or first bid 65536 -> -E2BIG; bid 65535 with nr 2, len 0 -> -EINVAL")

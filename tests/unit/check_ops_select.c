@@ -563,6 +563,25 @@ START_TEST(multishot_ends_without_buffers)
 }
 END_TEST
 
+START_TEST(multishot_waits_without_a_buffer)
+{
+	provide(1, 16, 70);
+	gives(0, 0);
+	reader(RINGD_OP_READ_MULTISHOT, p[0], 0, 0);
+	waits();
+	put("abc");
+	next_is(3, used(70) | RINGD_CQE_F_MORE);
+	nothing_yet();
+	provide(1, 16, 71);
+	gives(0, 0);
+	put("de");
+	next_is(2, used(71) | RINGD_CQE_F_MORE);
+	nothing_yet();
+	put("f");
+	next_is(-ENOBUFS, 0);
+}
+END_TEST
+
 START_TEST(multishot_is_cancelled_once)
 {
 	make_ring(0, 16);
@@ -803,7 +822,8 @@ int main(void)
 		an_incremental_buffer_holds_several_reads, the_data_may_overwrite_the_ring_it_was_selected_from,
 		a_short_read_into_a_buffer_breaks_a_chain, what_is_closed_under_a_wait_gives_the_buffer_only_with_a_result,
 		a_dying_ring_lets_go_of_everything, multishot_rules, multishot_reads_until_the_end, multishot_ends_without_buffers,
-		multishot_is_cancelled_once, multishot_ends_with_its_data_when_the_cq_is_full,
+		multishot_waits_without_a_buffer, multishot_is_cancelled_once,
+		multishot_ends_with_its_data_when_the_cq_is_full,
 		multishot_lets_others_have_their_turn, multishot_reads_unix_sockets_on_workers, multishot_counts_an_eventfd,
 		multishot_on_a_lazy_ring, vectors_inside_a_registered_buffer, a_fixed_vector_has_no_empty_and_no_outer_segment,
 		tails_and_entries_that_change_all_the_time, thousands_of_groups, over_budget_nothing_is_kept,

@@ -62,6 +62,9 @@ int rd_read_mshot(struct rd_req *req, unsigned int issue_flags)
 	req->rw.rounds = 0;
 	for (unsigned int i = 0; i < RD_MSHOT_BURST && req->ctx->moved - moved < RD_RW_INLINE_MAX; i++) {
 		r = transfer_one(req, issue_flags);
+		/* a buffer is needed when there is something for it, which readiness tells: the client may provide more till then */
+		if (i && r == RD_DONE && req->res == -ENOBUFS)
+			break;
 		if (r >= 0)
 			return r;
 		/* what a file without RWF_NOWAIT had is gone: readiness tells whether there is more */
