@@ -317,6 +317,26 @@ START_TEST(mixed_ring_has_both)
 }
 END_TEST
 
+/* Its flags are whatever its sender says. The reader goes by them, so it must have two entries. */
+START_TEST(message_that_says_it_is_large_is_large)
+{
+	open_with(4, 4, S(CQE_MIXED) | S(NO_SQARRAY));
+	ck_assert(rd_ctx_post(&c.ring->ctx, 1, 10, RINGD_CQE_F_32));
+	ck_assert(rd_ctx_post(&c.ring->ctx, 2, 20, 0));
+	ck_assert(rd_ctx_post(&c.ring->ctx, 3, 30, RINGD_CQE_F_32));	/* no room for it */
+	rd_tc_enter(&c, 0, RINGD_ENTER_GETEVENTS);
+	ck_assert_uint_eq(big(0)[0], 0);
+	ck_assert_uint_eq(big(0)[1], 0);
+	expect(1, 10, RINGD_CQE_F_32);
+	expect(2, 20, 0);
+	rd_tc_enter(&c, 0, RINGD_ENTER_GETEVENTS);
+	expect(0, 0, RINGD_CQE_F_SKIP);
+	expect(3, 30, RINGD_CQE_F_32);
+	ck_assert_uint_eq(ready(), 0);
+	ck_assert(!c.ring->dead);
+}
+END_TEST
+
 START_TEST(filler_before_the_end)
 {
 	open_with(4, 4, S(CQE_MIXED) | S(NO_SQARRAY));
@@ -462,6 +482,7 @@ int main(void)
 	tcase_add_loop_test(tc, overflow_keeps_the_large_half, 0, 2);
 	tcase_add_test(tc, ordinary_ring_has_no_large_cqes);
 	tcase_add_test(tc, mixed_ring_has_both);
+	tcase_add_test(tc, message_that_says_it_is_large_is_large);
 	tcase_add_test(tc, filler_before_the_end);
 	tcase_add_loop_test(tc, mixed_sizes_in_any_order_and_room, 0, 12);
 	tcase_add_loop_test(tc, disabled_ring_takes_nothing, 0, 2);

@@ -72,6 +72,21 @@ static void loose_release(struct rd_held *held)
 	free(RD_CONTAINER_OF(held, struct loose_cqe, held));
 }
 
+/* A message whose flags say that it is a large CQE: to a mixed ring's client it is two entries, so it has to be. */
+static bool is_wide(const struct rd_ring *ring, uint32_t flags)
+{
+	return RD_UNLIKELY(ring->cq_odd & RD_CQ_MIXED) && (flags & RINGD_CQE_F_32);
+}
+
+static bool ring_put(struct rd_ring *ring, uint64_t user_data, int32_t res, uint32_t flags)
+{
+	static const uint64_t zeros[2];
+
+	if (is_wide(ring, flags))
+		return rd_cq_put_odd(ring, user_data, res, flags, zeros);
+	return rd_cq_put(ring, user_data, res, flags);
+}
+
 static bool ring_keep(struct rd_ring *ring, uint64_t user_data, int32_t res, uint32_t flags)
 {
 	const struct rd_user *user = &ring->ctx.engine->user;
@@ -82,7 +97,8 @@ static bool ring_keep(struct rd_ring *ring, uint64_t user_data, int32_t res, uin
 	cqe = malloc(sizeof(*cqe));
 	if (!cqe)
 		return false;
-	cqe->held = (struct rd_held){ .user_data = user_data, .res = res, .flags = flags, .release = loose_release };
+	cqe->held = (struct rd_held){ .user_data = user_data, .res = res, .flags = flags, .release = loose_release,
+				      .wide = is_wide(ring, flags) };
 	rd_list_init(&cqe->held.link);
 	rd_cq_hold(ring, &cqe->held);	/* which charges it */
 	return true;
@@ -95,7 +111,7 @@ static bool ring_post(struct rd_ctx *ctx, uint64_t user_data, int32_t res, uint3
 	if (ring->dead)
 		return false;
 	rd_poller_dirty(ctx->engine->reactor, &ring->poller);
-	if (rd_cq_put(ring, user_data, res, flags))
+	if (ring_put(ring, user_data, res, flags))
 		return true;
 	if (!keep)
 		return false;
