@@ -63,13 +63,22 @@ static bool is_own_pair(int fd)
 	       getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && cred.pid == getpid();
 }
 
+/* Of other sockets the names are not asked for: TCP's come under a lock that a send() of the client may hold for ever. */
+static bool is_unix(int fd)
+{
+	int domain;
+	socklen_t len = sizeof(domain);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
+}
+
 /*
  * The client's end of a connection to ringd: in a slot it would keep alive the very session that holds the slot, and we would
  * never see that the client is gone. io_uring refuses its own descriptors for the same reason.
  */
 bool rd_reg_is_connection(const struct rd_session *session, int fd)
 {
-	return is_connection(session, fd) || is_own_pair(fd);
+	return is_unix(fd) && (is_connection(session, fd) || is_own_pair(fd));
 }
 
 int rd_reg_file_new(struct rd_session *session, struct rd_file **ret, int *fd)
