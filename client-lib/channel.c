@@ -33,28 +33,28 @@ struct rdl_channel {
 
 /* --- what a packet asks for --- */
 
-/* Would a store of an int be a fault? Adds nothing to it, where an address cannot be written. */
+/* Would a store into the int at addr, or over its first byte, be a fault? Adds nothing to it, where it cannot be written. */
 static bool writable(uint64_t addr)
 {
 	static const int op = FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 0);
 	int word = 0;
 
+	addr &= ~(uint64_t)(sizeof(word) - 1);	/* the kernel refuses others without looking at the memory */
 	return syscall(SYS_futex, &word, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, NULL, addr, op) >= 0 || errno != EFAULT;
 }
 
 bool rdl_pair_writable(const int *pair)
 {
-	return writable((uintptr_t)pair) && writable((uintptr_t)pair + sizeof(*pair));	/* NULL is no array */
+	return writable((uintptr_t)pair) && writable((uintptr_t)pair + 2 * sizeof(*pair) - 1);	/* NULL is no array */
 }
 
 static int put_pair(uint64_t addr, int32_t a, int32_t b)
 {
-	int *pair = (int *)(uintptr_t)addr;
+	const int pair[2] = { a, b };
 
-	if (!rdl_pair_writable(pair))
+	if (!rdl_pair_writable((const int *)(uintptr_t)addr))
 		return -EFAULT;
-	pair[0] = a;
-	pair[1] = b;
+	memcpy((void *)(uintptr_t)addr, pair, sizeof(pair));
 	return 0;
 }
 
@@ -77,11 +77,12 @@ static void accept_parcel(struct parcel *p, size_t n)
 {
 	const size_t want = p->p.kind == RINGD_CHANNEL_FD ? 1 : p->p.kind == RINGD_CHANNEL_PIPE ? 2 : 0;
 
-	if (n < want) {		/* no room in this process: RLIMIT_NOFILE */
+	if (n != want)		/* fewer: no room in this process, RLIMIT_NOFILE; more are no engine's */
 		drop_fds(p);
+	if (n < want)
 		p->res = -EMFILE;
+	if (n != want)
 		return;
-	}
 	for (size_t i = 0; i < n && !(p->p.flags & RINGD_CHANNEL_F_CLOEXEC); i++)
 		inherit(p->fds[i]);
 	switch (p->p.kind) {
@@ -128,6 +129,7 @@ static bool receive(struct rdl_channel *ch, struct parcel *p)
 	} control;
 	struct iovec iov = { .iov_base = &p->p, .iov_len = sizeof(p->p) };
 	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	size_t n_fds;
 	ssize_t n;
 
 	*p = (struct parcel){ .fds = { -1, -1 } };
@@ -136,8 +138,11 @@ static bool receive(struct rdl_channel *ch, struct parcel *p)
 	} while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return false;
+	n_fds = take_fds(&mh, p->fds);
 	if ((size_t)n == sizeof(p->p))
-		accept_parcel(p, take_fds(&mh, p->fds));
+		accept_parcel(p, n_fds);
+	else
+		drop_fds(p);
 	return true;
 }
 
