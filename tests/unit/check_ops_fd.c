@@ -287,6 +287,31 @@ START_TEST(messages_that_find_no_room_wait_in_order)
 }
 END_TEST
 
+/* Flags are the sender's, and one of them is the size. Where the CQ has room, and where it has none. */
+START_TEST(a_message_that_says_it_is_large_is)
+{
+	rd_tc_close(&target);
+	rd_tc_open(&target, &th, 2, RINGD_SETUP_CQE_MIXED | (_i ? RINGD_SETUP_DEFER_TASKRUN | RINGD_SETUP_SINGLE_ISSUER : 0));
+	for (uint64_t i = 0; i < 3; i++) {
+		message(i)->msg_ring_flags = RINGD_MSG_RING_FLAGS_PASS;
+		rd_tc_slot(&c, (c.sq_tail) & 15)->file_index = RINGD_CQE_F_32 | 1;
+		ck_assert_int_eq(rd_tc_run(&c), 0);
+	}
+	rd_tc_enter(&target, 0, RINGD_ENTER_GETEVENTS);
+	for (uint32_t i = 0; i < 6; i += 2) {
+		if (i == 4)
+			rd_tc_enter(&target, 0, RINGD_ENTER_GETEVENTS);
+		ck_assert_uint_ge(target.hot->cq_tail, i + 2);
+		ck_assert_uint_eq(rd_tc_cqe(&target, i)->user_data, i / 2);
+		ck_assert_uint_eq(rd_tc_cqe(&target, i)->flags, RINGD_CQE_F_32 | 1);
+		target.hot->cq_head = i + 2;
+	}
+	ck_assert_uint_eq(target.hot->cq_tail, 6);
+	rd_tc_enter(&target, 0, RINGD_ENTER_GETEVENTS);
+	ck_assert(!target.ring->dead);
+}
+END_TEST
+
 START_TEST(messages_over_budget_are_told_to_the_sender)
 {
 	for (uint64_t i = 0; i < 8; i++) {
@@ -481,6 +506,7 @@ int main(void)
 	for (size_t i = 0; i < RD_ARRAY_SIZE(tests); i++)
 		tcase_add_test(tc, tests[i]);
 	tcase_add_loop_test(tc, a_table_ends_while_a_pipe_waits, 0, 2);
+	tcase_add_loop_test(tc, a_message_that_says_it_is_large_is, 0, 2);
 	suite_add_tcase(s, tc);
 	return rd_suite_main(s);
 }
