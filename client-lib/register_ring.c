@@ -94,6 +94,13 @@ int ringd_unregister_personality(struct ringd_ring *ring, int id)
 	return rdl_call_one(ring, RINGD_UNREGISTER_PERSONALITY, (uint32_t)id, NULL, 0);
 }
 
+int ringd_register_bpf_filter(struct ringd_ring *ring, const struct ringd_bpf *bpf)
+{
+	if (!bpf)
+		return rdl_fail(ring->rd, -EFAULT, "no filter");
+	return rdl_call_one(ring, RINGD_REGISTER_BPF_FILTER, 1, bpf, sizeof(*bpf));
+}
+
 /* --- workers --- */
 
 int ringd_register_iowq_aff(struct ringd_ring *ring, size_t size, const void *mask)

@@ -187,7 +187,7 @@ int ringd_submit_and_wait_min_timeout(struct ringd_ring *ring, struct ringd_cqe 
 /* Submit, then wait with entry reg_index of the ring's wait region. *cqe: the first CQE or NULL. */
 int ringd_submit_and_wait_reg(struct ringd_ring *ring, struct ringd_cqe **cqe, unsigned int wait_nr, int reg_index);
 unsigned int ringd_peek_batch_cqe(struct ringd_ring *ring, struct ringd_cqe **cqes, unsigned int count);
-unsigned int ringd_cq_ready(struct ringd_ring *ring);
+unsigned int ringd_cq_ready(struct ringd_ring *ring);	/* finding none it looks further, as ringd_peek_cqe() does */
 bool ringd_cq_has_overflow(const struct ringd_ring *ring);
 void ringd_cq_advance(struct ringd_ring *ring, unsigned int nr);
 void ringd_cqe_seen(struct ringd_ring *ring, const struct ringd_cqe *cqe);
@@ -361,6 +361,8 @@ int ringd_register_restrictions(struct ringd_ring *ring, const struct ringd_rest
 /* The same for all rings that this process and its children make from now on, whatever the connection. -EPERM: done before;
  * -EACCES: needs no_new_privs or CAP_SYS_ADMIN. */
 int ringd_register_task_restrictions(struct ringd *rd, const struct ringd_task_restriction *set);
+/* -EINVAL: ringd has no filters, as a kernel that was built without them. */
+int ringd_register_bpf_filter(struct ringd_ring *ring, const struct ringd_bpf *bpf);
 /* Walk a chain of headers and fill in what they ask for. 0, -EFAULT, -ERANGE (more than 1000 entries). NULL: 0. */
 int ringd_query(struct ringd *rd, struct ringd_query_hdr *chain);
 /* Id of a snapshot of the caller's identity, for sqe->personality; in the service always that of the tenant. */

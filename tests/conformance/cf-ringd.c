@@ -349,6 +349,8 @@ static int reg_ring(struct ringd_ring *r, unsigned int opcode, const void *arg, 
 		return nr != 1 ? -EINVAL : ringd_register_region(r, arg);
 	case RINGD_REGISTER_QUERY:
 		return reg_blind(opcode, arg, nr);
+	case RINGD_REGISTER_BPF_FILTER:
+		return nr != 1 ? -EINVAL : ringd_register_bpf_filter(r, arg);
 	default:
 		return reg_use(r, opcode, (void *)(uintptr_t)arg, nr);
 	}
