@@ -200,7 +200,7 @@ int rdl_request_start(struct ringd *rd, struct ringd_msg *msg, uint16_t type)
 {
 	if (rd->dead)
 		return rdl_fail(rd, -ECONNRESET, "the connection to the engine is gone");
-	rd->failed = false;
+	rd->failed = rd->lost = false;
 	*msg = (struct ringd_msg){ .type = type, .seq = ++rd->seq };
 	return 0;
 }
@@ -223,8 +223,10 @@ int rdl_request_finish(struct ringd *rd, const struct ringd_msg *msg, struct rdl
 {
 	int r = rdl_sock_recv(rd->sock, in, -1);
 
-	if (r == -EMFILE)	/* the answer came, only its descriptors are lost */
+	if (r == -EMFILE) {	/* the answer came, only its descriptors are lost */
+		rd->lost = in->size >= sizeof(*msg) && ((const struct ringd_msg *)in->data)->res >= 0;
 		return rdl_fail(rd, r, "no descriptor left for what the engine sent");
+	}
 	if (r < 0)
 		return broken(rd, r);
 	r = rdl_check_answer(rd, msg, in, min_size, n_fds);

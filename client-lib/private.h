@@ -149,6 +149,7 @@ uint64_t rdl_thread_id(void);
 struct ringd {
 	int sock;			/* control connection */
 	bool dead;			/* it broke: every request from now on is -ECONNRESET */
+	bool lost;			/* the last request was done, but the descriptors of its answer could not be taken */
 	uint32_t seq;			/* of the last request */
 	pid_t engine_pid;
 	uint32_t features;

@@ -36,10 +36,26 @@ static void fresh_drop(struct fresh *f)
 	free(f->scratch_free);
 }
 
+static bool inside(uint64_t off, uint64_t size, uint64_t total)
+{
+	return off <= total && size <= total - off;
+}
+
+/* Neither what shared memory says of sq_head nor what the engine says of sizes may lead us out of what there is. */
+static bool plausible(const struct ringd_ring *ring, const struct fresh *f, uint32_t sq_entries)
+{
+	const struct ringd_resized *r = &f->r;
+	const struct ringd_params *p = &r->params;
+
+	return p->sq_entries == sq_entries && p->cq_entries && !(p->cq_entries & (p->cq_entries - 1)) &&
+	       ring->sq_tail - ring->sq_head <= RDL_MIN(sq_entries, ring->sq_entries) && r->scratch_size == f->scratch_size &&
+	       inside(0, (uint64_t)sq_entries * sizeof(struct ringd_sqe) << ring->sqe_shift, r->sqes_size) &&
+	       r->hot_off % 128 == 0 && inside(r->hot_off, sizeof(struct ringd_hot), r->rings_size) && p->cq_off.cqes % 16 == 0 &&
+	       inside(p->cq_off.cqes, (uint64_t)p->cq_entries * sizeof(struct ringd_cqe) << ring->cqe_shift, r->rings_size);
+}
+
 static bool fresh_map(struct fresh *f, int fd)
 {
-	if (f->r.scratch_size > f->scratch_size)
-		return false;
 	f->rings = map_fd(fd, NULL, f->r.rings_size, RINGD_OFF_SQ_RING);
 	f->sqes = map_fd(fd, NULL, f->r.sqes_size, RINGD_OFF_SQES);
 	return f->rings && f->sqes && map_fd(fd, f->scratch, f->r.scratch_size, RINGD_OFF_SCRATCH);
@@ -118,7 +134,7 @@ static int ask(struct ringd_ring *ring, struct fresh *f, const struct ringd_para
 	/* what was got goes along, submitted or not */
 	rdl_store_release(&ring->hot->sq_tail, ring->sq_tail);
 	ring->sq_published = ring->sq_tail;
-	ring->sq_head = rdl_load_acquire(&ring->hot->sq_head);
+	ring->sq_head = rdl_special(ring) & RDL_REWIND ? 0 : rdl_load_acquire(&ring->hot->sq_head);
 	return rdl_call_get(ring->rd, ring, RINGD_REGISTER_RESIZE_RINGS, 1, &call, sizeof(call), &f->r, sizeof(f->r), fd);
 }
 
@@ -143,10 +159,12 @@ int ringd_resize_rings(struct ringd_ring *ring, struct ringd_params *params)
 	f.scratch_free = calloc(sizes.sq_entries + 1, sizeof(*f.scratch_free));
 	r = f.scratch && f.scratch_of && f.scratch_free ? ask(ring, &f, params, &fd) : rdl_fail(rd, -ENOMEM, "resize");
 	if (r < 0) {
+		if (rd->lost)	/* the engine is in memory that we shall never see */
+			rdl_mark_dead(ring);
 		fresh_drop(&f);
 		return r;
 	}
-	if (f.r.params.sq_entries != sizes.sq_entries || !fresh_map(&f, fd)) {
+	if (!plausible(ring, &f, sizes.sq_entries) || !fresh_map(&f, fd)) {
 		/* the engine is in the new memory already */
 		rdl_mark_dead(ring);
 		fresh_drop(&f);

@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "client-lib/ringd.h"
+#include "client-lib/private.h"
 #include "tests/hostile/daemon.h"
 #include "tests/unit/suite.h"
 
@@ -365,6 +366,45 @@ START_TEST(resize_that_does_not_fit)
 }
 END_TEST
 
+/* Somebody has written to memory that only the engine writes. */
+START_TEST(resize_with_a_forged_head)
+{
+	struct ringd_params p = { .sq_entries = 16 };
+
+	make_ring(8, LAZY);
+	ck_assert_int_eq(ringd_register_files_sparse(ring, 16), 0);
+	for (unsigned int i = 0; i < 8; i++)
+		open_later(i, i);
+	__atomic_store_n(&ring->hot->sq_head, _i ? 100000u : 0u - 100000u, __ATOMIC_RELAXED);
+	ck_assert_int_eq(ringd_resize_rings(ring, &p), -ENOMEM);
+	ck_assert_int_eq(ringd_submit(ring), -ECONNRESET);
+}
+END_TEST
+
+/* The engine goes on in memory whose descriptor this process could not take. */
+START_TEST(resize_without_room_for_a_descriptor)
+{
+	struct ringd_params p = { .sq_entries = 16 };
+	struct rlimit old, few;
+	struct ringd_cqe *cqe;
+
+	make_ring(8, LAZY);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = old;
+	few.rlim_cur = 3;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	ck_assert_int_eq(ringd_resize_rings(ring, &p), -EMFILE);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	ck_assert_int_eq(ringd_submit(ring), -ECONNRESET);
+	ck_assert_int_eq(ringd_wait_cqe(ring, &cqe), -ECONNRESET);
+	ringd_ring_free(ring);
+	make_ring(8, LAZY);
+	nop(1);
+	ck_assert_int_eq(ringd_submit_and_wait(ring, 1), 1);
+	expect(1, 0);
+}
+END_TEST
+
 START_TEST(resize_of_a_polled_ring)
 {
 	make_ring(8, LAZY);
@@ -564,6 +604,8 @@ int main(void)
 	tcase_add_test(lazy, waits_that_time_out_beside_late_completions);
 	tcase_add_test(lazy, resize_carries_everything_over);
 	tcase_add_test(lazy, resize_that_does_not_fit);
+	tcase_add_loop_test(lazy, resize_with_a_forged_head, 0, 2);
+	tcase_add_test(lazy, resize_without_room_for_a_descriptor);
 	tcase_add_test(lazy, resize_of_a_polled_ring);
 	suite_add_tcase(s, lazy);
 	tcase_add_checked_fixture(rest, setup, teardown);
