@@ -68,6 +68,8 @@ build_in() {
 	# Another compiler, other switches or another source tree: configure anew.
 	if [ ! -f "$dir/Makefile" ] || [ "$(cat "$dir/.configured" 2> /dev/null)" != "$PWD $*" ]; then
 		say "configuring in $dir" "$@"
+		# make would not see that what is there is of no use any more, and would look for the sources of that time.
+		find "$dir" -name '*.o' -delete -o -name '*.lo' -delete -o -name '*.Po' -delete -o -name '*.Plo' -delete
 		(cd "$dir" && "$OLDPWD/configure" -q "$@") || die "configure failed, see $dir/config.log"
 		echo "$PWD $*" > "$dir/.configured"
 	fi
