@@ -204,13 +204,13 @@ int ringd_register_region(struct ringd_ring *ring, const struct ringd_mem_region
 	r = rdl_call_get(ring->rd, ring, RINGD_REGISTER_MEM_REGION, 1, &call, sizeof(call), &call.desc, sizeof(call.desc),
 			 user ? NULL : &fd);
 	if (r >= 0 && user)
-		ring->region = (void *)(uintptr_t)call.desc.user_addr;
+		ring->region = (void *)(uintptr_t)desc->user_addr;
 	else if (r >= 0)
-		r = map_region(ring, call.desc.size, fd);
+		r = map_region(ring, desc->size, fd);
 	if (r < 0)
 		return r;
+	ring->region_size = desc->size;		/* what was asked for, whatever the answer says */
 	*desc = call.desc;
-	ring->region_size = call.desc.size;
 	if (reg->flags & RINGD_MEM_REGION_REG_WAIT_ARG) {
 		ring->wait_region = ring->region;
 		ring->wait_region_size = ring->region_size;

@@ -70,10 +70,15 @@ static unsigned int cqe_shift(const struct ringd_params *p)
 }
 
 /* The engine is trusted; this finds a library and an engine that do not belong together. */
-static bool plausible(const struct ringd_ring *ring, const struct ringd_ring_created *c)
+static bool plausible(const struct ringd_ring *ring, const struct ringd_ring_created *c, const struct ringd_params *asked)
 {
 	const struct ringd_params *p = &c->params;
 
+	/* where the ring is in our memory is not for the engine to say */
+	if ((p->flags ^ asked->flags) & RINGD_SETUP_NO_MMAP ||
+	    ((p->flags & RINGD_SETUP_NO_MMAP) && (p->cq_off.user_addr != asked->cq_off.user_addr ||
+						  p->sq_off.user_addr != asked->sq_off.user_addr)))
+		return false;
 	return p->sq_entries && !(p->sq_entries & (p->sq_entries - 1)) &&
 	       p->cq_entries && !(p->cq_entries & (p->cq_entries - 1)) &&
 	       (p->flags & RINGD_SETUP_NO_SQARRAY) &&
@@ -192,7 +197,7 @@ static int ring_setup(struct ringd_ring *ring, struct ringd_params *params)
 	}
 	if (r < 0)
 		return r;
-	r = plausible(ring, &a.created) ? map(ring, &a.created, a.ring) : -EPROTO;
+	r = plausible(ring, &a.created, params) ? map(ring, &a.created, a.ring) : -EPROTO;
 	if (r == 0) {
 		init_private(ring, &a.created);
 		r = rdl_scratch_init(ring, ring->sq_entries + 1);
