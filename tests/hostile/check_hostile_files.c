@@ -2,6 +2,10 @@
 /* Files that mean the engine, that never answer, and that are nothing a file should be. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
 #include <pty.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -9,11 +13,13 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 
 #include "daemon/common/util.h"
@@ -500,6 +506,74 @@ START_TEST(a_close_that_never_returns_holds_nobody)
 }
 END_TEST
 
+/* A page that is not there until the descriptor is closed. -1: not possible here. */
+static int absent_page(char **page)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	*page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(*page, MAP_FAILED);
+	reg.range.start = (uintptr_t)*page;
+	reg.range.len = 4096;
+	if (fd >= 0 && ioctl(fd, UFFDIO_API, &api) == 0 && ioctl(fd, UFFDIO_REGISTER, &reg) == 0)
+		return fd;
+	rd_close(fd);
+	return -1;
+}
+
+struct sending {
+	int sock;
+	char *page;
+};
+
+static void *send_what_never_comes(void *arg)
+{
+	const struct sending *what = arg;
+
+	(void)!send(what->sock, what->page, 4096, MSG_NOSIGNAL);	/* has the socket's lock until the page is there */
+	return NULL;
+}
+
+static int connected(void)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(sin);
+	int l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), peer;
+
+	ck_assert_int_eq(bind(l, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	ck_assert_int_eq(listen(l, 1), 0);
+	ck_assert_int_eq(getsockname(l, (struct sockaddr *)&sin, &len), 0);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	peer = accept(l, NULL, NULL);	/* it lives as long as the test */
+	ck_assert_int_ge(peer, 0);
+	rd_close(l);
+	return fd;
+}
+
+START_TEST(a_socket_whose_lock_is_held_keeps_nobody_waiting)
+{
+	struct sending what;
+	pthread_t thread;
+	int fault = absent_page(&what.page);
+	struct pollfd p = { .fd = fault, .events = POLLIN };
+
+	if (fault < 0)
+		return;		/* userfaultfd(2) is root's */
+	what.sock = connected();
+	ck_assert_int_eq(pthread_create(&thread, NULL, send_what_never_comes, &what), 0);
+	ck_assert_int_eq(poll(&p, 1, 5000), 1);
+	ck_assert_int_eq(p.revents, POLLIN);
+	ck_assert_int_eq(raw_register_files(&ring, &what.sock, 1), 0);
+	expect_alive();
+	rd_close(fault);
+	pthread_join(thread, NULL);
+	rd_close(what.sock);
+	munmap(what.page, 4096);
+}
+END_TEST
+
 int main(void)
 {
 	const char *missing = rd_daemon_missing();
@@ -517,6 +591,7 @@ int main(void)
 	tcase_add_loop_test(tc, odd_files_in_other_operations, 0, (int)RD_ARRAY_SIZE(odd));
 	tcase_add_test(tc, proc_files_are_the_clients_own);
 	tcase_add_test(tc, a_lease_keeps_only_the_open_waiting);
+	tcase_add_test(tc, a_socket_whose_lock_is_held_keeps_nobody_waiting);
 	tcase_add_test(tc, many_reads_that_wait_go_with_their_client);
 	tcase_add_loop_test(tc, a_file_system_that_never_answers_holds_only_who_asks, 0, 2 * (int)RD_ARRAY_SIZE(never_ops));
 	tcase_add_loop_test(tc, waiting_for_a_cancel_that_never_ends_holds_nobody, 0, 2);
