@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Rings of provided buffers. See ringd_buffers(3). */
+#include <string.h>
 #include <sys/mman.h>
 
 #include "private.h"
@@ -32,6 +33,17 @@ static size_t ring_size(unsigned int entries)
 	return (entries * sizeof(struct ringd_buf) + page - 1) & ~(page - 1);
 }
 
+/* Of a ring that could not be made: the words stay those about that. */
+static void unregister(struct ringd_ring *ring, uint16_t bgid)
+{
+	char text[sizeof(ring->rd->text)];
+
+	memcpy(text, ring->rd->text, sizeof(text));
+	(void)ringd_unregister_buf_ring(ring, bgid);
+	memcpy(ring->rd->text, text, sizeof(text));
+	ring->rd->failed = true;
+}
+
 struct ringd_buf_ring *ringd_setup_buf_ring(struct ringd_ring *ring, unsigned int entries, int bgid, unsigned int flags,
 					    int *err)
 {
@@ -42,15 +54,17 @@ struct ringd_buf_ring *ringd_setup_buf_ring(struct ringd_ring *ring, unsigned in
 	void *p;
 
 	*err = rdl_call_get(ring->rd, ring, RINGD_REGISTER_PBUF_RING, 1, &reg, sizeof(reg), NULL, 0, &fd);
-	if (*err < 0)
+	if (*err < 0) {
+		if (ring->rd->lost)	/* RLIMIT_NOFILE: the engine has made it */
+			unregister(ring, reg.bgid);
 		return NULL;
+	}
 	p = mmap(NULL, ring_size(entries), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
 		 (off_t)(RINGD_OFF_PBUF_RING + ((uint64_t)reg.bgid << RINGD_OFF_PBUF_SHIFT)));
 	if (p != MAP_FAILED)
 		return p;
 	*err = rdl_fail(ring->rd, -errno, "buffer ring: no room to map it");
-	(void)rdl_call_one(ring, RINGD_UNREGISTER_PBUF_RING, 1,
-			   &(struct ringd_buf_reg){ .bgid = reg.bgid }, sizeof(reg));
+	unregister(ring, reg.bgid);
 	return NULL;
 }
 

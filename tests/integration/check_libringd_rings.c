@@ -405,6 +405,26 @@ START_TEST(resize_without_room_for_a_descriptor)
 }
 END_TEST
 
+START_TEST(buffer_ring_without_room_for_a_descriptor)
+{
+	struct ringd_buf_ring *br;
+	struct rlimit old, few;
+	int err;
+
+	make_ring(8, 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = old;
+	few.rlim_cur = 3;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	ck_assert_ptr_null(ringd_setup_buf_ring(ring, 8, 1, 0, &err));
+	ck_assert_int_eq(err, -EMFILE);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	br = ringd_setup_buf_ring(ring, 8, 1, 0, &err);		/* there is no group 1 */
+	ck_assert_ptr_nonnull(br);
+	ck_assert_int_eq(ringd_free_buf_ring(ring, br, 8, 1), 0);
+}
+END_TEST
+
 START_TEST(resize_of_a_polled_ring)
 {
 	make_ring(8, LAZY);
@@ -606,6 +626,7 @@ int main(void)
 	tcase_add_test(lazy, resize_that_does_not_fit);
 	tcase_add_loop_test(lazy, resize_with_a_forged_head, 0, 2);
 	tcase_add_test(lazy, resize_without_room_for_a_descriptor);
+	tcase_add_test(lazy, buffer_ring_without_room_for_a_descriptor);
 	tcase_add_test(lazy, resize_of_a_polled_ring);
 	suite_add_tcase(s, lazy);
 	tcase_add_checked_fixture(rest, setup, teardown);
