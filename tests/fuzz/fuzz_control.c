@@ -88,7 +88,7 @@ static void turn(void)
 {
 	char load[256];
 
-	event_base_loop(service.engine.reactor->base, EVLOOP_NONBLOCK);
+	rd_reactor_events(service.engine.reactor);
 	rd_reactor_turn(service.engine.reactor);
 	while (recv(manager, load, sizeof(load), MSG_DONTWAIT) > 0)
 		;

@@ -221,7 +221,7 @@ static void engine_start(void)
 
 static void turn(void)
 {
-	event_base_loop(engine.reactor->base, EVLOOP_NONBLOCK);
+	rd_reactor_events(engine.reactor);
 	if (ring && !ring->dead)
 		rd_ring_doorbell(ring);
 	rd_reactor_turn(engine.reactor);

@@ -269,6 +269,50 @@ START_TEST(a_poll_that_is_never_answered_holds_only_who_asks)
 }
 END_TEST
 
+/* One epoll set watches another, and a file that does not answer is added to that: then the kernel holds a lock of everybody. */
+static void *hold_nested(void *arg)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	RD_CLOSE int outer = epoll_create1(EPOLL_CLOEXEC), inner = epoll_create1(EPOLL_CLOEXEC);
+
+	if (epoll_ctl(outer, EPOLL_CTL_ADD, inner, &ev) == 0)
+		(void)epoll_ctl(inner, EPOLL_CTL_ADD, *(int *)arg, &ev);
+	return NULL;
+}
+
+START_TEST(the_lock_of_nested_epoll_sets_is_not_ours)
+{
+	struct neverfs n;
+	struct ringd_cqe cqe;
+	pthread_t thread;
+	char path[96];
+	int fd, p[2];
+
+	if (!neverfs_mount(&n, true))
+		return;		/* not root, or no FUSE: nothing to be seen here */
+	snprintf(path, sizeof(path), "%s/file", n.dir);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	*n.polls = 1;
+	ck_assert_int_eq(pthread_create(&thread, NULL, hold_nested, &fd), 0);
+	neverfs_wait(&n, 1);
+	/* a descriptor that nobody has waited for yet */
+	ck_assert_int_eq(pipe2(p, O_CLOEXEC), 0);
+	ck_assert_int_eq(raw_register_files(&ring, p, 1), 0);
+	poll_add(7, 0, POLLIN, false);
+	raw_submit(&ring);
+	expect_alive();
+	ck_assert_int_eq(write(p[1], "x", 1), 1);
+	ck_assert_int_eq(raw_cqe(&ring, &cqe), 0);
+	ck_assert_uint_eq(cqe.user_data, 7);
+	neverfs_abort(&n);
+	pthread_join(thread, NULL);
+	rd_close(fd);
+	rd_close(p[0]);
+	rd_close(p[1]);
+}
+END_TEST
+
 int main(void)
 {
 	const char *missing = rd_daemon_missing();
@@ -287,6 +331,7 @@ int main(void)
 	tcase_add_test(tc, a_slot_that_changes_under_its_polls);
 	tcase_add_test(tc, cancels_that_come_when_it_fires);
 	tcase_add_loop_test(tc, a_poll_that_is_never_answered_holds_only_who_asks, 0, 4);
+	tcase_add_test(tc, the_lock_of_nested_epoll_sets_is_not_ours);
 	suite_add_tcase(suite, tc);
 	last = tcase_create("the others");
 	tcase_add_test(last, in_the_end_nobody_saw_an_error);

@@ -55,7 +55,7 @@ static void teardown(void)
 
 static void loop(void)
 {
-	event_base_loop(reactor->base, EVLOOP_NONBLOCK);
+	rd_reactor_events(reactor);
 	rd_reactor_turn(reactor);
 }
 

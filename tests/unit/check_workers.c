@@ -58,7 +58,7 @@ static void teardown(void)
 static void turn(void)
 {
 	if (!rd_reactor_turn(reactor)) {
-		event_base_loop(reactor->base, EVLOOP_NONBLOCK);
+		rd_reactor_events(reactor);
 		sched_yield();
 	}
 }

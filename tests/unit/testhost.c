@@ -303,7 +303,7 @@ void rd_th_turn(struct rd_testhost *th)
 {
 	struct rd_reactor *r = th->engine.reactor;
 
-	event_base_loop(r->base, EVLOOP_NONBLOCK);
+	rd_reactor_events(r);
 	if (!rd_reactor_turn(r))
 		sched_yield();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Three epoll instances of our own inside the event base, edge-triggered: one for who waits to read, one for who waits to
+ * Three epoll instances of our own, edge-triggered: one for who waits to read, one for who waits to
  * write, one for both. A descriptor is added to one when somebody first waits for it that way, with all events of that way,
  * and stays there; so arming is a list operation and a look with poll(2) instead of two epoll_ctl(), and any number
  * of polls with any masks share an entry that never changes. It must not: whatever changes an entry makes epoll look
@@ -17,6 +17,7 @@
 #include <sys/epoll.h>
 
 #include "daemon/common/util.h"
+#include "bell.h"
 #include "reactor.h"
 
 #define RD_POLL_BATCH	64	/* events fetched at once */
@@ -26,6 +27,7 @@
 #define RD_POLL_READ	(EPOLLIN | EPOLLPRI | EPOLLRDNORM | EPOLLRDBAND | EPOLLRDHUP | EPOLLMSG)
 #define RD_POLL_WRITE	(EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND)
 
+_Static_assert(RD_BELLS == RD_POLL_WAYS, "one each");
 _Static_assert(RD_POLL_ALWAYS == (EPOLLERR | EPOLLHUP | POLLNVAL | EPOLLRDHUP), "as documented");
 
 static const uint32_t way_events[RD_POLL_WAYS] = { RD_POLL_READ, RD_POLL_WRITE, RD_POLL_READ | RD_POLL_WRITE };
@@ -179,16 +181,6 @@ unsigned int rd_polls_run(struct rd_polls *ps)
 	return n;
 }
 
-static void on_events(evutil_socket_t fd, short what, void *arg)
-{
-	struct rd_poll_way *way = arg;
-
-	(void)fd;
-	(void)what;
-	fetch(way->polls, (unsigned int)(way - way->polls->way));
-	rd_polls_run(way->polls);
-}
-
 /* --- polls --- */
 
 uint32_t rd_poll_look(int fd, uint32_t events)
@@ -299,35 +291,45 @@ void rd_poll_disarm(struct rd_poll *poll)
 
 /* --- of the reactor --- */
 
-int rd_polls_init(struct rd_polls *ps, struct event_base *base)
+bool rd_polls_doze(struct rd_polls *ps)
+{
+	for (unsigned int i = 0; i < RD_POLL_WAYS; i++) {
+		if (ps->way[i].entries && (!ps->bell || rd_bell_arm(ps->bell, i, ps->way[i].epfd) < 0))
+			return false;
+	}
+	return true;
+}
+
+void rd_polls_woke(struct rd_polls *ps)
+{
+	if (ps->bell)
+		rd_bell_heard(ps->bell);
+}
+
+int rd_polls_init(struct rd_polls *ps, int efd)
 {
 	rd_list_init(&ps->told);
 	rd_list_init(&ps->now);
 	ps->pending = false;
 	ps->entries = 0;
+	ps->bell = NULL;
 	for (unsigned int i = 0; i < RD_POLL_WAYS; i++)
-		ps->way[i] = (struct rd_poll_way){ .polls = ps, .epfd = -1 };
+		ps->way[i] = (struct rd_poll_way){ .epfd = -1 };
 	for (unsigned int i = 0; i < RD_POLL_WAYS; i++) {
-		struct rd_poll_way *way = &ps->way[i];
-
-		way->epfd = epoll_create1(EPOLL_CLOEXEC);
-		if (way->epfd < 0)
+		ps->way[i].epfd = epoll_create1(EPOLL_CLOEXEC);
+		if (ps->way[i].epfd < 0)
 			return -errno;
-		way->event = event_new(base, way->epfd, EV_READ | EV_PERSIST, on_events, way);
-		if (!way->event || event_add(way->event, NULL) < 0)
-			return -ENOMEM;
 	}
+	/* at once: later others may have used up what the system has of them */
+	(void)rd_bell_new(&ps->bell, efd);
 	return 0;
 }
 
 void rd_polls_deinit(struct rd_polls *ps)
 {
+	ps->bell = rd_bell_free(ps->bell);
 	for (unsigned int i = 0; i < RD_POLL_WAYS; i++) {
-		struct rd_poll_way *way = &ps->way[i];
-
-		if (way->event)
-			event_free(way->event);
-		rd_close(way->epfd);
-		*way = (struct rd_poll_way){ .polls = ps, .epfd = -1 };
+		rd_close(ps->way[i].epfd);
+		ps->way[i].epfd = -1;
 	}
 }

@@ -50,19 +50,21 @@ struct rd_polls {
 	struct rd_link now;		/* rd_poll: were ready when they were armed */
 	bool pending;			/* one of the two is not empty */
 	uint32_t entries;		/* descriptors in epoll, all ways together */
+	struct rd_bell *bell;		/* NULL: this machine has none */
 	struct rd_poll_way {
-		struct rd_polls *polls;
 		int epfd;
 		uint32_t entries;
-		struct event *event;
 	} way[RD_POLL_WAYS];
 };
 
-/* 0 or -errno; to be deinit'ed in every case. */
-int rd_polls_init(struct rd_polls *ps, struct event_base *base);
+/* efd wakes the reactor. 0 or -errno; to be deinit'ed in every case. */
+int rd_polls_init(struct rd_polls *ps, int efd);
 void rd_polls_deinit(struct rd_polls *ps);
 /* See whether anything happened, without waiting for the event base to do so: pending says so. */
 void rd_polls_look(struct rd_polls *ps);
+/* The reactor is about to sleep: let what happens ring its eventfd. False: that cannot be had, it must look by itself. */
+bool rd_polls_doze(struct rd_polls *ps);
+void rd_polls_woke(struct rd_polls *ps);
 /* Call ready() of those that something is there for. How many. */
 unsigned int rd_polls_run(struct rd_polls *ps);
 

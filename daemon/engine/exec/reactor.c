@@ -22,6 +22,7 @@
 #define RD_PAUSES_MAX	512		/* at most: about 20 us */
 #define RD_PAUSE_NS	40
 #define RD_CLOCK_WORK	64		/* work done (requests, about), or pauses made, between looks at the clock */
+#define RD_NAP_US	1000		/* sleep no longer where nothing tells of what is polled */
 #define RD_EVENTS_NS	50000		/* libevent waits at most this long for a busy reactor */
 /* Quiet turns between looks at descriptors that somebody waits for: libevent's looks are too far apart while a reactor spins,
  * and a look takes as long as four to eight turns. The first ones after work are for the rings alone. */
@@ -40,6 +41,14 @@ static void reactor_on_efd(evutil_socket_t fd, short what, void *arg)
 	/* the counter only wakes; the work is in r->returned */
 	if (read(fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
 		return;
+}
+
+static void reactor_napped(evutil_socket_t fd, short what, void *arg)
+{
+	/* it has ended the sleep */
+	(void)fd;
+	(void)what;
+	(void)arg;
 }
 
 int rd_reactor_new(struct rd_reactor **ret, unsigned int spin_us)
@@ -62,7 +71,8 @@ int rd_reactor_new(struct rd_reactor **ret, unsigned int spin_us)
 	if (!r->base)
 		goto fail;
 	/* both, so that both can be undone */
-	if ((rd_timers_init(&r->timers, r->base) | rd_polls_init(&r->polls, r->base)) < 0 || r->efd < 0)
+	if ((rd_timers_init(&r->timers, r->base) | rd_polls_init(&r->polls, r->efd)) < 0 || r->efd < 0 ||
+	    evtimer_assign(&r->nap, r->base, reactor_napped, r) < 0)
 		goto fail;
 	r->efd_event = event_new(r->base, r->efd, EV_READ | EV_PERSIST, reactor_on_efd, r);
 	if (!r->efd_event || event_add(r->efd_event, NULL) < 0)
@@ -164,6 +174,10 @@ static inline unsigned int reactor_now(struct rd_reactor *r)
 static void reactor_events(struct rd_reactor *r, int flags)
 {
 	event_base_loop(r->base, flags);
+	if (r->polls.entries) {
+		rd_polls_look(&r->polls);
+		rd_polls_run(&r->polls);
+	}
 	reactor_now(r);
 	r->events_ns = r->now_ns;
 	reactor_publish(r);
@@ -246,6 +260,11 @@ static unsigned int reactor_turn(struct rd_reactor *r)
 	return n;
 }
 
+void rd_reactor_events(struct rd_reactor *r)
+{
+	reactor_events(r, EVLOOP_NONBLOCK);
+}
+
 unsigned int rd_reactor_turn(struct rd_reactor *r)
 {
 	unsigned int n = reactor_turn(r);
@@ -256,6 +275,7 @@ unsigned int rd_reactor_turn(struct rd_reactor *r)
 /* Nothing happened for the spin time and no poller is awake: wait for an event. */
 static void reactor_sleep(struct rd_reactor *r)
 {
+	const struct timeval nap = { .tv_usec = RD_NAP_US };
 	int flags = EVLOOP_ONCE;
 
 	rd_timers_doze(&r->timers);
@@ -264,7 +284,10 @@ static void reactor_sleep(struct rd_reactor *r)
 	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_load_explicit(&r->returned, memory_order_relaxed) || (r->uring && rd_uring_doze(r->uring)))
 		flags = RD_EVENTS_POLL;
+	if (r->polls.entries && !rd_polls_doze(&r->polls))
+		evtimer_add(&r->nap, &nap);
 	reactor_events(r, flags);
+	rd_polls_woke(&r->polls);
 	atomic_store_explicit(&r->sleeping, 0, memory_order_relaxed);
 	r->quiet = 0;
 }

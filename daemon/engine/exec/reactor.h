@@ -7,6 +7,7 @@
 #define RD_REACTOR_H
 
 #include <event2/event.h>
+#include <event2/event_struct.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,6 +44,7 @@ struct rd_reactor {
 	struct rd_link dirty;		/* pollers with something to publish at the end of this phase */
 	struct rd_uring *uring;		/* may be NULL */
 	struct rd_timers timers;
+	struct event nap;
 	struct rd_polls polls;
 	_Atomic(struct rd_work *) returned;	/* newest first; any thread pushes, the reactor takes all */
 	_Atomic uint32_t sleeping;	/* 1: a push must write to efd */
@@ -65,6 +67,8 @@ void rd_reactor_run(struct rd_reactor *r);
 void rd_reactor_stop(struct rd_reactor *r);
 /* One turn without sleeping, timers included, for hosts that drive it themselves and for tests. Returns how much was done. */
 unsigned int rd_reactor_turn(struct rd_reactor *r);
+/* What libevent and the polls have to tell, without sleeping; for those who drive it themselves. */
+void rd_reactor_events(struct rd_reactor *r);
 /* Any thread: hand work back; done() will run on the reactor. */
 void rd_reactor_return(struct rd_reactor *r, struct rd_work *work);
 /* Reactor thread: the poller has (or may have) work; undo doze(). Already awake: nothing. */
