@@ -232,7 +232,9 @@ void cf_publish(struct cf_ring *ring)
 int cf_enter(struct cf_ring *ring, unsigned int to_submit, unsigned int min_complete, unsigned int flags, const void *arg,
 	     size_t size)
 {
-	cf_publish(ring);
+	/* a thread that only waits has nothing to do with the SQ */
+	if (to_submit || (ring->p.flags & RINGD_SETUP_SQPOLL))
+		cf_publish(ring);
 	if (ring->p.flags & RINGD_SETUP_REGISTERED_FD_ONLY)
 		flags |= RINGD_ENTER_REGISTERED_RING;
 	return sys_enter(ring->fd, to_submit, min_complete, flags, arg, size);

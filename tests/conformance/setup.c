@@ -247,7 +247,7 @@ CF_TEST(mappings_outlive_the_descriptor, 29,
 {
 	struct cf_ring *ring = cf_ring_new(8, 0);
 	const uint32_t *words;
-	uint32_t before;
+	uint32_t before, tail;
 	int fd[2];
 
 	if (cf_on(CF_RINGD))
@@ -257,11 +257,12 @@ CF_TEST(mappings_outlive_the_descriptor, 29,
 	ck_assert_ptr_ne(words, MAP_FAILED);
 	cf_prep_rw(ring, RINGD_OP_READ, fd[0], cf_alloc(1, 0), 1, 0);
 	ck_assert_int_eq(cf_submit(ring), 1);
-	before = words[ring->p.cq_off.tail / 4];
+	tail = ring->p.cq_off.tail / 4;
+	before = words[tail];
 	cf_ring_free(ring);
 	ck_assert_int_eq(write(fd[1], "x", 1), 1);
 	usleep(20000);
-	ck_assert_uint_le(words[ring->p.cq_off.tail / 4], before + 1);
+	ck_assert_uint_le(words[tail], before + 1);
 	munmap((void *)(uintptr_t)words, 4096);
 }
 CF_DIFFERS(mappings_outlive_the_descriptor, CF_KERNEL | CF_RINGD,

@@ -2,7 +2,6 @@
 /* libringd: finding the daemon, the handshake, words for failures, a connection that breaks. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -51,18 +50,22 @@ END_TEST
 
 START_TEST(descriptor_is_close_on_exec)
 {
-	int before = dup(0), after;
-	struct stat open, closed;
+	bool was_open[256];
+	unsigned int new = 0;
 	struct ringd *rd;
 
-	close(before);
+	for (int fd = 0; fd < 256; fd++)
+		was_open[fd] = fcntl(fd, F_GETFD) >= 0;
 	ck_assert_int_eq(ringd_connect(&rd, fake->path), 0);
-	after = before;	/* the lowest free number went to the socket */
-	ck_assert_int_ne(fcntl(after, F_GETFD) & FD_CLOEXEC, 0);
-	ck_assert_int_eq(fstat(after, &open), 0);
+	/* ours, and that of the fake engine's thread */
+	for (int fd = 0; fd < 256; fd++) {
+		int flags = was_open[fd] ? -1 : fcntl(fd, F_GETFD);
+
+		ck_assert(flags < 0 || (flags & FD_CLOEXEC));
+		new += flags >= 0;
+	}
+	ck_assert_uint_ge(new, 1);
 	ringd_close(rd);
-	/* the fake engine's thread may have the number by now, for a socket of its own */
-	ck_assert(fstat(after, &closed) < 0 || closed.st_ino != open.st_ino);
 }
 END_TEST
 
