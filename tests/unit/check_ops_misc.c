@@ -595,8 +595,8 @@ START_TEST(a_dying_ring_drops_commands)
 
 	for (int i = 0; i < 20; i++) {
 		opt_sqe(s, RINGD_SOCKET_OP_SETSOCKOPT, SOL_SOCKET, SO_KEEPALIVE, value, 4);
-		/* where a worker may write while the next prep reads */
-		opt_sqe(s, RINGD_SOCKET_OP_GETSOCKOPT, SOL_SOCKET, SO_KEEPALIVE, value + 64, 4);
+		/* workers write here, several at a time */
+		opt_sqe(s, RINGD_SOCKET_OP_GETSOCKOPT, SOL_SOCKET, SO_KEEPALIVE, value + 1024 + 64 * i, 4);
 		cmd_sqe(s, RINGD_SOCKET_OP_GETSOCKNAME)->addr3 = (uintptr_t)(value + 128);
 	}
 	ck_assert_int_eq(rd_tc_submit(&c), 60);
