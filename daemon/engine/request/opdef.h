@@ -15,6 +15,9 @@ struct rd_op {
 	void (*work)(struct rd_req *req);
 	/* Reactor thread, after work(): what must not happen on a worker (install into a slot). Returns as issue(). Optional. */
 	int (*finish)(struct rd_req *req);
+	/* Reactor thread, host->install() or close() was RD_PENDING and req->res and cflags say what has come of it now: as issue().
+	 * A multishot op posts that and goes on; NULL: it is the result. Not called on a dying ring. */
+	int (*installed)(struct rd_req *req);
 	/* Reactor thread, the kernel ring's answer to RD_IO: as issue(), req->res is to be set for RD_DONE. Needed with RD_IO. */
 	int (*io_done)(struct rd_req *req, int32_t res);
 	/* Reactor thread, state WAIT: stop waiting. 0: nobody will complete it any more but the caller, with -ECANCELED;

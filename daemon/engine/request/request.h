@@ -309,6 +309,8 @@ struct rd_req {
 /* --- submit.c --- */
 /* A pending request goes where the verdict of issue() or io_done() says. */
 void rd_req_go(struct rd_req *req, int verdict);
+/* What host->install() or close() left pending has its result. */
+void rd_req_installed(struct rd_req *req);
 /* Check, prepare and issue. *prep_failed: the result is a prep error (decides whether submission goes on). */
 int rd_req_submit(struct rd_req *req, const struct ringd_sqe *sqe, bool *prep_failed);
 /* A fresh request that no SQE stands for: it can be enlisted and finished. */

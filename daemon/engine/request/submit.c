@@ -195,6 +195,11 @@ void rd_req_go(struct rd_req *req, int verdict)
 	}
 }
 
+void rd_req_installed(struct rd_req *req)
+{
+	rd_req_go(req, req->op->installed && !req->ctx->dying ? req->op->installed(req) : RD_DONE);
+}
+
 void rd_req_enlist(struct rd_req *req)
 {
 	struct rd_ctx *ctx = req->ctx;

@@ -73,7 +73,7 @@ static void delivery_free(struct rd_delivery *d)
 
 static void finish(struct rd_req *req)
 {
-	rd_req_done(req);
+	rd_req_installed(req);
 }
 
 static void duplicate_closed(void *arg, int res)
