@@ -16,7 +16,7 @@ struct rd_bell *rd_bell_free(struct rd_bell *bell);	/* NULL is fine */
 /* Ring once, as soon as fd is readable; number is 0 to RD_BELLS - 1 and names one descriptor at a time. Armed already:
  * nothing. 0 or -errno. */
 int rd_bell_arm(struct rd_bell *bell, unsigned int number, int fd);
-/* Those that have rung can be armed again. */
+/* Those that have rung, whether anybody slept or not, can be armed again. */
 void rd_bell_heard(struct rd_bell *bell);
 
 #endif

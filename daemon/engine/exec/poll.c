@@ -291,16 +291,10 @@ void rd_poll_disarm(struct rd_poll *poll)
 
 /* --- of the reactor --- */
 
-void rd_polls_woke(struct rd_polls *ps)
+bool rd_polls_doze(struct rd_polls *ps)
 {
 	if (ps->bell)
 		rd_bell_heard(ps->bell);
-}
-
-bool rd_polls_doze(struct rd_polls *ps)
-{
-	/* one that rang while nobody slept is not armed any more */
-	rd_polls_woke(ps);
 	for (unsigned int i = 0; i < RD_POLL_WAYS; i++) {
 		if (ps->way[i].entries && (!ps->bell || rd_bell_arm(ps->bell, i, ps->way[i].epfd) < 0))
 			return false;

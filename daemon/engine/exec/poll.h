@@ -64,7 +64,6 @@ void rd_polls_deinit(struct rd_polls *ps);
 void rd_polls_look(struct rd_polls *ps);
 /* The reactor is about to sleep: let what happens ring its eventfd. False: that cannot be had, it must look by itself. */
 bool rd_polls_doze(struct rd_polls *ps);
-void rd_polls_woke(struct rd_polls *ps);
 /* Call ready() of those that something is there for. How many. */
 unsigned int rd_polls_run(struct rd_polls *ps);
 

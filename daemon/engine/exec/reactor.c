@@ -287,7 +287,6 @@ static void reactor_sleep(struct rd_reactor *r)
 	if (r->polls.entries && !rd_polls_doze(&r->polls))
 		evtimer_add(&r->nap, &nap);
 	reactor_events(r, flags);
-	rd_polls_woke(&r->polls);
 	atomic_store_explicit(&r->sleeping, 0, memory_order_relaxed);
 	r->quiet = 0;
 }
