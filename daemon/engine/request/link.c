@@ -11,9 +11,7 @@
 #include "request.h"
 #include "../exec/reactor.h"
 
-#define RD_SQE_LINKS	(RINGD_SQE_IO_LINK | RINGD_SQE_IO_HARDLINK)
 #define RD_LINK_BURST	4096	/* members that run in one go: a quarter of a millisecond */
-#define RD_LINK_BYTES	(4u << 20)	/* ... and bytes copied by them */
 
 /* --- collecting --- */
 
@@ -218,7 +216,7 @@ static bool link_issue(struct rd_req *req)
 {
 	struct rd_ctx *ctx = req->ctx;
 
-	if (ctx->burst++ >= RD_LINK_BURST || ctx->moved >= RD_LINK_BYTES) {
+	if (ctx->burst++ >= RD_LINK_BURST || ctx->moved >= RD_VISIT_BYTES) {
 		req->state = RD_REQ_LATER;
 		req->work.done = run_later;
 		rd_reactor_return(ctx->engine->reactor, &req->work);

@@ -302,6 +302,8 @@ struct rd_req {
 	struct rd_uring_io io;
 };
 
+#define RD_SQE_LINKS	(RINGD_SQE_IO_LINK | RINGD_SQE_IO_HARDLINK)
+#define RD_VISIT_BYTES	(4u << 20)	/* copied by the reactor for one ring before it turns to others, about half a millisecond */
 #define RD_SCAN_BYTES	64	/* a request looked at in a search counts as so many bytes copied: long ones end the visit */
 #define RD_SAMPLE_EVERY	64	/* power of two */
 #define RD_OP_MASK	127	/* rd_ops has this many rows + 1; those beyond RINGD_OP_LAST are empty */

@@ -12,8 +12,6 @@
 #include "../exec/reactor.h"
 #include "../exec/workers.h"
 
-#define RD_SQE_LINKS		(RINGD_SQE_IO_LINK | RINGD_SQE_IO_HARDLINK)
-
 /* Out of line, as all that a plain inline request does not need: rd_req_submit() would save registers for it. */
 static __attribute__((__noinline__)) int check_unusual(struct rd_req *req, const struct ringd_sqe *sqe)
 {
@@ -239,19 +237,30 @@ static int issue_file(struct rd_req *req)
 	return op->issue ? op->issue(req, RD_INLINE) : RD_PUNT;
 }
 
-void rd_req_init(struct rd_req *req, uint8_t opcode, uint64_t user_data)
+static inline void init(struct rd_req *req, uint8_t opcode, uint8_t flags, uint64_t user_data)
 {
 	req->user_data = user_data;
 	req->opcode = opcode;
-	req->op = &rd_ops[opcode & RD_OP_MASK];
-	req->flags = 0;
+	req->flags = flags;
 	req->cflags = 0;
 	req->file = NULL;
 	req->buf = NULL;
 	req->mem = NULL;
 	req->state = RD_REQ_IDLE;
 	req->outcome = RD_OUT_AUTO;
-	req->counted = req->holds = req->file_owned = req->prepared = req->tasked = req->async = false;
+	req->counted = false;
+	req->holds = false;
+	req->file_owned = false;
+	req->prepared = false;
+	req->tasked = false;
+	req->async = false;
+	/* masking besides the check: a mispredicted one must not index beyond the table */
+	req->op = &rd_ops[opcode & RD_OP_MASK];
+}
+
+void rd_req_init(struct rd_req *req, uint8_t opcode, uint64_t user_data)
+{
+	init(req, opcode, 0, user_data);
 	req->t0 = 0;
 }
 
@@ -315,24 +324,9 @@ int rd_req_submit(struct rd_req *req, const struct ringd_sqe *sqe, bool *prep_fa
 	const struct rd_op *op;
 	int r = 0;
 
-	req->user_data = sqe->user_data;
-	req->opcode = sqe->opcode;
-	req->flags = sqe->flags;
-	req->cflags = 0;
-	req->file = NULL;
-	req->buf = NULL;
-	req->mem = NULL;
-	req->state = RD_REQ_IDLE;
-	req->outcome = RD_OUT_AUTO;
-	req->counted = false;
-	req->holds = false;
-	req->file_owned = false;
-	req->prepared = false;
-	req->tasked = false;
-	req->async = false;
+	init(req, sqe->opcode, sqe->flags, sqe->user_data);
 	req->t0 = (ctx->sample++ & (RD_SAMPLE_EVERY - 1)) ? 0 : sample_start();
-	/* masking besides the check: a mispredicted one must not index beyond the table */
-	op = req->op = &rd_ops[sqe->opcode & RD_OP_MASK];
+	op = req->op;
 	if (RD_UNLIKELY(sqe->opcode >= RINGD_OP_LAST || !op->prep))
 		return submit_unusual(req, -EINVAL, prep_failed);
 	if (RD_UNLIKELY((sqe->flags & ~(uint32_t)RINGD_SQE_FIXED_FILE) | sqe->ioprio | sqe->personality | ctx->restricted)) {

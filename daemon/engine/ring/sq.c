@@ -13,7 +13,6 @@
 #include "lazy.h"
 
 #define RD_VISIT	128	/* SQEs per ring and visit: fairness between rings */
-#define RD_VISIT_BYTES	(4u << 20)	/* ... and copied by the reactor for it, about half a millisecond */
 #define RD_VISIT_UNIT	(64u << 10)	/* what counts as much as a request */
 #define RD_PUBLISH	8	/* completions between publications: two cache lines of CQEs */
 #define RD_BUSY_BATCH	8	/* from here on a batch is worth the kernel ring */
