@@ -52,23 +52,6 @@ static struct ringd_sqe *cancel(uint64_t key, uint32_t flags)
 	return sqe;
 }
 
-static void expect(uint64_t user_data, int32_t res)
-{
-	struct ringd_cqe cqe = rd_tc_wait(&c);
-
-	ck_assert_msg(cqe.user_data == user_data && cqe.res == res, "CQE of %llu: %d, not of %llu: %d",
-		      (unsigned long long)cqe.user_data, cqe.res, (unsigned long long)user_data, res);
-}
-
-static void expect_none(void)
-{
-	struct ringd_cqe cqe;
-
-	for (int i = 0; i < 10; i++)
-		rd_th_turn(&th);
-	ck_assert(!rd_tc_peek(&c, &cqe));
-}
-
 START_TEST(cancel_comes_before_its_target)
 {
 	const uint8_t flags[] = { 0, RINGD_SQE_ASYNC };
@@ -77,10 +60,10 @@ START_TEST(cancel_comes_before_its_target)
 		wait_read(1, flags[i]);
 		cancel(1, 0);
 		rd_tc_submit(&c);
-		expect(100, 0);
-		expect(1, -ECANCELED);
+		rd_tc_expect(&c, 100, 0, 0);
+		rd_tc_expect(&c, 1, -ECANCELED, 0);
 	}
-	expect_none();
+	rd_tc_expect_none(&c);
 }
 END_TEST
 
@@ -89,11 +72,11 @@ START_TEST(unknown_key_is_enoent)
 	wait_read(1, 0);
 	cancel(2, 0);
 	rd_tc_submit(&c);
-	expect(100, -ENOENT);
+	rd_tc_expect(&c, 100, -ENOENT, 0);
 	cancel(2, RINGD_ASYNC_CANCEL_ALL);
 	rd_tc_submit(&c);
-	expect(100, 0);
-	expect_none();
+	rd_tc_expect(&c, 100, 0, 0);
+	rd_tc_expect_none(&c);
 }
 END_TEST
 
@@ -103,14 +86,14 @@ START_TEST(single_cancels_one_of_several_all_cancels_all)
 		wait_read(7, 0);
 	cancel(7, 0);
 	rd_tc_submit(&c);
-	expect(100, 0);
-	expect(7, -ECANCELED);
-	expect_none();
+	rd_tc_expect(&c, 100, 0, 0);
+	rd_tc_expect(&c, 7, -ECANCELED, 0);
+	rd_tc_expect_none(&c);
 	cancel(7, RINGD_ASYNC_CANCEL_ALL);
 	rd_tc_submit(&c);
-	expect(100, 3);
+	rd_tc_expect(&c, 100, 3, 0);
 	for (int i = 0; i < 3; i++)
-		expect(7, -ECANCELED);
+		rd_tc_expect(&c, 7, -ECANCELED, 0);
 }
 END_TEST
 
@@ -120,9 +103,9 @@ START_TEST(any_ignores_the_key)
 	wait_read(2, 0);
 	cancel(99, RINGD_ASYNC_CANCEL_ANY);
 	rd_tc_submit(&c);
-	expect(100, 2);
-	expect(1, -ECANCELED);
-	expect(2, -ECANCELED);
+	rd_tc_expect(&c, 100, 2, 0);
+	rd_tc_expect(&c, 1, -ECANCELED, 0);
+	rd_tc_expect(&c, 2, -ECANCELED, 0);
 }
 END_TEST
 
@@ -130,19 +113,19 @@ START_TEST(bad_keys_are_einval)
 {
 	cancel(1, RINGD_ASYNC_CANCEL_ANY | RINGD_ASYNC_CANCEL_FD);
 	rd_tc_submit(&c);
-	expect(100, -EINVAL);
+	rd_tc_expect(&c, 100, -EINVAL, 0);
 	cancel(1, RINGD_ASYNC_CANCEL_ANY | RINGD_ASYNC_CANCEL_OP);
 	rd_tc_submit(&c);
-	expect(100, -EINVAL);
+	rd_tc_expect(&c, 100, -EINVAL, 0);
 	cancel(1, 0x40);
 	rd_tc_submit(&c);
-	expect(100, -EINVAL);
+	rd_tc_expect(&c, 100, -EINVAL, 0);
 	cancel(1, 0)->off = 1;
 	rd_tc_submit(&c);
-	expect(100, -EINVAL);
+	rd_tc_expect(&c, 100, -EINVAL, 0);
 	cancel(1, 0)->splice_fd_in = 1;
 	rd_tc_submit(&c);
-	expect(100, -EINVAL);
+	rd_tc_expect(&c, 100, -EINVAL, 0);
 }
 END_TEST
 
@@ -154,14 +137,14 @@ START_TEST(by_file_finds_it_through_another_descriptor)
 	sqe = cancel(99, RINGD_ASYNC_CANCEL_FD | RINGD_ASYNC_CANCEL_FD_FIXED);
 	sqe->fd = 1;
 	rd_tc_submit(&c);
-	expect(100, 0);
-	expect(1, -ECANCELED);
+	rd_tc_expect(&c, 100, 0, 0);
+	rd_tc_expect(&c, 1, -ECANCELED, 0);
 	wait_read(1, 0);
 	sqe = cancel(0, RINGD_ASYNC_CANCEL_FD);
 	sqe->fd = p[0];
 	rd_tc_submit(&c);
-	expect(100, 0);
-	expect(1, -ECANCELED);
+	rd_tc_expect(&c, 100, 0, 0);
+	rd_tc_expect(&c, 1, -ECANCELED, 0);
 }
 END_TEST
 
@@ -171,15 +154,15 @@ START_TEST(by_file_needs_a_file)
 
 	sqe->fd = 3;
 	rd_tc_submit(&c);
-	expect(100, -EBADF);
+	rd_tc_expect(&c, 100, -EBADF, 0);
 	cancel(0, RINGD_ASYNC_CANCEL_FD)->fd = -1;
 	rd_tc_submit(&c);
-	expect(100, -EBADF);
+	rd_tc_expect(&c, 100, -EBADF, 0);
 	sqe = cancel(0, RINGD_ASYNC_CANCEL_FD);
 	sqe->flags = RINGD_SQE_FIXED_FILE;
 	sqe->fd = 9;
 	rd_tc_submit(&c);
-	expect(100, -EBADF);
+	rd_tc_expect(&c, 100, -EBADF, 0);
 }
 END_TEST
 
@@ -191,16 +174,16 @@ START_TEST(several_keys_must_all_match)
 	sqe = cancel(2, RINGD_ASYNC_CANCEL_FD | RINGD_ASYNC_CANCEL_FD_FIXED | RINGD_ASYNC_CANCEL_USERDATA);
 	sqe->fd = 0;
 	rd_tc_submit(&c);
-	expect(100, -ENOENT);
+	rd_tc_expect(&c, 100, -ENOENT, 0);
 	sqe = cancel(1, RINGD_ASYNC_CANCEL_OP | RINGD_ASYNC_CANCEL_USERDATA);
 	sqe->len = RINGD_OP_WRITE;
 	rd_tc_submit(&c);
-	expect(100, -ENOENT);
+	rd_tc_expect(&c, 100, -ENOENT, 0);
 	sqe = cancel(1, RINGD_ASYNC_CANCEL_OP | RINGD_ASYNC_CANCEL_USERDATA);
 	sqe->len = RINGD_OP_READ;
 	rd_tc_submit(&c);
-	expect(100, 0);
-	expect(1, -ECANCELED);
+	rd_tc_expect(&c, 100, 0, 0);
+	rd_tc_expect(&c, 1, -ECANCELED, 0);
 }
 END_TEST
 
@@ -210,7 +193,7 @@ START_TEST(a_cancel_does_not_find_itself)
 
 	sqe->flags = RINGD_SQE_ASYNC;
 	rd_tc_submit(&c);
-	expect(100, 0);
+	rd_tc_expect(&c, 100, 0, 0);
 }
 END_TEST
 
@@ -220,19 +203,19 @@ START_TEST(behind_a_running_head_nothing_is_found)
 	rd_tc_sqe(&c, RINGD_OP_NOP)->user_data = 2;
 	cancel(2, 0);
 	rd_tc_submit(&c);
-	expect(100, -ENOENT);
+	rd_tc_expect(&c, 100, -ENOENT, 0);
 	cancel(1, 0);
 	rd_tc_submit(&c);
-	expect(100, 0);
-	expect(1, -ECANCELED);
-	expect(2, -ECANCELED);
+	rd_tc_expect(&c, 100, 0, 0);
+	rd_tc_expect(&c, 1, -ECANCELED, 0);
+	rd_tc_expect(&c, 2, -ECANCELED, 0);
 	wait_read(1, RINGD_SQE_IO_HARDLINK);
 	rd_tc_sqe(&c, RINGD_OP_NOP)->user_data = 2;
 	cancel(1, 0);
 	rd_tc_submit(&c);
-	expect(100, 0);
-	expect(1, -ECANCELED);
-	expect(2, 0);
+	rd_tc_expect(&c, 100, 0, 0);
+	rd_tc_expect(&c, 1, -ECANCELED, 0);
+	rd_tc_expect(&c, 2, 0, 0);
 }
 END_TEST
 
@@ -241,8 +224,8 @@ START_TEST(silent_cancel_leaves_only_the_target)
 	wait_read(1, 0);
 	cancel(1, 0)->flags = RINGD_SQE_CQE_SKIP_SUCCESS;
 	rd_tc_submit(&c);
-	expect(1, -ECANCELED);
-	expect_none();
+	rd_tc_expect(&c, 1, -ECANCELED, 0);
+	rd_tc_expect_none(&c);
 }
 END_TEST
 

@@ -78,24 +78,6 @@ static void cancel(uint64_t user_data, uint8_t flags, uint64_t key)
 	sqe->addr = key;
 }
 
-static void expect(uint64_t user_data, int32_t res)
-{
-	struct ringd_cqe cqe = rd_tc_wait(&c);
-
-	ck_assert_msg(cqe.user_data == user_data && cqe.res == res, "CQE of %llu: %d, not of %llu: %d",
-		      (unsigned long long)cqe.user_data, cqe.res, (unsigned long long)user_data, res);
-	ck_assert_uint_eq(cqe.flags, 0);
-}
-
-static void expect_none(void)
-{
-	struct ringd_cqe cqe;
-
-	for (int i = 0; i < 10; i++)
-		rd_th_turn(&th);
-	ck_assert(!rd_tc_peek(&c, &cqe));
-}
-
 static void feed(size_t n)
 {
 	ck_assert_int_eq(write(p[1], "0123456789", n), (ssize_t)n);
@@ -107,9 +89,9 @@ START_TEST(members_run_in_order)
 	nop(2, LINK, 0);
 	nop(3, 0, 0);
 	ck_assert_int_eq(rd_tc_submit(&c), 3);
-	expect(1, 0);
-	expect(2, 0);
-	expect(3, 0);
+	rd_tc_expect(&c, 1, 0, 0);
+	rd_tc_expect(&c, 2, 0, 0);
+	rd_tc_expect(&c, 3, 0, 0);
 }
 END_TEST
 
@@ -120,10 +102,10 @@ START_TEST(failure_breaks_a_soft_link)
 	nop(3, 0, 0);
 	nop(4, 0, 0);
 	ck_assert_int_eq(rd_tc_submit(&c), 4);
-	expect(1, -5);
-	expect(2, -ECANCELED);
-	expect(3, -ECANCELED);
-	expect(4, 0);
+	rd_tc_expect(&c, 1, -5, 0);
+	rd_tc_expect(&c, 2, -ECANCELED, 0);
+	rd_tc_expect(&c, 3, -ECANCELED, 0);
+	rd_tc_expect(&c, 4, 0, 0);
 }
 END_TEST
 
@@ -133,9 +115,9 @@ START_TEST(failure_does_not_break_a_hard_link)
 	nop(2, LINK | HARD, -6);
 	nop(3, 0, 0);
 	rd_tc_submit(&c);
-	expect(1, -5);
-	expect(2, -6);
-	expect(3, 0);
+	rd_tc_expect(&c, 1, -5, 0);
+	rd_tc_expect(&c, 2, -6, 0);
+	rd_tc_expect(&c, 3, 0, 0);
 }
 END_TEST
 
@@ -145,11 +127,11 @@ START_TEST(next_waits_for_a_member_that_waits)
 	nop(2, 0, 0);
 	nop(3, 0, 0);
 	rd_tc_submit(&c);
-	expect(3, 0);
-	expect_none();
+	rd_tc_expect(&c, 3, 0, 0);
+	rd_tc_expect_none(&c);
 	feed(4);
-	expect(1, 4);
-	expect(2, 0);
+	rd_tc_expect(&c, 1, 4, 0);
+	rd_tc_expect(&c, 2, 0, 0);
 }
 END_TEST
 
@@ -159,8 +141,8 @@ START_TEST(short_read_breaks_a_soft_link)
 	nop(2, 0, 0);
 	rd_tc_submit(&c);
 	feed(4);
-	expect(1, 4);
-	expect(2, -ECANCELED);
+	rd_tc_expect(&c, 1, 4, 0);
+	rd_tc_expect(&c, 2, -ECANCELED, 0);
 }
 END_TEST
 
@@ -198,10 +180,10 @@ START_TEST(nothing_of_a_chain_with_a_bad_sqe_runs)
 		nop(3, 0, 0);
 		nop(4, 0, 0);
 		ck_assert_int_eq(rd_tc_submit(&c), 4);
-		expect(1, -ECANCELED);
-		expect(2, -EINVAL);
-		expect(3, -ECANCELED);
-		expect(4, 0);
+		rd_tc_expect(&c, 1, -ECANCELED, 0);
+		rd_tc_expect(&c, 2, -EINVAL, 0);
+		rd_tc_expect(&c, 3, -ECANCELED, 0);
+		rd_tc_expect(&c, 4, 0, 0);
 	}
 }
 END_TEST
@@ -212,9 +194,9 @@ START_TEST(bad_last_member_ends_the_submission)
 	bad(2, 0);
 	nop(3, 0, 0);
 	ck_assert_int_eq(rd_tc_submit(&c), 2);
-	expect(1, -ECANCELED);
-	expect(2, -EINVAL);
-	expect_none();
+	rd_tc_expect(&c, 1, -ECANCELED, 0);
+	rd_tc_expect(&c, 2, -EINVAL, 0);
+	rd_tc_expect_none(&c);
 }
 END_TEST
 
@@ -224,9 +206,9 @@ START_TEST(dangling_link_ends_with_the_submission)
 	rd_tc_submit(&c);
 	nop(2, 0, 0);
 	rd_tc_submit(&c);
-	expect(2, 0);
+	rd_tc_expect(&c, 2, 0, 0);
 	feed(4);
-	expect(1, 4);
+	rd_tc_expect(&c, 1, 4, 0);
 }
 END_TEST
 
@@ -267,10 +249,10 @@ START_TEST(cancelled_rest_is_silent_when_the_failed_member_was)
 	nop(4, LINK, -6);
 	nop(5, SKIP, 0);
 	rd_tc_submit(&c);
-	expect(1, -5);
-	expect(4, -6);
-	expect(5, -ECANCELED);
-	expect_none();
+	rd_tc_expect(&c, 1, -5, 0);
+	rd_tc_expect(&c, 4, -6, 0);
+	rd_tc_expect(&c, 5, -ECANCELED, 0);
+	rd_tc_expect_none(&c);
 }
 END_TEST
 
@@ -280,8 +262,8 @@ START_TEST(skipped_success_has_no_cqe)
 	nop(2, LINK | SKIP, 0);
 	nop(3, 0, 0);
 	rd_tc_submit(&c);
-	expect(3, 0);
-	expect_none();
+	rd_tc_expect(&c, 3, 0, 0);
+	rd_tc_expect_none(&c);
 }
 END_TEST
 
@@ -305,18 +287,18 @@ START_TEST(drained_waits_for_all_before_and_holds_all_behind)
 	nop(6, DRAIN, 0);
 	bad(7, 0);
 	ck_assert_int_eq(rd_tc_submit(&c), 7);
-	expect(7, -EINVAL);	/* is not held back */
+	rd_tc_expect(&c, 7, -EINVAL, 0);	/* is not held back */
 	nop(8, 0, 0);
 	rd_tc_submit(&c);
-	expect_none();
+	rd_tc_expect_none(&c);
 	feed(4);
-	expect(1, 4);
+	rd_tc_expect(&c, 1, 4, 0);
 	for (uint64_t i = 2; i <= 6; i++)
-		expect(i, 0);
-	expect(8, 0);
+		rd_tc_expect(&c, i, 0, 0);
+	rd_tc_expect(&c, 8, 0, 0);
 	nop(9, 0, 0);
 	rd_tc_submit(&c);
-	expect(9, 0);
+	rd_tc_expect(&c, 9, 0, 0);
 	ck_assert(!c.ring->ctx.ordered);
 }
 END_TEST
@@ -329,10 +311,10 @@ START_TEST(drain_in_a_chain_holds_the_whole_chain)
 	nop(4, 0, 0);
 	nop(5, 0, 0);
 	rd_tc_submit(&c);
-	expect_none();
+	rd_tc_expect_none(&c);
 	feed(4);
 	for (uint64_t i = 1; i <= 5; i++)
-		expect(i, i == 1 ? 4 : 0);
+		rd_tc_expect(&c, i, i == 1 ? 4 : 0, 0);
 }
 END_TEST
 
@@ -342,11 +324,11 @@ START_TEST(what_comes_behind_waits_until_the_drained_is_finished)
 	wait_read(2, DRAIN, 4);
 	nop(3, 0, 0);
 	rd_tc_submit(&c);
-	expect(1, 0);
-	expect_none();
+	rd_tc_expect(&c, 1, 0, 0);
+	rd_tc_expect_none(&c);
 	feed(4);
-	expect(2, 4);
-	expect(3, 0);
+	rd_tc_expect(&c, 2, 4, 0);
+	rd_tc_expect(&c, 3, 0, 0);
 }
 END_TEST
 
@@ -355,8 +337,8 @@ START_TEST(drain_on_an_idle_ring_starts_at_once)
 	nop(1, DRAIN, 0);
 	nop(2, DRAIN, 0);
 	ck_assert_int_eq(rd_tc_submit(&c), 2);
-	expect(1, 0);
-	expect(2, 0);
+	rd_tc_expect(&c, 1, 0, 0);
+	rd_tc_expect(&c, 2, 0, 0);
 	ck_assert(!c.ring->ctx.ordered);
 }
 END_TEST
@@ -366,10 +348,10 @@ START_TEST(drain_is_refused_once_skip_was_used)
 	nop(1, SKIP, 0);
 	nop(2, DRAIN, 0);
 	rd_tc_submit(&c);
-	expect(2, -EOPNOTSUPP);
+	rd_tc_expect(&c, 2, -EOPNOTSUPP, 0);
 	nop(3, 0, 0);
 	rd_tc_submit(&c);
-	expect(3, 0);
+	rd_tc_expect(&c, 3, 0, 0);
 }
 END_TEST
 
@@ -379,11 +361,11 @@ START_TEST(held_back_is_not_found_by_a_cancel)
 	nop(2, DRAIN, 0);
 	cancel(3, 0, 1);
 	rd_tc_submit(&c);
-	expect_none();		/* the cancel itself is held back */
+	rd_tc_expect_none(&c);		/* the cancel itself is held back */
 	feed(4);
-	expect(1, 4);
-	expect(2, 0);
-	expect(3, -ENOENT);
+	rd_tc_expect(&c, 1, 4, 0);
+	rd_tc_expect(&c, 2, 0, 0);
+	rd_tc_expect(&c, 3, -ENOENT, 0);
 }
 END_TEST
 
@@ -418,8 +400,8 @@ START_TEST(async_completes_behind_what_was_submitted_with_it)
 	nop(1, RINGD_SQE_ASYNC, 0);
 	nop(2, 0, 0);
 	rd_tc_submit(&c);
-	expect(2, 0);
-	expect(1, 0);
+	rd_tc_expect(&c, 2, 0, 0);
+	rd_tc_expect(&c, 1, 0, 0);
 }
 END_TEST
 

@@ -97,24 +97,6 @@ static void next_is(uint64_t user_data, int32_t res)
 	ck_assert_uint_eq(cqe.flags, 0);
 }
 
-static void nothing_yet(void)
-{
-	struct ringd_cqe cqe;
-
-	for (int i = 0; i < 20; i++)
-		rd_th_turn(&th);
-	ck_assert(!rd_tc_peek(&c, &cqe));
-}
-
-/* Submit and see that it waits. */
-static void submit_waiting(void)
-{
-	uint32_t n = c.unsubmitted;
-
-	ck_assert_int_eq(rd_tc_submit(&c), (int32_t)n);
-	nothing_yet();
-}
-
 static struct ringd_sqe *cancel(uint64_t user_data, uint32_t flags)
 {
 	struct ringd_sqe *sqe = rd_tc_sqe(&c, RINGD_OP_ASYNC_CANCEL);
@@ -238,12 +220,12 @@ START_TEST(a_wake_comes_before_whom_it_woke)
 {
 	wait_on(words, 0, ANY);		/* 1 */
 	wait_on(words, 0, ANY);		/* 2 */
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	wake(words, 1, ANY);		/* 3 */
 	rd_tc_submit(&c);
 	next_is(3, 1);
 	next_is(1, 0);
-	nothing_yet();
+	rd_tc_expect_none(&c);
 	wake(words, INT_MAX, ANY);	/* 4 */
 	rd_tc_submit(&c);
 	next_is(4, 1);
@@ -273,7 +255,7 @@ START_TEST(masks_choose)
 	wait_on(words, 0, 1);		/* 1 */
 	wait_on(words, 0, 6);		/* 2 */
 	wait_on(words + 1, 0, ANY);	/* 3 */
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	wake(words, 10, 8);		/* 4 */
 	ck_assert_int_eq(rd_tc_submit(&c), 1);
 	next_is(4, 0);
@@ -289,7 +271,7 @@ START_TEST(waitv_tells_which)
 	struct futex_waitv *v = vector(128);
 
 	waitv(v, 128);			/* 1 */
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	wake(&words[77], 5, ANY);	/* 2 */
 	ck_assert_int_eq(rd_tc_submit(&c), 1);
 	next_is(2, 1);
@@ -309,7 +291,7 @@ START_TEST(waitv_may_name_a_word_twice)
 	v[2] = v[1];
 	waitv(v, 3);			/* 1 */
 	waitv(v, 3);			/* 2 */
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	wake(&words[1], 10, ANY);	/* 3 */
 	ck_assert_int_eq(rd_tc_submit(&c), 1);
 	next_is(3, 2);
@@ -321,7 +303,7 @@ END_TEST
 START_TEST(a_private_futex_is_shared_here)
 {
 	wait_on(words, 0, ANY)->fd = U32 | 0x80;	/* 1 */
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	wake(words, 1, ANY);				/* 2 */
 	ck_assert_int_eq(rd_tc_submit(&c), 1);
 	next_is(2, 1);
@@ -333,7 +315,7 @@ START_TEST(a_chain_goes_on_when_woken)
 {
 	wait_on(words, 0, ANY)->flags = RINGD_SQE_IO_LINK;	/* 1 */
 	rd_tc_sqe(&c, RINGD_OP_NOP);				/* 2 */
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	wake(words, 1, ANY);					/* 3 */
 	ck_assert_int_eq(rd_tc_submit(&c), 1);
 	next_is(3, 1);
@@ -350,7 +332,7 @@ START_TEST(cancel_reports_1)
 	waitv(v, 5);				/* 2 */
 	wait_on(words, 0, ANY);			/* 3 */
 	wait_on(words, 0, ANY);			/* 4 */
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	cancel(1, 0);				/* 5 */
 	ck_assert_int_eq(rd_tc_submit(&c), 1);
 	next_is(5, 1);
@@ -376,7 +358,7 @@ START_TEST(a_dying_ring_waits_no_more)
 
 	waitv(v, 100);
 	wait_on(words, 0, ANY);
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	rd_tc_close(&c);
 	rd_th_settle(&th);
 	ck_assert_uint_eq(th.mem.refs, 1);
@@ -399,11 +381,11 @@ START_TEST(a_system_call_wakes_the_oldest_first)
 {
 	for (int i = 0; i < 10; i++)
 		wait_on(words, 0, ANY);	/* 1 ... 10 */
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	sys_wake_all(words, 3);
 	for (uint64_t i = 1; i <= 3; i++)
 		next_is(i, 0);
-	nothing_yet();
+	rd_tc_expect_none(&c);
 	sys_wake_all(words, 7);
 	for (uint64_t i = 4; i <= 10; i++)
 		next_is(i, 0);
@@ -416,7 +398,7 @@ START_TEST(another_process_wakes_a_request)
 	pid_t pid;
 
 	waitv(v, 3);
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	pid = fork();
 	if (pid == 0) {
 		__atomic_store_n(&words[2], 1, __ATOMIC_SEQ_CST);
@@ -461,7 +443,7 @@ START_TEST(a_request_wakes_threads_that_sleep_in_the_kernel)
 	for (int i = 0; i < 3; i++)
 		sleeper_start(&s[i], words);
 	wait_on(words, 0, ANY);		/* 1 */
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	wake(words, 1, ANY);		/* 2: ours come first */
 	ck_assert_int_eq(rd_tc_submit(&c), 1);
 	next_is(2, 1);
@@ -489,7 +471,7 @@ START_TEST(a_cancelled_wait_takes_no_wake_up_from_others)
 		id = c.user_data;
 		ck_assert_int_eq(rd_tc_submit(&c), 1);
 		if (i % 2)
-			nothing_yet();
+			rd_tc_expect_none(&c);
 		sleeper_start(&s, words);
 		cancel(id, 0);
 		ck_assert_int_eq(rd_tc_submit(&c), 1);
@@ -592,7 +574,7 @@ START_TEST(a_storm_of_waits_wakes_and_cancels)
 		rd_tc_wait(&c);
 		owed--;
 	}
-	nothing_yet();
+	rd_tc_expect_none(&c);
 	ck_assert_uint_eq(th.mem.refs, 1);
 }
 END_TEST
@@ -631,7 +613,7 @@ START_TEST(threads_are_paid_for_but_the_first)
 	ck_assert_int_eq(rd_tc_submit(&c), 130);
 	for (int i = 0; i < 3; i++)
 		ck_assert_int_eq(rd_tc_wait(&c).res, -EDQUOT);
-	nothing_yet();
+	rd_tc_expect_none(&c);
 	ck_assert_uint_eq(th.engine.user.used[RINGD_LIMIT_WORKERS], 0);
 }
 END_TEST

@@ -84,29 +84,6 @@ static void submit(int32_t n)
 	ck_assert_int_eq(rd_tc_submit(&c), n);
 }
 
-static void expect(uint64_t user_data, int32_t res, uint32_t flags)
-{
-	struct ringd_cqe cqe = rd_tc_wait(&c);
-
-	ck_assert_msg(cqe.user_data == user_data && cqe.res == res && cqe.flags == flags,
-		      "CQE of %llu: %d, %#x, not of %llu: %d, %#x", (unsigned long long)cqe.user_data, cqe.res, cqe.flags,
-		      (unsigned long long)user_data, res, flags);
-}
-
-static void turns(void)
-{
-	for (int i = 0; i < 10; i++)
-		rd_th_turn(&th);
-}
-
-static void expect_none(void)
-{
-	struct ringd_cqe cqe;
-
-	turns();
-	ck_assert(!rd_tc_peek(&c, &cqe));
-}
-
 static void put(void)
 {
 	ck_assert_int_eq(write(sk[1], "x", 1), 1);
@@ -146,7 +123,7 @@ START_TEST(several_reads_and_polls_share_a_file)
 		}
 		ck_assert_uint_eq(seen & 1u << 2, 1u << 2);
 		ck_assert_uint_ne(seen & (1u << 1 | 1u << 3), 0);
-		expect_none();
+		rd_tc_expect_none(&c);
 	}
 }
 END_TEST
@@ -157,11 +134,11 @@ START_TEST(on_a_lazy_ring_what_fired_waits_for_the_client)
 	poll_add(1, POLLIN, 0);
 	submit(1);
 	put();
-	expect_none();
+	rd_tc_expect_none(&c);
 	op(RINGD_OP_POLL_REMOVE, 2, 1);
 	submit(1);		/* with the SQE it comes for what there is */
-	expect(2, -EALREADY, 0);
-	expect(1, POLLIN, 0);
+	rd_tc_expect(&c, 2, -EALREADY, 0);
+	rd_tc_expect(&c, 1, POLLIN, 0);
 }
 END_TEST
 
@@ -172,15 +149,15 @@ START_TEST(on_a_lazy_ring_what_fired_can_be_cancelled)
 		poll_add(1, POLLIN, len);
 		submit(1);
 		put();
-		expect_none();
+		rd_tc_expect_none(&c);
 		op(RINGD_OP_ASYNC_CANCEL, 2, 1);
 		submit(1);
-		expect(2, 0, 0);
-		expect(1, -ECANCELED, 0);
+		rd_tc_expect(&c, 2, 0, 0);
+		rd_tc_expect(&c, 1, -ECANCELED, 0);
 		submit(0);
 		get();
 		put();
-		expect_none();
+		rd_tc_expect_none(&c);
 		get();
 	}
 }
@@ -193,17 +170,17 @@ START_TEST(on_a_lazy_ring_a_multishot_poll_tells_what_there_is_then)
 	submit(1);
 	for (int i = 0; i < 3; i++) {
 		put();
-		turns();
+		rd_th_turns(&th, 10);
 		put();
-		turns();
+		rd_th_turns(&th, 10);
 		submit(0);
-		expect(1, POLLIN, MORE);
+		rd_tc_expect(&c, 1, POLLIN, MORE);
 		get();
 		put();
-		turns();
+		rd_th_turns(&th, 10);
 		get();		/* too late to be told */
 		submit(0);
-		expect_none();
+		rd_tc_expect_none(&c);
 	}
 }
 END_TEST
@@ -215,14 +192,14 @@ START_TEST(on_a_lazy_ring_a_multishot_poll_outlives_what_it_missed)
 	submit(1);
 	for (int i = 0; i < 10; i++) {	/* nobody seems to wait for it */
 		put();
-		turns();
+		rd_th_turns(&th, 10);
 	}
 	get();
 	submit(0);
 	put();
-	turns();
+	rd_th_turns(&th, 10);
 	submit(0);
-	expect(1, POLLIN, MORE);
+	rd_tc_expect(&c, 1, POLLIN, MORE);
 }
 END_TEST
 
@@ -238,14 +215,14 @@ START_TEST(a_slow_file_is_polled_by_a_worker)
 	for (uint32_t len = 0; len <= MULTI; len++) {
 		poll_add(1, POLLIN, len);
 		submit(1);
-		expect_none();
+		rd_tc_expect_none(&c);
 		op(RINGD_OP_POLL_REMOVE, 2, 1)->len = RINGD_POLL_UPDATE_USER_DATA;
 		submit(1);
-		expect(2, -EALREADY, 0);
+		rd_tc_expect(&c, 2, -EALREADY, 0);
 		for (uint32_t shots = 0; shots < (len ? 3 : 1); shots++) {
 			put();
-			expect(1, POLLIN, len ? MORE : 0);
-			expect_none();
+			rd_tc_expect(&c, 1, POLLIN, len ? MORE : 0);
+			rd_tc_expect_none(&c);
 			get();
 		}
 		op(RINGD_OP_ASYNC_CANCEL, 3, 1);
@@ -272,7 +249,7 @@ START_TEST(a_slow_file_that_cannot_be_waited_for_is_ready)
 	for (uint32_t len = 0; len <= MULTI; len++) {
 		poll_add(1, POLLIN | POLLPRI, len)->fd = 1;
 		submit(1);
-		expect(1, POLLIN, 0);
+		rd_tc_expect(&c, 1, POLLIN, 0);
 	}
 }
 END_TEST
@@ -284,7 +261,7 @@ START_TEST(only_so_many_workers_sleep_in_polls)
 		poll_add(i, POLLIN, i & MULTI);
 	submit(RD_EPOLL_WAITS + 10);
 	for (unsigned int i = RD_EPOLL_WAITS; i < RD_EPOLL_WAITS + 10; i++)
-		expect(i, -EDQUOT, 0);
+		rd_tc_expect(&c, i, -EDQUOT, 0);
 	put();
 	for (unsigned int i = 0; i < RD_EPOLL_WAITS; i++)
 		ck_assert_int_eq(rd_tc_wait(&c).res, POLLIN);
@@ -305,9 +282,9 @@ START_TEST(an_epoll_set_is_polled_by_a_worker)
 	for (uint32_t len = 0; len <= MULTI; len++) {
 		poll_add(1, POLLIN, len)->fd = 1;
 		submit(1);
-		expect_none();
+		rd_tc_expect_none(&c);
 		put();
-		expect(1, POLLIN, len ? MORE : 0);
+		rd_tc_expect(&c, 1, POLLIN, len ? MORE : 0);
 		get();
 	}
 	ck_assert_int_eq(c.ring->ctx.engine->stats.polled, 0);
@@ -338,7 +315,7 @@ START_TEST(a_poll_of_a_slow_file_can_be_interrupted)
 	make_slow();
 	poll_add(1, POLLIN, _i & 2 ? MULTI : 0);
 	submit(1);
-	turns();
+	rd_th_turns(&th, 10);
 	op(_i & 1 ? RINGD_OP_POLL_REMOVE : RINGD_OP_ASYNC_CANCEL, 2, 1);
 	submit(1);
 	/* whether the worker had begun */
@@ -363,12 +340,12 @@ START_TEST(a_ring_ends_with_all_its_polls)
 	submit(60);
 	if (_i & 4) {
 		put();
-		turns();
+		rd_th_turns(&th, 10);
 	}
 	/* the file is still open in this process: nothing may come of it any more */
 	rd_tc_close(&c);
 	put();
-	turns();
+	rd_th_turns(&th, 10);
 }
 END_TEST
 
@@ -383,14 +360,14 @@ START_TEST(a_slot_may_be_emptied_under_a_poll)
 		submit(2);
 		op(RINGD_OP_CLOSE, 3, 0)->file_index = 2;
 		submit(1);
-		expect(3, 0, 0);
+		rd_tc_expect(&c, 3, 0, 0);
 		put();
 		for (int n = 0; n < 2; n++)
 			ck_assert_int_eq(rd_tc_wait(&c).res, POLLIN);
 		op(RINGD_OP_POLL_REMOVE, 4, 1);
 		submit(1);
-		expect(4, 0, 0);
-		expect(1, -ECANCELED, 0);
+		rd_tc_expect(&c, 4, 0, 0);
+		rd_tc_expect(&c, 1, -ECANCELED, 0);
 		get();
 		rd_tc_file(&c, 1, sk[0], 0);
 	}
@@ -417,11 +394,11 @@ START_TEST(a_storm_of_polls_on_one_file)
 			ck_assert_uint_eq(cqe.flags, MORE);
 			ck_assert_uint_eq(told[cqe.user_data]++, 0);
 		}
-		expect_none();
+		rd_tc_expect_none(&c);
 	}
 	op(RINGD_OP_ASYNC_CANCEL, n, 0)->cancel_flags = RINGD_ASYNC_CANCEL_ANY;
 	submit(1);
-	expect(n, (int32_t)n, 0);
+	rd_tc_expect(&c, n, (int32_t)n, 0);
 	for (unsigned int i = 0; i < n; i++)
 		ck_assert_int_eq(rd_tc_wait(&c).res, -ECANCELED);
 }
@@ -456,7 +433,7 @@ START_TEST(a_poll_and_its_removal_agree)
 			get();
 	}
 	ck_assert_uint_gt(removed, 0);
-	expect_none();
+	rd_tc_expect_none(&c);
 }
 END_TEST
 
@@ -469,17 +446,17 @@ START_TEST(a_poll_of_the_rings_own_eventfd_does_not_feed_itself)
 	ck_assert_int_eq(rd_event_set(c.ring, fcntl(efd, F_DUPFD_CLOEXEC, 0), false), 0);
 	poll_add(1, POLLIN, MULTI)->fd = 1;
 	submit(1);
-	expect_none();
+	rd_tc_expect_none(&c);
 	ck_assert_int_eq(write(efd, &n, sizeof(n)), sizeof(n));
-	expect(1, POLLIN, 0);
-	expect_none();
+	rd_tc_expect(&c, 1, POLLIN, 0);
+	rd_tc_expect_none(&c);
 	/* of any other file it goes on */
 	ck_assert_int_eq(read(efd, &n, sizeof(n)), sizeof(n));
 	poll_add(2, POLLIN, MULTI);
 	submit(1);
 	for (int i = 0; i < 3; i++) {
 		put();
-		expect(2, POLLIN, MORE);
+		rd_tc_expect(&c, 2, POLLIN, MORE);
 	}
 }
 END_TEST
@@ -492,7 +469,7 @@ START_TEST(what_is_no_open_file_cannot_be_polled)
 	for (uint32_t len = 0; len <= MULTI; len++) {
 		poll_add(1, POLLIN, len)->fd = 1;
 		submit(1);
-		expect(1, -EBADF, 0);
+		rd_tc_expect(&c, 1, -EBADF, 0);
 	}
 }
 END_TEST
@@ -503,12 +480,12 @@ START_TEST(no_mask_does_harm)
 		for (uint32_t len = 0; len <= MULTI; len++) {
 			poll_add(1, 1u << bit, len);
 			submit(1);
-			turns();
+			rd_th_turns(&th, 10);
 			op(RINGD_OP_POLL_REMOVE, 2, 1)->len = RINGD_POLL_UPDATE_EVENTS;
 			c.sqes[c.sq_tail & (c.layout.sq_entries - 1)].poll32_events = ~(1u << bit);
 			op(RINGD_OP_ASYNC_CANCEL, 3, 0)->cancel_flags = RINGD_ASYNC_CANCEL_ANY;
 			submit(2);
-			turns();
+			rd_th_turns(&th, 10);
 			for (struct ringd_cqe cqe; rd_tc_peek(&c, &cqe);)
 				;
 			ck_assert_uint_eq(c.ring->ctx.inflight, 0);

@@ -138,21 +138,12 @@ static void gives(int32_t res, uint32_t flags)
 	next_is(res, flags);
 }
 
-static void nothing_yet(void)
-{
-	struct ringd_cqe cqe;
-
-	for (int i = 0; i < 10; i++)
-		rd_th_turn(&th);
-	ck_assert(!rd_tc_peek(&c, &cqe));
-}
-
 static void waits(void)
 {
 	uint32_t n = c.unsubmitted;
 
 	ck_assert_int_eq(rd_tc_submit(&c), (int32_t)n);
-	nothing_yet();
+	rd_tc_expect_none(&c);
 }
 
 static void put(const char *s)
@@ -540,7 +531,7 @@ START_TEST(multishot_reads_until_the_end)
 	ck_assert_int_eq(rd_tc_submit(&c), 1);
 	next_is(4, used(50) | RINGD_CQE_F_MORE);
 	next_is(2, used(51) | RINGD_CQE_F_MORE);
-	nothing_yet();
+	rd_tc_expect_none(&c);
 	put("xyz");
 	next_is(3, used(52) | RINGD_CQE_F_MORE);
 	ck_assert_int_eq(head(), 3);
@@ -571,12 +562,12 @@ START_TEST(multishot_waits_without_a_buffer)
 	waits();
 	put("abc");
 	next_is(3, used(70) | RINGD_CQE_F_MORE);
-	nothing_yet();
+	rd_tc_expect_none(&c);
 	provide(1, 16, 71);
 	gives(0, 0);
 	put("de");
 	next_is(2, used(71) | RINGD_CQE_F_MORE);
-	nothing_yet();
+	rd_tc_expect_none(&c);
 	put("f");
 	next_is(-ENOBUFS, 0);
 }
@@ -593,7 +584,7 @@ START_TEST(multishot_is_cancelled_once)
 	gives(0, 0);
 	next_is(-ECANCELED, 0);
 	put("b");
-	nothing_yet();
+	rd_tc_expect_none(&c);
 	ck_assert_int_eq(head(), 1);
 }
 END_TEST
@@ -615,7 +606,7 @@ START_TEST(multishot_ends_with_its_data_when_the_cq_is_full)
 		next_is(1, used((uint16_t)i) | RINGD_CQE_F_MORE);
 	rd_tc_submit(&c);	/* flushes */
 	next_is(1, used((uint16_t)cq));
-	nothing_yet();
+	rd_tc_expect_none(&c);
 	ck_assert_int_eq(read(p[0], data, 100), 7);
 }
 END_TEST
@@ -666,7 +657,7 @@ START_TEST(multishot_counts_an_eventfd)
 	reader(RINGD_OP_READ_MULTISHOT, efd, 0, 0);
 	ck_assert_int_eq(rd_tc_submit(&c), 1);
 	next_is(8, used(50) | RINGD_CQE_F_MORE);
-	nothing_yet();
+	rd_tc_expect_none(&c);
 	ck_assert_int_eq(write(efd, &one, 8), 8);
 	next_is(8, used(51) | RINGD_CQE_F_MORE);
 	rd_tc_close(&c);

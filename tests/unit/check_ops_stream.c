@@ -48,18 +48,6 @@ static struct ringd_sqe *rw(uint8_t opcode, int fd, uint32_t len, uint64_t off)
 	return sqe;
 }
 
-/* Submit and see that it has to wait. */
-static void submit_waiting(void)
-{
-	struct ringd_cqe cqe;
-	uint32_t n = c.unsubmitted;
-
-	ck_assert_int_eq(rd_tc_submit(&c), (int32_t)n);
-	for (int i = 0; i < 10; i++)
-		rd_th_turn(&th);
-	ck_assert(!rd_tc_peek(&c, &cqe));
-}
-
 static void assert_next(int32_t res)
 {
 	struct ringd_cqe cqe = rd_tc_wait(&c);
@@ -95,7 +83,7 @@ START_TEST(an_empty_pipe_is_waited_for)
 		/* O_NONBLOCK makes no difference, nor does ASYNC */
 		ck_assert_int_eq(fcntl(p[0], F_SETFL, i & 1 ? O_NONBLOCK : 0), 0);
 		rw(RINGD_OP_READ, p[0], 100, 0)->flags = i & 2 ? RINGD_SQE_ASYNC : 0;
-		submit_waiting();
+		rd_tc_submit_waiting(&c);
 		ck_assert_uint_eq(th.mem.refs, 2);
 		ck_assert_int_eq(write(p[1], "abc", 3), 3);
 		assert_next(3);
@@ -116,7 +104,7 @@ START_TEST(a_full_pipe_is_waited_for)
 	rw(RINGD_OP_WRITE, p[1], 4096, 0);
 	ck_assert_int_eq(rd_tc_run(&c), 4096);
 	rw(RINGD_OP_WRITE, p[1], 4096, 0);
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	ck_assert_int_eq(read(p[0], sink, sizeof(sink)), 4096);
 	assert_next(4096);
 	ck_assert_int_eq(read(p[0], sink, sizeof(sink)), 4096);
@@ -130,7 +118,7 @@ START_TEST(the_ends_of_a_pipe)
 	rw(RINGD_OP_WRITE, p[0], 1, 0);
 	ck_assert_int_eq(rd_tc_run(&c), -EBADF);
 	rw(RINGD_OP_READ, p[0], 100, 0);
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	close(p[1]);
 	assert_next(0);
 	rw(RINGD_OP_READ, p[0], 100, 0);
@@ -166,7 +154,7 @@ START_TEST(requests_keep_what_they_use)
 	rd_tc_buf(&c, 0, buf, 4096, tags[1]);
 	sqe = rw(RINGD_OP_READ_FIXED, 0, 100, 0);
 	sqe->flags = RINGD_SQE_FIXED_FILE;
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	rd_tc_file(&c, 0, p[1], 0);			/* replaced under its feet */
 	rd_tc_buf(&c, 0, buf + 8192, 4096, 0);
 	for (int i = 0; i < 10; i++)
@@ -203,7 +191,7 @@ START_TEST(a_vector_keeps_its_memory)
 		v[i] = (struct iovec){ buf + 1000 * i, 2 };
 	sqe = rw(RINGD_OP_READV, p[0], 3, 0);
 	sqe->addr = (uintptr_t)v;
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	ck_assert_uint_eq(th.mem.refs, 4);
 	memset(v, 0, 3 * sizeof(*v));			/* it was read at submission */
 	ck_assert_int_eq(write(p[1], "12345", 5), 5);
@@ -262,7 +250,7 @@ START_TEST(descriptors_in_a_socket_are_not_closed_on_the_reactor)
 	rw(RINGD_OP_READ, s[0], 8, 0)->rw_flags = RWF_NOWAIT;
 	ck_assert_int_eq(rd_tc_run(&c), -EAGAIN);
 	rw(RINGD_OP_READ, s[0], 8, 0);
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	ck_assert_int_eq(write(s[1], "yz", 2), 2);
 	assert_next(2);
 	close(s[0]);
@@ -281,16 +269,16 @@ START_TEST(sockets_eventfds_and_timers_wait_in_the_reactor)
 	tfd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s), 0);
 	rw(RINGD_OP_READ, efd, 8, 0);
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	ck_assert_int_eq(write(efd, &n, 8), 8);
 	assert_next(8);
 	ck_assert_mem_eq(buf, &n, 8);
 	rw(RINGD_OP_READ, s[0], 8, 0);
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	ck_assert_int_eq(write(s[1], "s", 1), 1);
 	assert_next(1);
 	rw(RINGD_OP_READ, tfd, 8, 0);
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	ck_assert_int_eq(timerfd_settime(tfd, 0, &soon, NULL), 0);
 	assert_next(8);
 	rw(RINGD_OP_READ, efd, 4, 0);			/* as read(2): eight bytes or nothing */
@@ -324,7 +312,7 @@ START_TEST(a_terminal_is_read_by_a_worker_once_it_has_something)
 	open_terminal(&master, &slave);
 	for (int i = 0; i < 2; i++) {
 		rw(RINGD_OP_READ, slave, 10, 0);
-		submit_waiting();
+		rd_tc_submit_waiting(&c);
 		ck_assert_uint_eq(th.engine.stats.punted, (uint64_t)i);
 		ck_assert_int_eq(write(master, "tty", 3), 3);
 		assert_next(3);
@@ -365,7 +353,7 @@ START_TEST(many_may_wait_for_one_pipe)
 {
 	for (int i = 0; i < 50; i++)
 		rw(RINGD_OP_READ, p[0], 1, 0);
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	for (int i = 0; i < 50; i++) {
 		ck_assert_int_eq(write(p[1], "m", 1), 1);
 		assert_next(1);
@@ -385,7 +373,7 @@ START_TEST(a_dying_ring_lets_go_of_what_waits)
 	rw(RINGD_OP_READ, p[0], 1, 0);
 	rw(RINGD_OP_READ_FIXED, 0, 1, 0)->flags = RINGD_SQE_FIXED_FILE;
 	rw(RINGD_OP_READV, p[0], 2, 0)->addr = (uintptr_t)v;
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	rd_tc_close(&c);
 	rd_th_settle(&th);
 	ck_assert_uint_eq(th.mem.refs, 1);

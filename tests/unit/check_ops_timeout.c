@@ -79,24 +79,6 @@ static void submit(int32_t n)
 	ck_assert_int_eq(rd_tc_submit(&c), n);
 }
 
-static void expect(uint64_t user_data, int32_t res, uint32_t flags)
-{
-	struct ringd_cqe cqe = rd_tc_wait(&c);
-
-	ck_assert_msg(cqe.user_data == user_data && cqe.res == res && cqe.flags == flags,
-		      "CQE of %llu: %d, %#x, not of %llu: %d, %#x", (unsigned long long)cqe.user_data, cqe.res, cqe.flags,
-		      (unsigned long long)user_data, res, flags);
-}
-
-static void expect_none(void)
-{
-	struct ringd_cqe cqe;
-
-	for (int i = 0; i < 10; i++)
-		rd_th_turn(&th);
-	ck_assert(!rd_tc_peek(&c, &cqe));
-}
-
 /* Until the timer of the only timeout has fired: its task waits. */
 static void until_tasked(void)
 {
@@ -110,14 +92,14 @@ START_TEST(on_a_lazy_ring_an_expiry_waits_for_the_client)
 	timeout(1, MS, 0, 0);
 	submit(1);
 	until_tasked();
-	expect_none();
+	rd_tc_expect_none(&c);
 	/* fired, but nobody knows yet */
 	op(RINGD_OP_TIMEOUT_REMOVE, 2, 1);
 	op(RINGD_OP_ASYNC_CANCEL, 3, 1);
 	submit(2);
-	expect(2, -ENOENT, 0);
-	expect(3, -EALREADY, 0);
-	expect(1, -ETIME, 0);	/* with the SQEs it came for what there was */
+	rd_tc_expect(&c, 2, -ENOENT, 0);
+	rd_tc_expect(&c, 3, -EALREADY, 0);
+	rd_tc_expect(&c, 1, -ETIME, 0);	/* with the SQEs it came for what there was */
 }
 END_TEST
 
@@ -131,11 +113,11 @@ START_TEST(on_a_lazy_ring_a_count_waits_for_the_client)
 	c.unsubmitted = 0;
 	__atomic_store_n(&c.hot->sq_tail, c.sq_tail, __ATOMIC_RELEASE);
 	ck_assert_int_eq(rd_tc_enter(&c, 3, 0), 3);
-	expect(2, 0, 0);
-	expect(3, 0, 0);
-	expect_none();
+	rd_tc_expect(&c, 2, 0, 0);
+	rd_tc_expect(&c, 3, 0, 0);
+	rd_tc_expect_none(&c);
 	submit(0);
-	expect(1, 0, 0);
+	rd_tc_expect(&c, 1, 0, 0);
 }
 END_TEST
 
@@ -146,10 +128,10 @@ START_TEST(on_a_lazy_ring_a_multishot_timeout_goes_on_when_it_was_told)
 	submit(1);
 	until_tasked();
 	submit(0);
-	expect(1, -ETIME, MORE);
+	rd_tc_expect(&c, 1, -ETIME, MORE);
 	until_tasked();
 	submit(0);
-	expect(1, -ETIME, 0);
+	rd_tc_expect(&c, 1, -ETIME, 0);
 }
 END_TEST
 
@@ -158,7 +140,7 @@ START_TEST(a_time_is_read_once)
 	timeout(1, MS, 0, 0);
 	submit(1);
 	times[0].tv_sec = 1000000;
-	expect(1, -ETIME, 0);
+	rd_tc_expect(&c, 1, -ETIME, 0);
 }
 END_TEST
 
@@ -180,7 +162,7 @@ START_TEST(expiries_come_in_the_order_of_their_times)
 	submit(500);
 	qsort(when, 500, sizeof(when[0]), later);
 	for (int i = 0; i < 500; i++)
-		expect(when[i], -ETIME, 0);
+		rd_tc_expect(&c, when[i], -ETIME, 0);
 }
 END_TEST
 
@@ -196,11 +178,11 @@ START_TEST(counts_go_round_with_the_indices)
 	for (uint64_t i = 1; i <= 6; i++) {
 		op(RINGD_OP_NOP, 10 + i, 0);
 		submit(1);
-		expect(10 + i, 0, 0);
+		rd_tc_expect(&c, 10 + i, 0, 0);
 		if (i == 2)
-			expect(2, 0, 0);
+			rd_tc_expect(&c, 2, 0, 0);
 	}
-	expect(1, 0, 0);
+	rd_tc_expect(&c, 1, 0, 0);
 }
 END_TEST
 
@@ -212,13 +194,13 @@ START_TEST(a_count_may_be_reached_in_the_submission_that_starts_it)
 		op(RINGD_OP_NOP, 3, 0);		/* linked: runs when the count is reached */
 		op(RINGD_OP_NOP, 4, 0);
 		submit(4);
-		expect(4, 0, 0);
-		expect(2, 0, 0);
-		expect(3, 0, 0);
+		rd_tc_expect(&c, 4, 0, 0);
+		rd_tc_expect(&c, 2, 0, 0);
+		rd_tc_expect(&c, 3, 0, 0);
 		op(RINGD_OP_NOP, 5, 0);
 		submit(1);
-		expect(5, 0, 0);
-		expect(1, 0, 0);
+		rd_tc_expect(&c, 5, 0, 0);
+		rd_tc_expect(&c, 1, 0, 0);
 	}
 }
 END_TEST
@@ -232,15 +214,15 @@ START_TEST(a_count_that_starts_leaves_the_others_alone)
 	timeout(5, LONG, 0, 1);
 	op(RINGD_OP_NOP, 6, 0);
 	submit(6);
-	expect(2, 0, 0);
-	expect(4, 0, 0);
-	expect(6, 0, 0);
-	expect(1, 0, 0);
-	expect(5, 0, 0);
+	rd_tc_expect(&c, 2, 0, 0);
+	rd_tc_expect(&c, 4, 0, 0);
+	rd_tc_expect(&c, 6, 0, 0);
+	rd_tc_expect(&c, 1, 0, 0);
+	rd_tc_expect(&c, 5, 0, 0);
 	op(RINGD_OP_NOP, 7, 0);
 	submit(1);
-	expect(7, 0, 0);
-	expect(3, 0, 0);
+	rd_tc_expect(&c, 7, 0, 0);
+	rd_tc_expect(&c, 3, 0, 0);
 }
 END_TEST
 
@@ -293,7 +275,7 @@ START_TEST(timeouts_are_requests_in_flight)
 		op(RINGD_OP_NOP, 1000, 0);
 		submit(-EAGAIN);
 		for (unsigned int i = 0; i < 100; i++)
-			expect(i, -ETIME, 0);
+			rd_tc_expect(&c, i, -ETIME, 0);
 		ck_assert_uint_eq(th.engine.user.used[RINGD_LIMIT_INFLIGHT], 0);
 	}
 }
@@ -379,7 +361,7 @@ START_TEST(a_target_and_its_timeout_agree)
 		ck_assert_uint_eq(a.user_data + b.user_data, 3);
 	}
 	ck_assert_uint_gt(expired, 0);
-	expect_none();
+	rd_tc_expect_none(&c);
 }
 END_TEST
 
@@ -409,7 +391,7 @@ START_TEST(a_removal_and_an_expiry_agree)
 		}
 	}
 	ck_assert_uint_gt(removed, 0);
-	expect_none();
+	rd_tc_expect_none(&c);
 }
 END_TEST
 
@@ -435,12 +417,12 @@ START_TEST(each_is_found_by_its_user_data)
 		for (; left[user_data]; left[user_data]--, n++) {
 			op(RINGD_OP_TIMEOUT_REMOVE, 1, user_data << 20);
 			submit(1);
-			expect(1, 0, 0);
-			expect(user_data << 20, -ECANCELED, 0);
+			rd_tc_expect(&c, 1, 0, 0);
+			rd_tc_expect(&c, user_data << 20, -ECANCELED, 0);
 		}
 		op(RINGD_OP_TIMEOUT_REMOVE, 1, user_data << 20);
 		submit(1);
-		expect(1, -ENOENT, 0);
+		rd_tc_expect(&c, 1, -ENOENT, 0);
 	}
 	ck_assert_uint_eq(n, 20000);
 	ck_assert_ptr_null(c.ring->ctx.waits.buckets);
@@ -455,8 +437,8 @@ START_TEST(arming_and_removing_costs_no_system_call)
 		timeout(1, LONG, 0, 0);
 		op(RINGD_OP_TIMEOUT_REMOVE, 2, 1);
 		submit(2);
-		expect(2, 0, 0);
-		expect(1, -ECANCELED, 0);
+		rd_tc_expect(&c, 2, 0, 0);
+		rd_tc_expect(&c, 1, -ECANCELED, 0);
 	}
 	for (unsigned int clock = 0; clock < RD_TIMER_CLOCKS; clock++) {
 		ck_assert_uint_eq(ts->alarm[clock].set, UINT64_MAX);

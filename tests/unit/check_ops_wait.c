@@ -100,23 +100,6 @@ static void next_is(uint64_t user_data, int32_t res)
 	ck_assert_int_eq(cqe.res, res);
 }
 
-static void nothing_yet(void)
-{
-	struct ringd_cqe cqe;
-
-	for (int i = 0; i < 50; i++)
-		rd_th_turn(&th);
-	ck_assert(!rd_tc_peek(&c, &cqe));
-}
-
-static void submit_waiting(void)
-{
-	uint32_t n = c.unsubmitted;
-
-	ck_assert_int_eq(rd_tc_submit(&c), (int32_t)n);
-	nothing_yet();
-}
-
 /* --- EPOLL_WAIT --- */
 
 START_TEST(epoll_rules)
@@ -162,7 +145,7 @@ END_TEST
 START_TEST(events_are_waited_for)
 {
 	epoll(ep, 4);
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	ring_bell();
 	next_is(1, 1);
 	ck_assert_uint_eq(events[0].data.u64, 0x123456789abcdef0);
@@ -174,7 +157,7 @@ START_TEST(a_set_in_a_slot)
 	rd_tc_files(&c, 1);
 	rd_tc_file(&c, 0, ep, 0);
 	epoll(0, 4)->flags = RINGD_SQE_FIXED_FILE;
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	ring_bell();
 	next_is(1, 1);
 }
@@ -187,7 +170,7 @@ START_TEST(a_set_inside_a_set)
 
 	ck_assert_int_eq(epoll_ctl(outer, EPOLL_CTL_ADD, ep, &ev), 0);
 	epoll(outer, 1);
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	ring_bell();
 	next_is(1, 1);
 	ck_assert_uint_eq(events[0].data.u64, 5);
@@ -204,7 +187,7 @@ START_TEST(a_wait_for_events_is_cancelled)
 		id = c.user_data;
 		ck_assert_int_eq(rd_tc_submit(&c), 1);
 		if (i & 1)
-			nothing_yet();
+			rd_tc_expect_none(&c);
 		cancel(id);
 		ck_assert_int_eq(rd_tc_submit(&c), 1);
 		next_is(c.user_data, 0);
@@ -236,7 +219,7 @@ START_TEST(a_dying_ring_leaves_sets_alone)
 {
 	for (int i = 0; i < 5; i++)
 		epoll(ep, 4);
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	rd_tc_close(&c);
 }
 END_TEST
@@ -298,7 +281,7 @@ START_TEST(a_child_is_waited_for)
 	ck_assert_int_eq(info->si_pid, 0);
 	ck_assert_int_eq(info->si_signo, 0);
 	wait_child(P_PID, pid, WEXITED);		/* 2 */
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	close(p[1]);
 	next_is(2, 0);
 	ck_assert_int_eq(info->si_signo, SIGCHLD);
@@ -335,7 +318,7 @@ START_TEST(a_cancelled_wait_leaves_the_child)
 	int status;
 
 	wait_child(P_PID, pid, WEXITED);	/* 1 */
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	cancel(1);				/* 2 */
 	ck_assert_int_eq(rd_tc_submit(&c), 1);
 	next_is(2, 1);
@@ -370,7 +353,7 @@ START_TEST(a_dying_ring_leaves_children_alone)
 	pid_t pid = child(p, 0);
 
 	wait_child(P_PID, pid, WEXITED);
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	rd_tc_close(&c);
 	close(p[1]);
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
@@ -459,10 +442,10 @@ START_TEST(a_lazy_ring_is_told_when_it_enters)
 	sqe->fd = 2;
 	sqe->addr = (uintptr_t)word;
 	sqe->addr3 = UINT32_MAX;
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	ring_bell();
 	until_tasked();
-	nothing_yet();
+	rd_tc_expect_none(&c);
 	enter_until(1, 1);
 	close(p[1]);
 	enter_until(2, 0);
@@ -481,7 +464,7 @@ START_TEST(a_lazy_ring_dies_before_it_was_told)
 {
 	open_lazy();
 	epoll(ep, 4);
-	submit_waiting();
+	rd_tc_submit_waiting(&c);
 	ring_bell();
 	until_tasked();
 	rd_tc_close(&c);

@@ -308,6 +308,12 @@ void rd_th_turn(struct rd_testhost *th)
 		sched_yield();
 }
 
+void rd_th_turns(struct rd_testhost *th, unsigned int n)
+{
+	while (n--)
+		rd_th_turn(th);
+}
+
 void rd_th_settle(struct rd_testhost *th)
 {
 	const struct rd_user *user = &th->engine.user;
@@ -453,6 +459,31 @@ struct ringd_cqe rd_tc_wait(struct rd_testclient *c)
 	while (!rd_tc_peek(c, &cqe))
 		rd_th_turn(c->th);
 	return cqe;
+}
+
+void rd_tc_expect(struct rd_testclient *c, uint64_t user_data, int32_t res, uint32_t flags)
+{
+	struct ringd_cqe cqe = rd_tc_wait(c);
+
+	ck_assert_msg(cqe.user_data == user_data && cqe.res == res && cqe.flags == flags,
+		      "CQE of %llu: %d, %#x, not of %llu: %d, %#x", (unsigned long long)cqe.user_data, cqe.res, cqe.flags,
+		      (unsigned long long)user_data, res, flags);
+}
+
+void rd_tc_expect_none(struct rd_testclient *c)
+{
+	struct ringd_cqe cqe;
+
+	rd_th_turns(c->th, 20);
+	ck_assert(!rd_tc_peek(c, &cqe));
+}
+
+void rd_tc_submit_waiting(struct rd_testclient *c)
+{
+	uint32_t n = c->unsubmitted;
+
+	ck_assert_int_eq(rd_tc_submit(c), (int32_t)n);
+	rd_tc_expect_none(c);
 }
 
 int32_t rd_tc_run(struct rd_testclient *c)

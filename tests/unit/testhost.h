@@ -60,6 +60,7 @@ uint64_t rd_th_str(struct rd_testhost *th, const char *s);
 void rd_th_lend(struct rd_testhost *th, int fd);
 /* One turn of the reactor with its events; gives the CPU away when there was nothing to do. */
 void rd_th_turn(struct rd_testhost *th);
+void rd_th_turns(struct rd_testhost *th, unsigned int n);
 /* Turn until nothing but worker threads is charged: files closed, rings buried. */
 void rd_th_settle(struct rd_testhost *th);
 
@@ -79,6 +80,12 @@ struct ringd_sqe *rd_tc_slot(struct rd_testclient *c, uint32_t slot);
 struct ringd_cqe *rd_tc_cqe(struct rd_testclient *c, uint32_t index);
 bool rd_tc_peek(struct rd_testclient *c, struct ringd_cqe *cqe);
 struct ringd_cqe rd_tc_wait(struct rd_testclient *c);
+/* The next CQE is this one, waiting for it. */
+void rd_tc_expect(struct rd_testclient *c, uint64_t user_data, int32_t res, uint32_t flags);
+/* Nothing was posted, and some turns later nothing is. */
+void rd_tc_expect_none(struct rd_testclient *c);
+/* Hand over all SQEs; nothing comes of them yet. */
+void rd_tc_submit_waiting(struct rd_testclient *c);
 /* Submit the one prepared SQE and wait for its CQE: res. */
 int32_t rd_tc_run(struct rd_testclient *c);
 /* The number that means this ring in requests. */
