@@ -48,6 +48,14 @@ void rdl_copy_path(char *dst, const char *path);
 /* The path starts at dfd: see that the engine knows where that is. False: it cannot be told, the SQE is complete. */
 bool rdl_prep_cwd(struct ringd_ring *ring, struct ringd_sqe *sqe, int dfd, const char *path);
 
+#define RDL_NAME_ROOM	128u	/* of a socket; sizeof(struct sockaddr_storage) */
+#define RDL_SEND_VECS	((uint32_t)((RINGD_SCRATCH_PER_SQE - RDL_NAME_ROOM) / 16))
+/*
+ * A socket's name to RDL_NAME_ROOM bytes at room; *at is where the engine finds it. False: the SQE is complete.
+ */
+bool rdl_prep_name(struct ringd_ring *ring, struct ringd_sqe *sqe, char *room, const struct sockaddr *addr, socklen_t len,
+		   uint64_t *at);
+
 /*
  * This request will give us a descriptor: have a channel for it. False: there can be none, the SQE is complete.
  */

@@ -9,8 +9,8 @@
  * ringd_ring_strerror() tell the reason of the last failed call in words (which limit, which policy).
  *
  * Threads: a connection and all that was made from it (arenas, rings) may be used by one thread at a time; different
- * connections are independent. Exceptions: on one ring one thread may get, fill and submit SQEs (relative paths excepted:
- * they may ask the engine) while another takes CQEs and any number wait for them: ringd_wait_*(), and ringd_enter() that
+ * connections are independent. Exceptions: on one ring one thread may get, fill and submit SQEs (relative paths and descriptors
+ * in messages excepted: they may ask the engine) while another takes CQEs and any number wait for them: ringd_wait_*(), and ringd_enter() that
  * submits nothing. Of the waiters all return that have what they waited for; the CQEs are taken by one at a time. A ring
  * whose ringd_ring_fd() was asked for has one thread beside the submitter. Arena memory is ordinary memory.
  * Not async-signal-safe. After fork() the child must not use what it inherited.
@@ -304,6 +304,53 @@ void ringd_prep_cmd_sock(struct ringd_ring *ring, struct ringd_sqe *sqe, int cmd
 /* addr and addrlen (in and out) lie in an arena. peer: 1 for the other end's, else 0. */
 void ringd_prep_cmd_getsockname(struct ringd_sqe *sqe, int fd, struct sockaddr *addr, socklen_t *addrlen, int peer);
 void ringd_prep_cmd_discard(struct ringd_sqe *sqe, int fd, uint64_t offset, uint64_t nbytes);	/* of a block device */
+
+/* --- sockets: see the manual pages ringd_prep_socket, ringd_prep_send and ringd_prep_recv ---
+ * Names, vectors and messages to be sent are copied at the call. What a request writes lies in an arena: addr and addrlen
+ * of an accept, msg of ringd_prep_recvmsg() and all it points to; otherwise it is -EFAULT. */
+void ringd_prep_socket(struct ringd_ring *ring, struct ringd_sqe *sqe, int domain, int type, int protocol, unsigned int flags);
+void ringd_prep_socket_direct(struct ringd_sqe *sqe, int domain, int type, int protocol, unsigned int file_index, unsigned int flags);
+void ringd_prep_socket_direct_alloc(struct ringd_sqe *sqe, int domain, int type, int protocol, unsigned int flags);
+void ringd_prep_bind(struct ringd_ring *ring, struct ringd_sqe *sqe, int fd, const struct sockaddr *addr, socklen_t addrlen);
+void ringd_prep_listen(struct ringd_sqe *sqe, int fd, int backlog);
+void ringd_prep_connect(struct ringd_ring *ring, struct ringd_sqe *sqe, int fd, const struct sockaddr *addr, socklen_t addrlen);
+void ringd_prep_shutdown(struct ringd_sqe *sqe, int fd, int how);
+void ringd_prep_accept(struct ringd_ring *ring, struct ringd_sqe *sqe, int fd, struct sockaddr *addr, socklen_t *addrlen, int flags);
+void ringd_prep_accept_direct(struct ringd_sqe *sqe, int fd, struct sockaddr *addr, socklen_t *addrlen, int flags, unsigned int file_index);
+void ringd_prep_multishot_accept(struct ringd_ring *ring, struct ringd_sqe *sqe, int fd, struct sockaddr *addr, socklen_t *addrlen, int flags);
+void ringd_prep_multishot_accept_direct(struct ringd_sqe *sqe, int fd, struct sockaddr *addr, socklen_t *addrlen, int flags);
+
+void ringd_prep_send(struct ringd_sqe *sqe, int sockfd, const void *buf, size_t len, int flags);
+/* As much as the group sqe->buf_group holds: set it, and RINGD_SQE_BUFFER_SELECT. len 0: no limit. */
+void ringd_prep_send_bundle(struct ringd_sqe *sqe, int sockfd, size_t len, int flags);
+/* The pieces one after the other, as one message. More than 1016 lie in an array in an arena. */
+void ringd_prep_sendv(struct ringd_ring *ring, struct ringd_sqe *sqe, int sockfd, const struct iovec *iov, unsigned int nr_vecs, int flags);
+/* Where a prepared SEND or SEND_ZC goes. */
+void ringd_prep_send_set_addr(struct ringd_ring *ring, struct ringd_sqe *sqe, const struct sockaddr *dest_addr, uint16_t addr_len);
+void ringd_prep_sendto(struct ringd_ring *ring, struct ringd_sqe *sqe, int sockfd, const void *buf, size_t len, int flags, const struct sockaddr *addr, socklen_t addrlen);
+/* Descriptors in an SCM_RIGHTS message are lent by this call, and stay so. */
+void ringd_prep_sendmsg(struct ringd_ring *ring, struct ringd_sqe *sqe, int fd, const struct msghdr *msg, unsigned int flags);
+/* Zero copy: buf is the caller's again with the second CQE (RINGD_CQE_F_NOTIF). zc_flags: RINGD_SEND_ZC_REPORT_USAGE ... */
+void ringd_prep_send_zc(struct ringd_sqe *sqe, int sockfd, const void *buf, size_t len, int flags, unsigned int zc_flags);
+void ringd_prep_send_zc_fixed(struct ringd_sqe *sqe, int sockfd, const void *buf, size_t len, int flags, unsigned int zc_flags, unsigned int buf_index);
+void ringd_prep_sendv_zc(struct ringd_ring *ring, struct ringd_sqe *sqe, int sockfd, const struct iovec *iov, unsigned int nr_vecs, int flags, unsigned int zc_flags);
+void ringd_prep_sendmsg_zc(struct ringd_ring *ring, struct ringd_sqe *sqe, int fd, const struct msghdr *msg, unsigned int flags);
+void ringd_prep_sendmsg_zc_fixed(struct ringd_ring *ring, struct ringd_sqe *sqe, int fd, const struct msghdr *msg, unsigned int flags, unsigned int buf_index);
+
+void ringd_prep_recv(struct ringd_sqe *sqe, int sockfd, void *buf, size_t len, int flags);
+/* Into buffers of the group sqe->buf_group: set it, and RINGD_SQE_BUFFER_SELECT. buf NULL, len 0. */
+void ringd_prep_recv_multishot(struct ringd_sqe *sqe, int sockfd, void *buf, size_t len, int flags);
+void ringd_prep_recvmsg(struct ringd_ring *ring, struct ringd_sqe *sqe, int fd, struct msghdr *msg, unsigned int flags);
+/* Of msg only msg_namelen and msg_controllen count; it is copied, and needed again to look at what came: */
+void ringd_prep_recvmsg_multishot(struct ringd_ring *ring, struct ringd_sqe *sqe, int fd, const struct msghdr *msg, unsigned int flags);
+/* The parts of a buffer of such a request; buf_len: res of the CQE. NULL: it is not whole; none, or no more. */
+struct ringd_recvmsg_out *ringd_recvmsg_validate(void *buf, int buf_len, const struct msghdr *msg);
+void *ringd_recvmsg_name(struct ringd_recvmsg_out *o);
+struct cmsghdr *ringd_recvmsg_cmsg_firsthdr(struct ringd_recvmsg_out *o, const struct msghdr *msg);
+struct cmsghdr *ringd_recvmsg_cmsg_nexthdr(struct ringd_recvmsg_out *o, const struct msghdr *msg, struct cmsghdr *cmsg);
+void *ringd_recvmsg_payload(struct ringd_recvmsg_out *o, const struct msghdr *msg);
+unsigned int ringd_recvmsg_payload_length(struct ringd_recvmsg_out *o, int buf_len, const struct msghdr *msg);
+static inline unsigned int ringd_recvmsg_flags(const struct ringd_recvmsg_out *o) { return o->flags; }	/* MSG_TRUNC ... */
 
 /* --- registered resources: as the register calls of io_uring_register(2), errnos included --- */
 
