@@ -15,7 +15,7 @@ bool rd_cancel_match(const struct rd_req *req, const struct rd_cancel_key *key)
 	uint32_t flags = key->flags;
 
 	if (req->state == RD_REQ_CHAIN || req->state == RD_REQ_DRAIN || req->state == RD_REQ_DONE ||
-	    req->opcode == RINGD_OP_LINK_TIMEOUT)
+	    req->state == RD_REQ_NOTIF || req->opcode == RINGD_OP_LINK_TIMEOUT)
 		return false;
 	if (flags & RINGD_ASYNC_CANCEL_ANY)
 		return true;
@@ -50,6 +50,8 @@ static int stop(struct rd_req *req)
 	case RD_REQ_IDLE:	/* on its way back: its task is queued, or its descriptor is being closed */
 	case RD_REQ_LATER:
 		return -EALREADY;
+	case RD_REQ_NOTIF:	/* who has the data cannot be asked for it; a dying ring tells nobody */
+		return req->ctx->dying ? 0 : -ENOENT;
 	}
 	return -ENOENT;
 }

@@ -108,6 +108,10 @@ struct rd_ctx {
 #define RD_REQ_CHAIN	6	/* behind a running member, or its chain is being collected */
 #define RD_REQ_DRAIN	7	/* held back by a drain */
 #define RD_REQ_LATER	8	/* its turn has come, but the reactor has others to see to first */
+#define RD_REQ_NOTIF	9	/* its result is posted, the notification is not due yet: see notif.c */
+
+/* in req->flags, beside RINGD_SQE_*: a notification follows the result */
+#define RD_REQ_NOTIFIES	0x80u
 
 /* req->outcome: does it break a soft link, is a CQE owed in spite of CQE_SKIP_SUCCESS? */
 #define RD_OUT_AUTO	0	/* res < 0, unless errors of the op are soft and it was not cancelled */
@@ -204,6 +208,13 @@ struct rd_provide {		/* PROVIDE_BUFFERS, REMOVE_BUFFERS */
 	uint16_t bgid, bid;
 };
 
+/* With RD_REQ_NOTIFIES. */
+struct rd_notif {
+	uint64_t user_data;	/* of the notification */
+	uint32_t res;		/* of it, as far as is known */
+	uint8_t state;		/* RD_NOTIF_* */
+};
+
 struct rd_nop {
 	uint64_t big[2];
 	int32_t result;
@@ -297,6 +308,7 @@ struct rd_req {
 	struct rd_link task;	/* ctx->deferred, ctx->tasks or order.held */
 	void (*task_fn)(struct rd_req *req);
 	struct rd_held held;	/* the CQE, when the CQ is full */
+	struct rd_notif notif;
 	struct rd_work work;
 	struct rd_poll poll;
 	struct rd_uring_io io;
@@ -321,6 +333,8 @@ void rd_req_init(struct rd_req *req, uint8_t opcode, uint64_t user_data);
 int rd_req_issue(struct rd_req *req);
 /* It will not be finished in this call: ctx->pending has it, the budget counts it. */
 void rd_req_enlist(struct rd_req *req);
+/* It outlives this call: what it borrowed (file, buf, mem) it now holds. */
+void rd_req_hold(struct rd_req *req);
 /* issue() returns RD_PENDING after this: op->cancel() ends the wait. */
 static inline int rd_req_wait(struct rd_req *req)
 {
@@ -407,6 +421,32 @@ static inline bool rd_req_silent(const struct rd_req *req)
 {
 	return RD_UNLIKELY(req->flags & RINGD_SQE_CQE_SKIP_SUCCESS) && !rd_req_failed(req);
 }
+
+/* --- notif.c --- */
+#define RD_NOTIF_BUSY	1u	/* somebody still uses the data: the notification is not due before rd_notif_release() */
+#define RD_NOTIF_HELD	2u	/* notif.c's: the result waits for room in the CQ */
+
+/*
+ * Called by prep, as soon as nothing can go wrong any more that the client hears of in one CQE: from here on the request has
+ * two, however it ends. Its result, with F_MORE, is posted when it is finished like any other, and a chain goes on then; the
+ * request itself is finished with the notification {user_data, notif.res, F_NOTIF}. Until then it is in flight (a drain waits for
+ * it), holds what it holds, and is not to be cancelled. On a dying ring it does not wait.
+ */
+static inline void rd_notif_init(struct rd_req *req, uint64_t user_data)
+{
+	req->flags |= RD_REQ_NOTIFIES;
+	req->notif = (struct rd_notif){ .user_data = user_data };
+}
+/* The data is in use from now on, whatever becomes of the request. */
+static inline void rd_notif_busy(struct rd_req *req)
+{
+	req->notif.state |= RD_NOTIF_BUSY;
+}
+/* It is not any more: the notification goes, when the result has gone. Reactor thread. */
+void rd_notif_release(struct rd_req *req);
+/* The ring's, for a finished request with RD_REQ_NOTIFIES: post its result. True: the notification can follow at once, it is what
+ * the request's CQE says now; false: the request has been put on the books again. */
+bool rd_notif_result(struct rd_req *req);
 
 /* --- cancel.c --- */
 struct rd_cancel_key {

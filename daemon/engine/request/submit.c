@@ -209,8 +209,7 @@ void rd_req_enlist(struct rd_req *req)
 	ctx->engine->user.used[RINGD_LIMIT_INFLIGHT]++;	/* room was seen to before the fetch */
 }
 
-/* The request outlives this call: what it borrowed it now holds. */
-static void hold(struct rd_req *req)
+void rd_req_hold(struct rd_req *req)
 {
 	req->holds = true;
 	if (req->file && !req->file_owned)
@@ -275,7 +274,7 @@ static __attribute__((__noinline__)) int go_on(struct rd_req *req, int verdict)
 {
 	if (!req->counted)
 		rd_req_enlist(req);
-	hold(req);
+	rd_req_hold(req);
 	rd_req_go(req, verdict);
 	return RD_PENDING;
 }
@@ -297,7 +296,7 @@ int rd_req_issue(struct rd_req *req)
 	/* done at once, but this is not to be seen before the submission has gone on */
 	if (!req->counted)
 		rd_req_enlist(req);
-	hold(req);
+	rd_req_hold(req);
 	req->async = true;
 	rd_req_defer(req);
 	return RD_PENDING;
@@ -324,7 +323,7 @@ int rd_req_submit(struct rd_req *req, const struct ringd_sqe *sqe, bool *prep_fa
 	const struct rd_op *op;
 	int r = 0;
 
-	init(req, sqe->opcode, sqe->flags, sqe->user_data);
+	init(req, sqe->opcode, sqe->flags & RINGD_SQE_FLAGS_ALL, sqe->user_data);
 	req->t0 = (ctx->sample++ & (RD_SAMPLE_EVERY - 1)) ? 0 : sample_start();
 	op = req->op;
 	if (RD_UNLIKELY(sqe->opcode >= RINGD_OP_LAST || !op->prep))

@@ -167,7 +167,7 @@ static const char *state_name(const struct rd_req *req)
 	static const char *const names[] = {
 		[RD_REQ_IDLE] = "returning", [RD_REQ_POLL] = "readiness", [RD_REQ_WORK] = "worker", [RD_REQ_URING] = "kernel ring",
 		[RD_REQ_DONE] = "done", [RD_REQ_WAIT] = "waiting", [RD_REQ_CHAIN] = "chain", [RD_REQ_DRAIN] = "drain",
-		[RD_REQ_LATER] = "later",
+		[RD_REQ_LATER] = "later", [RD_REQ_NOTIF] = "notification",
 	};
 
 	return req->state < RD_ARRAY_SIZE(names) ? names[req->state] : "?";
@@ -182,7 +182,7 @@ static void show_requests(const struct rd_ctx *ctx, struct rd_text *t)
 		const struct rd_req *req = rd_list_entry(l, struct rd_req, link);
 
 		rd_text_add(t, "  op=%s, user_data=%llu, flags=%x, state=%s, age=%u ms\n", op_name(req->opcode),
-			    (unsigned long long)req->user_data, req->flags, state_name(req), now - req->since_ms);
+			    (unsigned long long)req->user_data, req->flags & RINGD_SQE_FLAGS_ALL, state_name(req), now - req->since_ms);
 	}
 	more(t, n, ctx->inflight);
 }

@@ -75,6 +75,8 @@ static inline __attribute__((__always_inline__)) bool post(struct rd_ring *ring,
 {
 	bool reusable = true;
 
+	if (RD_UNLIKELY(req->flags & RD_REQ_NOTIFIES) && !rd_notif_result(req))
+		return false;
 	rd_req_account(req);
 	if (RD_UNLIKELY(rd_req_silent(req)))
 		;
