@@ -10,18 +10,24 @@
 
 #define BENCH_QD_MAX		4096u
 #define BENCH_CLIENTS_MAX	1024u
+#define BENCH_CONNS_MAX		4096u
+#define BENCH_STREAMS_MAX	64u
+#define BENCH_IDLE_CONNS_MAX	100000u
 #define BENCH_MEMORY_MAX	(1ull << 30)	/* qd * bs of one client, bytes */
 #define BENCH_HIST_SUB		32u		/* buckets per power of two: 3 % resolution */
 #define BENCH_HIST_SIZE		(60u * BENCH_HIST_SUB)
 
-enum bench_target { BENCH_RINGD, BENCH_KERNEL, BENCH_BARE };
+enum bench_target { BENCH_RINGD, BENCH_KERNEL, BENCH_BARE, BENCH_EPOLL };
 enum bench_op {
 	BENCH_NOP, BENCH_READ, BENCH_WRITE,
 	/* several requests, or no data: see bench_units */
-	BENCH_LINK, BENCH_TIMEOUT, BENCH_POLL, BENCH_POLL_WAIT, BENCH_OPEN, BENCH_STATX, BENCH_OPS
+	BENCH_LINK, BENCH_TIMEOUT, BENCH_POLL, BENCH_POLL_WAIT, BENCH_OPEN, BENCH_STATX,
+	/* servers, see net.h */
+	BENCH_ECHO, BENCH_STREAM, BENCH_CONNECT, BENCH_OPS
 };
 enum bench_pattern { BENCH_RAND, BENCH_SEQ };
 enum bench_wait { BENCH_WAIT_AUTO, BENCH_WAIT_SPIN, BENCH_WAIT_BLOCK };
+enum bench_family { BENCH_TCP, BENCH_UNIX };
 enum bench_format { BENCH_TEXT, BENCH_JSON, BENCH_TERSE };
 
 #define BENCH_UNIT_MAX		2u
@@ -39,11 +45,13 @@ struct bench_opts {
 	enum bench_pattern pattern;
 	enum bench_wait wait;
 	enum bench_format format;
+	enum bench_family family;
 	unsigned int qd;
 	unsigned int batch;		/* completions waited for per turn */
 	unsigned int bs;		/* bytes */
 	unsigned int clients;
 	unsigned int idle_rings;
+	unsigned int conns, idle_conns;	/* of a server */
 	unsigned int setup_flags;	/* kernel: further IORING_SETUP_* */
 	bool sqpoll, direct, fixed, latency, hold, overwrite, huge;
 	double seconds;
@@ -76,6 +84,8 @@ struct bench_totals {
 	double ops_per_s, ns_per_op;
 	uint64_t ops, ns;
 	double client_ns_per_op, service_ns_per_op;	/* CPU time */
+	double load_ns_per_op;				/* servers only: of who keeps them busy */
+	double server_memory, service_memory;		/* likewise: bytes per connection */
 	double slowest_share;				/* slowest client's rate over the mean rate */
 	int service_pid;
 	uint64_t hist[BENCH_HIST_SIZE];
@@ -115,6 +125,11 @@ static inline void bench_hist_add(uint64_t *hist, uint64_t ns)
 static inline bool bench_op_transfers(enum bench_op op)
 {
 	return op == BENCH_READ || op == BENCH_WRITE;
+}
+
+static inline bool bench_op_net(enum bench_op op)
+{
+	return op == BENCH_ECHO || op == BENCH_STREAM || op == BENCH_CONNECT;
 }
 
 static inline bool bench_op_has_file(enum bench_op op)

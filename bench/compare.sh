@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# ringd against the kernel's io_uring: runs ringbench on both in turns and prints the ratios with their goals.
+# ringd against the kernel's io_uring (servers: and against epoll): runs ringbench on them in turns and prints the ratios with their goals.
 # A ratio is the median over pairs of runs next to each other; which of the two goes first changes from pair to pair.
 #
 #   bench/compare.sh [--quick] [--pairs N] [--seconds S] [--only WORD] [--dir DIR] [--markdown FILE] [--build DIR]
@@ -71,6 +71,8 @@ cleanup()
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
+# ten thousand connections, and some more
+ulimit -n 65536 2>/dev/null
 mkfifo "$tmp/ready" && mkdir -m 700 "$tmp/rt" || exit 2
 [ -z "$realtime" ] || $realtime true || die "SCHED_RR is not allowed here"
 $realtime "$RINGD" --user --runtime-dir "$tmp/rt" --engine "$RINGD_ENGINE" --ready-fd 3 3>"$tmp/ready" &
@@ -174,6 +176,61 @@ pair()
 	fi
 }
 
+# trio NAME GOAL-KERNEL GOAL-EPOLL "options of all"
+# The same server on ringd, the kernel's io_uring and epoll, in turns; two rows of rates. GOAL "-": told, not judged.
+trio()
+{
+	local name=$1 goals=("$2" "$3") options=$4 against i k n deadline
+	local -a target rates
+	wanted "$name" || return 0
+	rm -f "$tmp"/[0-2] "$tmp"/r[0-2]
+	target=("$R" "$K" "$E")
+	for ((i = 0; i < pairs; i++)); do
+		deadline=$((SECONDS + patience))
+		while :; do
+			((patience == 0)) || await_quiet "$deadline" || disturbed=$((disturbed + 1))
+			for ((k = 0; k < 3; k++)); do
+				n=$(((k + i) % 3))
+				# shellcheck disable=SC2086
+				rates[n]=$(rate ${target[n]} $options)
+			done
+			((SECONDS >= deadline)) || quiet && break
+		done
+		for n in 0 1 2; do
+			[ "${rates[n]:-0}" != 0 ] || { row "$name" "" missed "${rates[0]:-failed}" "${rates[n]:-failed}" "-"; return 0; }
+			echo "${rates[n]}" >>"$tmp/$n"
+			awk -v a="${rates[0]}" -v b="${rates[n]}" 'BEGIN { print a / b }' >>"$tmp/r$n"
+		done
+	done
+	for n in 1 2; do
+		against="kernel"
+		[ $n = 1 ] || against="epoll"
+		k=$(median <"$tmp/r$n")
+		if [ "${goals[n - 1]}" = - ]; then
+			row "$name, $against" - - "$(human "$(median <"$tmp/0")" rate)" "$(human "$(median <"$tmp/$n")" rate)" "$(printf %.2f "$k")"
+		else
+			row "$name, $against" ">= ${goals[n - 1]}" "$(verdict "$k" ">=" "${goals[n - 1]}")" \
+				"$(human "$(median <"$tmp/0")" rate)" "$(human "$(median <"$tmp/$n")" rate)" "$(printf %.2f "$k")"
+		fi
+	done
+}
+
+# connections that say nothing: what each costs the engine, and what many cost one that is busy
+idle_connections()
+{
+	local n bytes ours
+	wanted "idle connections" || return 0
+	for n in tcp unix; do
+		bytes=$(timeout 120 "$RINGBENCH" $R --op=echo --family=$n --idle-conns=10000 --seconds=0.2 --terse |
+			sed -n 's/^service_bytes_per_conn=//p')
+		ours=$(timeout 120 "$RINGBENCH" $K --op=echo --family=$n --idle-conns=10000 --seconds=0.2 --terse |
+			sed -n 's/^server_bytes_per_conn=//p')
+		row "idle connections, $n: bytes of each in the engine" - - "${bytes:-failed}" "${ours:-failed}" ""
+		pair "10,000 idle connections beside / alone, $n" rate ">=" 0.95 "$R --op=echo --family=$n --idle-conns=10000" \
+			"$R --op=echo --family=$n"
+	done
+}
+
 # --- what idles ---
 
 hold()		# number of rings; sets holder and engine
@@ -258,8 +315,8 @@ dd if=/dev/urandom of="$file" bs=1M count=64 conv=fsync 2>/dev/null || die "cann
 where=$(machine)
 echo "$where"
 echo
-printf '%-46s %14s %14s %9s  %-10s %s\n' what ringd kernel ratio goal ""
-R=--target=ringd K=--target=kernel
+printf '%-46s %14s %14s %9s  %-10s %s\n' what ringd other ratio goal ""
+R=--target=ringd K=--target=kernel E=--target=epoll
 read4k="--op=read --bs=4K --fixed --qd=32 --file=$file"
 idle_rows fresh
 pair "NOP QD1, time, SQPOLL" time "<=" 0.5 "$R --sqpoll" "$K --sqpoll"
@@ -299,13 +356,24 @@ done
 # both columns ringd: with and without the idle rings
 pair "1,000 idle rings beside / alone, NOP QD32" rate ">=" 0.95 "$R --sqpoll --qd=32 --idle-rings=1000" "$R --sqpoll --qd=32"
 pair "1,000 idle rings beside / alone, read QD32" rate ">=" 0.95 "$R --sqpoll $read4k --idle-rings=1000" "$R --sqpoll $read4k"
+# servers; ringd's is given the ring that is best for it, as the kernel's is
+for family in tcp unix; do
+	for bs in 64 16K; do
+		for n in 1 64 1000; do
+			trio "echo, $family, $n connections of $bs" 0.9 1.0 "--op=echo --family=$family --conns=$n --bs=$bs"
+		done
+	done
+	trio "stream, $family, 1 MiB messages" 0.95 - "--op=stream --family=$family"
+	trio "connections, $family, 64 at a time" 0.8 - "--op=connect --family=$family --conns=64"
+done
+idle_connections
 idle_rows "after all this"
 
 ((disturbed == 0)) || where+="; $disturbed pairs were measured while others used the machine"
 
 table()
 {
-	printf '%s.\n\n| what | ringd | kernel | ratio | goal | |\n|---|---|---|---|---|---|\n' "$where"
+	printf '%s.\n\n| what | ringd | kernel or other | ratio | goal | |\n|---|---|---|---|---|---|\n' "$where"
 	printf '%s\n' "${rows[@]}"
 }
 

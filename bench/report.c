@@ -21,6 +21,9 @@ const struct bench_unit bench_units[BENCH_OPS] = {
 	[BENCH_POLL_WAIT] = { 1, { POLLIN } },		/* of one that is not yet */
 	[BENCH_OPEN] = { 2, { 0, 0 } },			/* into a slot, and closed */
 	[BENCH_STATX] = { 1, { 0 } },
+	[BENCH_ECHO] = { 1, { 0 } },
+	[BENCH_STREAM] = { 1, { 0 } },
+	[BENCH_CONNECT] = { 1, { 0 } },
 };
 
 const char *bench_op_name(enum bench_op op)
@@ -28,7 +31,7 @@ const char *bench_op_name(enum bench_op op)
 	static const char *const names[] = {
 		[BENCH_NOP] = "nop", [BENCH_READ] = "read", [BENCH_WRITE] = "write", [BENCH_LINK] = "link",
 		[BENCH_TIMEOUT] = "timeout", [BENCH_POLL] = "poll", [BENCH_POLL_WAIT] = "poll-wait", [BENCH_OPEN] = "open",
-		[BENCH_STATX] = "statx",
+		[BENCH_STATX] = "statx", [BENCH_ECHO] = "echo", [BENCH_STREAM] = "stream", [BENCH_CONNECT] = "connect",
 	};
 
 	return names[op];
@@ -36,7 +39,9 @@ const char *bench_op_name(enum bench_op op)
 
 const char *bench_target_name(enum bench_target target)
 {
-	static const char *const names[] = { [BENCH_RINGD] = "ringd", [BENCH_KERNEL] = "kernel", [BENCH_BARE] = "bare" };
+	static const char *const names[] = {
+		[BENCH_RINGD] = "ringd", [BENCH_KERNEL] = "kernel", [BENCH_BARE] = "bare", [BENCH_EPOLL] = "epoll",
+	};
 
 	return names[target];
 }
@@ -70,8 +75,39 @@ void bench_totals_compute(struct bench_totals *t, const struct bench_opts *o, co
 	t->slowest_share = slowest / (t->ops_per_s / o->clients);
 }
 
+static const char *family_name(const struct bench_opts *o)
+{
+	return o->family == BENCH_UNIX ? "unix" : "tcp";
+}
+
+static void text_net(FILE *out, const struct bench_opts *o, const struct bench_totals *t)
+{
+	fprintf(out, "%s %s %s, %u bytes%s, %u connection%s", bench_target_name(o->target), bench_op_name(o->op), family_name(o),
+		o->bs, o->sqpoll ? " SQPOLL" : "", o->conns, o->conns == 1 ? "" : "s");
+	if (o->idle_conns)
+		fprintf(out, ", %u idle ones beside", o->idle_conns);
+	fprintf(out, "\n  %.0f ops/s, %.1f ns/op, %.1f MB/s\n", t->ops_per_s, t->ns_per_op, t->ops_per_s * o->bs / 1e6);
+	fprintf(out, "  CPU per op: server %.1f ns, service %.1f ns, load %.1f ns\n", t->client_ns_per_op, t->service_ns_per_op,
+		t->load_ns_per_op);
+	fprintf(out, "  memory per connection: server %.0f bytes, service %.0f bytes\n", t->server_memory, t->service_memory);
+}
+
+static void text_latency(FILE *out, const struct bench_totals *t)
+{
+	fprintf(out, "  latency:");
+	for (size_t i = 0; i < RD_ARRAY_SIZE(quantiles); i++)
+		fprintf(out, " %s %llu", quantile_names[i], (unsigned long long)bench_hist_quantile(t->hist, quantiles[i]));
+	fputc('\n', out);
+}
+
 static int report_text(FILE *out, const struct bench_opts *o, const struct bench_totals *t)
 {
+	if (bench_op_net(o->op)) {
+		text_net(out, o, t);
+		if (o->latency)
+			text_latency(out, t);
+		return 0;
+	}
 	fprintf(out, "%s %s QD%u", bench_target_name(o->target), bench_op_name(o->op), o->qd);
 	if (bench_op_transfers(o->op))
 		fprintf(out, " %u bytes%s%s %s", o->bs, o->direct ? " direct" : "", o->fixed ? " fixed" : "",
@@ -85,13 +121,8 @@ static int report_text(FILE *out, const struct bench_opts *o, const struct bench
 	fprintf(out, "\n  CPU per op: client %.1f ns, service %.1f ns\n", t->client_ns_per_op, t->service_ns_per_op);
 	if (o->clients > 1)
 		fprintf(out, "  slowest client: %.2f of the mean\n", t->slowest_share);
-	if (o->latency) {
-		fprintf(out, "  latency:");
-		for (size_t i = 0; i < RD_ARRAY_SIZE(quantiles); i++)
-			fprintf(out, " %s %llu", quantile_names[i],
-				(unsigned long long)bench_hist_quantile(t->hist, quantiles[i]));
-		fputc('\n', out);
-	}
+	if (o->latency)
+		text_latency(out, t);
 	return 0;
 }
 
@@ -101,6 +132,9 @@ static int report_terse(FILE *out, const struct bench_opts *o, const struct benc
 		bench_op_name(o->op), (unsigned long long)t->ops, t->ops_per_s, t->ns_per_op);
 	fprintf(out, "client_cpu_ns_per_op=%.2f\nservice_cpu_ns_per_op=%.2f\nslowest_share=%.3f\nservice_pid=%d\n",
 		t->client_ns_per_op, t->service_ns_per_op, t->slowest_share, t->service_pid);
+	if (bench_op_net(o->op))
+		fprintf(out, "load_cpu_ns_per_op=%.2f\nserver_bytes_per_conn=%.0f\nservice_bytes_per_conn=%.0f\n", t->load_ns_per_op,
+			t->server_memory, t->service_memory);
 	for (size_t i = 0; o->latency && i < RD_ARRAY_SIZE(quantiles); i++)
 		fprintf(out, "%s=%llu\n", quantile_names[i],
 			(unsigned long long)bench_hist_quantile(t->hist, quantiles[i]));
@@ -116,6 +150,12 @@ static struct json_object *config_json(const struct bench_opts *o)
 	json_object_object_add(c, "sqpoll", json_object_new_boolean(o->sqpoll));
 	json_object_object_add(c, "clients", json_object_new_int64(o->clients));
 	json_object_object_add(c, "idle_rings", json_object_new_int64(o->idle_rings));
+	if (bench_op_net(o->op)) {
+		json_object_object_add(c, "family", json_object_new_string(family_name(o)));
+		json_object_object_add(c, "conns", json_object_new_int64(o->conns));
+		json_object_object_add(c, "idle_conns", json_object_new_int64(o->idle_conns));
+		json_object_object_add(c, "bs", json_object_new_int64(o->bs));
+	}
 	if (!bench_op_transfers(o->op))
 		return c;
 	json_object_object_add(c, "bs", json_object_new_int64(o->bs));
@@ -142,6 +182,11 @@ static int report_json(FILE *out, const struct bench_opts *o, const struct bench
 	json_object_object_add(j, "service_cpu_ns_per_op", json_object_new_double(t->service_ns_per_op));
 	json_object_object_add(j, "service_pid", json_object_new_int(t->service_pid));
 	json_object_object_add(j, "slowest_share", json_object_new_double(t->slowest_share));
+	if (bench_op_net(o->op)) {
+		json_object_object_add(j, "load_cpu_ns_per_op", json_object_new_double(t->load_ns_per_op));
+		json_object_object_add(j, "server_bytes_per_conn", json_object_new_double(t->server_memory));
+		json_object_object_add(j, "service_bytes_per_conn", json_object_new_double(t->service_memory));
+	}
 	if (o->latency) {
 		lat = json_object_new_object();
 		for (size_t i = 0; i < RD_ARRAY_SIZE(quantiles); i++)

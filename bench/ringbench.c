@@ -8,16 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
-#include "daemon/common/clock.h"
 #include "daemon/common/util.h"
+#include "net.h"
 #include "options.h"
+#include "proc.h"
 
 #define WARMUP_SHARE 0.1
 
@@ -39,27 +37,9 @@ static int run_client(const struct bench_opts *o, struct bench_shared *sh, struc
 
 static int open_idle(const struct bench_opts *o, int *service_pid)
 {
-	struct rlimit lim;
-
-	if (getrlimit(RLIMIT_NOFILE, &lim) == 0) {	/* three descriptors per ring */
-		lim.rlim_cur = lim.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &lim);
-	}
+	bench_raise_nofile();	/* three descriptors per ring */
 	return o->target == BENCH_RINGD ? bench_ringd_idle(o, o->idle_rings, service_pid) :
 					   bench_kernel_idle(o, o->idle_rings, service_pid);
-}
-
-/* Fork; in the child 0 is returned and nothing outlives the parent. */
-static pid_t spawn(void)
-{
-	pid_t parent = getpid(), pid = fork();
-
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != parent)
-			_exit(1);
-	}
-	return pid < 0 ? -errno : pid;
 }
 
 static void idle_process(const struct bench_opts *o, int ready)
@@ -82,12 +62,12 @@ static int start(struct children *c, const struct bench_opts *o, struct bench_sh
 		return -errno;
 	c->ready = fds[0];
 	if (o->idle_rings) {
-		c->idle = spawn();
+		c->idle = bench_spawn();
 		if (c->idle == 0)
 			idle_process(o, fds[1]);
 	}
 	for (unsigned int i = 0; i < o->clients; i++) {
-		pid_t pid = spawn();
+		pid_t pid = bench_spawn();
 
 		if (pid == 0) {
 			sh->result[i].error = run_client(o, sh, &sh->result[i], fds[1]);
@@ -99,62 +79,6 @@ static int start(struct children *c, const struct bench_opts *o, struct bench_sh
 	}
 	close(fds[1]);
 	return c->n == o->clients && c->idle >= 0 ? 0 : -EAGAIN;
-}
-
-/* Wait until n processes said that they are ready; the pipe ends early when all that are left have died. */
-static int await_ready(struct children *c, unsigned int n)
-{
-	char buf[64];
-
-	while (n) {
-		ssize_t got = read(c->ready, buf, RD_MIN(n, sizeof(buf)));
-
-		if (got < 0 && errno != EINTR)
-			return -errno;
-		if (got == 0)
-			return -ECHILD;
-		if (got > 0)
-			n -= (unsigned int)got;
-	}
-	return 0;
-}
-
-/* False: a child ended meanwhile. None does before it is told to, unless it failed, so there is nothing to wait for. */
-static bool sleep_for(double seconds, const sigset_t *child)
-{
-	uint64_t end = rd_now_ns() + (uint64_t)(seconds * 1e9), now;
-
-	while ((now = rd_now_ns()) < end) {
-		struct timespec ts = { (time_t)((end - now) / 1000000000), (long)((end - now) % 1000000000) };
-
-		if (sigtimedwait(child, NULL, &ts) >= 0)
-			return false;
-	}
-	return true;
-}
-
-/* CPU time of the service process in ns, 0 if it cannot be read; ticks of 10 ms. */
-static uint64_t service_cpu(int pid)
-{
-	unsigned long long utime, stime;
-	char path[64], line[1024];
-	uint64_t ns = 0;
-	FILE *f;
-
-	if (pid <= 0)
-		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	f = fopen(path, "re");
-	if (!f)
-		return 0;
-	if (fgets(line, sizeof(line), f)) {
-		char *p = strrchr(line, ')');	/* the name before it may hold anything */
-
-		if (p && sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &utime, &stime) == 2)
-			ns = (utime + stime) * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
-	}
-	fclose(f);
-	return ns;
 }
 
 static void set_phase(struct bench_shared *sh, enum bench_phase phase)
@@ -197,20 +121,18 @@ static int measure(const struct bench_opts *o, struct bench_totals *t)
 
 	if (sh == MAP_FAILED)
 		return -errno;
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &child, NULL);
+	bench_block_sigchld(&child);
 	r = start(&c, o, sh);
 	if (r == 0)
-		r = await_ready(&c, o->clients + (o->idle_rings ? 1 : 0));
-	if (r == 0 && !sleep_for(o->seconds * WARMUP_SHARE, &child))
+		r = bench_await_ready(c.ready, o->clients + (o->idle_rings ? 1 : 0));
+	if (r == 0 && !bench_sleep(o->seconds * WARMUP_SHARE, &child))
 		r = -ECHILD;
 	if (r == 0) {
-		cpu = service_cpu(sh->result[0].service_pid);
+		cpu = bench_cpu_ns(sh->result[0].service_pid);
 		set_phase(sh, BENCH_RUN);
-		sleep_for(o->seconds, &child);
+		bench_sleep(o->seconds, &child);
 		set_phase(sh, BENCH_STOP);
-		cpu = service_cpu(sh->result[0].service_pid) - cpu;
+		cpu = bench_cpu_ns(sh->result[0].service_pid) - cpu;
 	} else {
 		kill_clients(&c);
 	}
@@ -268,7 +190,7 @@ int main(int argc, char **argv)
 				r == -ENODATA ? "smaller than one block" : strerror(-r));
 	}
 	if (r == 0)
-		r = measure(&o, t);
+		r = bench_op_net(o.op) ? bench_net_measure(&o, t) : measure(&o, t);
 	bench_file_cleanup();
 	if (r == 0)
 		r = bench_report(stdout, &o, t);

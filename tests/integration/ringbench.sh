@@ -58,6 +58,23 @@ for target in $targets; do
 	check "$target JSON" parses --target="$target" --op=read --fixed --qd=2 --latency
 done
 
+# Servers: every answer is compared with what was sent, so a wrong one is a failure. More connections than buffers in one
+# turn, messages that come in pieces, sizes that are no power of two.
+for target in ${targets/ringd/} epoll; do
+	for family in tcp unix; do
+		for more in "--conns=1" "--conns=100" "--conns=5 --bs=16K" "--conns=2 --bs=1000001" "--conns=3 --latency" "--idle-conns=200"; do
+			# shellcheck disable=SC2086
+			check "$target echo $family $more" counts --target=$target --op=echo --family=$family $more
+		done
+		check "$target stream $family" counts --target="$target" --op=stream --family=$family
+		check "$target stream $family, small messages" counts --target="$target" --op=stream --family=$family --bs=64K --conns=3
+		check "$target connect $family" counts --target="$target" --op=connect --family=$family --conns=20
+		check "$target connect $family, 4096 bytes" counts --target="$target" --op=connect --family=$family --conns=2 --bs=4K
+	done
+	[ "$target" = epoll ] || check "$target echo --sqpoll" counts --target="$target" --op=echo --conns=10 --sqpoll
+	check "$target echo, JSON" parses --target="$target" --op=echo --idle-conns=10 --latency
+done
+
 check "no rings at all" counts --target=bare
 echo precious >"$tmp/file"
 check_status 1 "a file is not overwritten unless asked for" "$RINGBENCH" --op=write --bs=4 --file="$tmp/file"
@@ -66,7 +83,10 @@ check "a file that is not there is made" "$RINGBENCH" --seconds=0.05 --size=4M -
 check "and stays" test "$(stat -c %s "$tmp/new")" = $((4 << 20))
 check_status 1 "a file smaller than a block" "$RINGBENCH" --op=read --bs=4K --file="$tmp/file"
 check_status 1 "no ringd" "$RINGBENCH" --socket=/nonexistent --seconds=0.01
-for wrong in --qd=0 --qd=5000 --bs=x --op=frob --target=other --seconds=0 --batch=2 --direct "--direct --op=read --bs=100" "--op=statx --fixed" "--op=poll --file=x" extra; do
+for wrong in --qd=0 --qd=5000 --bs=x --op=frob --target=other --seconds=0 --batch=2 --direct "--direct --op=read --bs=100" "--op=statx --fixed" "--op=poll --file=x" extra \
+	--target=epoll --conns=2 --family=unix --idle-conns=1 "--op=echo --conns=0" "--op=echo --conns=5000" "--op=echo --qd=2" \
+	"--op=echo --target=bare" "--op=echo --clients=2" "--op=stream --idle-conns=1" "--op=stream --bs=100" "--op=stream --conns=65" \
+	"--op=connect --bs=5000" "--op=echo --target=epoll --sqpoll" "--op=echo --family=x" "--op=echo --file=x"; do
 	# shellcheck disable=SC2086
 	check_status 2 "wrong: $wrong" "$RINGBENCH" $wrong
 done

@@ -3,9 +3,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/bench.h"
+#include "bench/net.h"
 #include "bench/options.h"
+#include "bench/proc.h"
 #include "tests/unit/suite.h"
 
 START_TEST(a_value_lands_in_a_bucket_that_is_right_to_four_percent)
@@ -107,6 +110,81 @@ START_TEST(rates_of_clients_add_up)
 }
 END_TEST
 
+static void try_options(struct bench_opts *o, char *op, char *more)
+{
+	char *argv[] = { (char *)"ringbench", op, more, NULL };
+
+	bench_parse(o, more ? 3 : 2, argv);
+}
+
+START_TEST(messages_have_the_size_of_their_operation)
+{
+	char nop[] = "--op=nop", echo[] = "--op=echo", stream[] = "--op=stream", bs[] = "--bs=16K";
+	struct bench_opts o;
+
+	try_options(&o, nop, NULL);
+	ck_assert_uint_eq(o.bs, 4096);
+	ck_assert_uint_eq(o.setup_flags, 0);
+	try_options(&o, echo, NULL);
+	ck_assert_uint_eq(o.bs, 64);
+	ck_assert_uint_ne(o.setup_flags, 0);	/* DEFER_TASKRUN, what a server of the kernel's is best with */
+	ck_assert_uint_gt(bench_net_pattern_size(&o), o.bs);
+	try_options(&o, stream, NULL);
+	ck_assert_uint_eq(o.bs, 1u << 20);
+	ck_assert_uint_eq(bench_net_pattern_size(&o), o.bs);
+	try_options(&o, echo, bs);
+	ck_assert_uint_eq(o.bs, 16384);
+}
+END_TEST
+
+START_TEST(no_two_places_of_the_pattern_look_alike)
+{
+	unsigned char *p = malloc(NET_PATTERN_EXTRA + 64), *q = malloc(NET_PATTERN_EXTRA + 64);
+
+	bench_net_pattern(p, NET_PATTERN_EXTRA + 64);
+	bench_net_pattern(q, NET_PATTERN_EXTRA + 64);
+	ck_assert_mem_eq(p, q, NET_PATTERN_EXTRA + 64);		/* both sides make their own */
+	for (unsigned int i = 1; i < NET_PATTERN_EXTRA; i++)
+		ck_assert_int_ne(memcmp(p, p + i, 16), 0);
+	free(p);
+	free(q);
+}
+END_TEST
+
+START_TEST(cpu_time_and_memory_of_a_process)
+{
+	enum { SIZE = 8 << 20 };
+	uint64_t memory = bench_memory(getpid()), cpu = bench_cpu_ns(getpid());
+	volatile char *p = malloc(SIZE);
+
+	for (unsigned int i = 0; i < SIZE; i++)
+		p[i] = 1;
+	/* the kernel counts in portions */
+	ck_assert_uint_ge(bench_memory(getpid()), memory + SIZE / 2);
+	ck_assert_uint_gt(bench_cpu_ns(getpid()), cpu);
+	ck_assert_uint_eq(bench_memory(-1), 0);
+	ck_assert_uint_eq(bench_cpu_ns(0), 0);
+	free((char *)p);
+}
+END_TEST
+
+START_TEST(a_name_of_each_family_is_complete)
+{
+	struct bench_opts o = { .op = BENCH_ECHO };
+	struct bench_net *net = aligned_alloc(128, sizeof(*net));	/* all of it is written before it is read */
+
+	for (o.family = BENCH_TCP; o.family <= BENCH_UNIX; o.family++) {
+		int fd = bench_net_listen(&o, net);
+
+		ck_assert_int_ge(fd, 0);
+		ck_assert_int_eq(net->addr.ss_family, o.family == BENCH_TCP ? AF_INET : AF_UNIX);
+		ck_assert_uint_gt(net->addr_len, sizeof(sa_family_t));
+		close(fd);
+	}
+	free(net);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("ringbench");
@@ -118,6 +196,10 @@ int main(void)
 	tcase_add_test(tc, merged_histograms_hold_both);
 	tcase_add_loop_test(tc, sizes_have_suffixes_and_do_not_wrap, 0, sizeof(sizes) / sizeof(sizes[0]));
 	tcase_add_test(tc, rates_of_clients_add_up);
+	tcase_add_test(tc, messages_have_the_size_of_their_operation);
+	tcase_add_test(tc, no_two_places_of_the_pattern_look_alike);
+	tcase_add_test(tc, cpu_time_and_memory_of_a_process);
+	tcase_add_test(tc, a_name_of_each_family_is_complete);
 	suite_add_tcase(s, tc);
 	return rd_suite_main(s);
 }
