@@ -150,6 +150,7 @@ static unsigned int tell(struct rd_polls *ps, struct rd_watch *w)
 			continue;
 		exclusive |= poll->exclusive;
 		poll->revents = got & poll->events;
+		poll->got = got;
 		rd_list_remove(l);
 		rd_list_append(&firing, l);
 	}
@@ -204,8 +205,10 @@ static struct rd_watch *prepare(struct rd_poll *poll, struct rd_watched *watched
 				void (*ready)(struct rd_poll *))
 {
 	poll->watch = &watched->way[way_of(events)];
-	poll->events = events | RD_POLL_ALWAYS;
+	poll->events = events & RD_POLL_DEAF ? (events & ~RD_POLL_DEAF) | (RD_POLL_ALWAYS & ~(uint32_t)EPOLLRDHUP) :
+					       events | RD_POLL_ALWAYS;
 	poll->revents = 0;
+	poll->got = UINT32_MAX;
 	poll->ready = ready;
 	poll->armed = false;
 	rd_list_init(&poll->link);
@@ -223,7 +226,7 @@ int rd_poll_arm(struct rd_poll *poll, struct rd_reactor *reactor, struct rd_watc
 		if (r < 0)
 			return r;
 	} else {
-		poll->revents = rd_poll_look(fd, events);
+		poll->revents = rd_poll_look(fd, events) & poll->events;
 	}
 	if (!poll->revents) {
 		wait_for(poll, w);
@@ -232,6 +235,21 @@ int rd_poll_arm(struct rd_poll *poll, struct rd_reactor *reactor, struct rd_watc
 	poll->armed = true;
 	rd_list_append(&reactor->polls.now, &poll->link);
 	reactor->polls.pending = true;
+	return 0;
+}
+
+int rd_poll_arm_news(struct rd_poll *poll, struct rd_reactor *reactor, struct rd_watched *watched, int fd, uint32_t events,
+		     void (*ready)(struct rd_poll *))
+{
+	struct rd_watch *w = prepare(poll, watched, events, ready);
+	int r = 0;
+
+	if (w->fd < 0)
+		r = watch_add(&reactor->polls, w, fd);	/* looks, and what it sees is news */
+	if (r < 0)
+		return r;
+	wait_for(poll, w);
+	poll->seq--;	/* what is to be told at this moment counts */
 	return 0;
 }
 

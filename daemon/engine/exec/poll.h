@@ -15,6 +15,7 @@
 struct rd_reactor;
 
 #define RD_POLL_ALWAYS	0x2038u		/* EPOLLERR, EPOLLHUP, POLLNVAL, EPOLLRDHUP: reported to everybody */
+#define RD_POLL_DEAF	(1u << 27)	/* with the events of a poll: EPOLLRDHUP is not reported to it */
 #define RD_POLL_WAYS	3		/* reading, writing, both */
 
 /* What the reactor knows of one descriptor in one direction. */
@@ -38,6 +39,7 @@ struct rd_poll {
 	struct rd_watch *watch;
 	uint32_t events;		/* waited for */
 	uint32_t revents;		/* for ready(): what there is of them */
+	uint32_t got;			/* likewise: all that happened; all bits: that is not known */
 	uint32_t seq;			/* only events after this one count */
 	bool exclusive;			/* of those that are, one is woken at a time */
 	bool armed;
@@ -77,6 +79,12 @@ void rd_watched_forget(struct rd_watched *watched, struct rd_reactor *reactor);
  */
 int rd_poll_arm(struct rd_poll *poll, struct rd_reactor *reactor, struct rd_watched *watched, int fd, uint32_t events,
 		void (*ready)(struct rd_poll *));
+/*
+ * The same for a file that has just said that there is nothing of what is waited for: it is not looked at again. What
+ * happened since, and what is about to be told at this moment, counts.
+ */
+int rd_poll_arm_news(struct rd_poll *poll, struct rd_reactor *reactor, struct rd_watched *watched, int fd, uint32_t events,
+		     void (*ready)(struct rd_poll *));
 /* What there is of the events now: > 0. Else it was armed and 0 is returned, or an error as above. */
 int rd_poll_look_or_arm(struct rd_poll *poll, struct rd_reactor *reactor, struct rd_watched *watched, int fd, uint32_t events,
 			void (*ready)(struct rd_poll *));

@@ -164,6 +164,17 @@ void rd_splice_work(struct rd_req *req);
 void rd_tee_work(struct rd_req *req);
 void rd_splice_cleanup(struct rd_req *req);
 
+/* send.c */
+int rd_send_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_send(struct rd_req *req, unsigned int issue_flags);
+
+/* recv.c */
+int rd_recv_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_recv(struct rd_req *req, unsigned int issue_flags);
+
+/* net.c: of all that move data through sockets */
+void rd_net_cleanup(struct rd_req *req);
+
 /* epollctl.c */
 int rd_epoll_ctl_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_epoll_ctl(struct rd_req *req, unsigned int issue_flags);

@@ -20,6 +20,7 @@
 
 #include "proto/abi.h"
 #include "fsdata.h"
+#include "netdata.h"
 #include "waitdata.h"
 #include "waits.h"
 #include "../engine.h"
@@ -127,6 +128,8 @@ struct rd_ctx {
 #define RD_POLL_OUT	4
 #define RD_IO		5	/* req->io is filled in: give it to the kernel ring */
 #define RD_PUNT_ORDERED	6	/* RD_PUNT, one after another with what else is hashed by this inode */
+#define RD_POLL_FOR	7	/* as RD_POLL_IN, for what req->poll.events says */
+#define RD_POLL_NEWS	8	/* likewise, of a file that has just said that there is nothing: for what happens from then on */
 
 /* issue_flags */
 #define RD_INLINE	0x1u	/* first attempt, inside the submission */
@@ -280,6 +283,7 @@ struct rd_req {
 		struct rd_xattr xattr;
 		struct rd_advise advise;
 		struct rd_splice splice;
+		struct rd_net net;
 		struct rd_epoll_ctl epoll_ctl;
 		struct rd_files_update update;
 		struct rd_cmd cmd;

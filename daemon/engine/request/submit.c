@@ -127,7 +127,7 @@ static __attribute__((__noinline__)) void issue_again(struct rd_req *req)
 		rd_req_go(req, verdict);
 }
 
-static void start_poll(struct rd_req *req, uint32_t events)
+static void start_poll(struct rd_req *req, uint32_t events, bool news)
 {
 	struct rd_engine *engine = req->ctx->engine;
 	int r;
@@ -136,8 +136,12 @@ static void start_poll(struct rd_req *req, uint32_t events)
 	engine->stats.polled++;
 	req->poll.exclusive = false;
 	/* an epoll set asks all that is in it, and who serves that may not answer */
-	r = req->file->flags & RD_FILE_ASKS ? -EPERM :
-	    rd_poll_arm(&req->poll, engine->reactor, &req->file->watched, req->file->fd, events, poll_ready);
+	if (req->file->flags & RD_FILE_ASKS)
+		r = -EPERM;
+	else if (news)
+		r = rd_poll_arm_news(&req->poll, engine->reactor, &req->file->watched, req->file->fd, events, poll_ready);
+	else
+		r = rd_poll_arm(&req->poll, engine->reactor, &req->file->watched, req->file->fd, events, poll_ready);
 	if (r == -EPERM) {
 		req->file->flags |= RD_FILE_NO_POLL;	/* it cannot be waited for: a worker may sleep on it */
 		if (req->flags & RINGD_SQE_BUFFER_SELECT)
@@ -177,10 +181,14 @@ void rd_req_go(struct rd_req *req, int verdict)
 		start_work(req, true);
 		return;
 	case RD_POLL_IN:
-		start_poll(req, EPOLLIN);
+		start_poll(req, EPOLLIN, false);
 		return;
 	case RD_POLL_OUT:
-		start_poll(req, EPOLLOUT);
+		start_poll(req, EPOLLOUT, false);
+		return;
+	case RD_POLL_FOR:
+	case RD_POLL_NEWS:
+		start_poll(req, req->poll.events, verdict == RD_POLL_NEWS);
 		return;
 	case RD_IO:
 		req->state = RD_REQ_URING;

@@ -82,21 +82,34 @@ static uint64_t inode_hash(const struct statx *st)
 	return h ? h : 1;
 }
 
+/* Of SOL_SOCKET; those that are asked for take no lock. */
+static int socket_option(int fd, int opt)
+{
+	int value;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, opt, &value, &len) < 0 ? -1 : value;
+}
+
 static uint32_t socket_flags(int fd)
 {
-	int domain;
-	socklen_t len = sizeof(domain);
+	uint32_t flags = RD_FILE_STREAM | RD_FILE_SOCK;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0)
-		domain = AF_UNSPEC;
-	switch (domain) {
+	switch (socket_option(fd, SO_TYPE)) {
+	case SOCK_STREAM:
+		flags |= RD_FILE_BYTES;
+		break;
+	case SOCK_SEQPACKET:
+		flags |= RD_FILE_RECORDS;
+	}
+	switch (socket_option(fd, SO_DOMAIN)) {
 	case AF_UNIX:
-		return RD_FILE_STREAM | RD_FILE_SOCK | RD_FILE_CARRIER;
+		return flags | RD_FILE_CARRIER;
 	case AF_INET:
 	case AF_INET6:
-		return RD_FILE_STREAM | RD_FILE_SOCK | RD_FILE_INET;
+		return flags | RD_FILE_INET;
 	default:
-		return RD_FILE_STREAM | RD_FILE_SOCK;
+		return flags;
 	}
 }
 

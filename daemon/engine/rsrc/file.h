@@ -32,6 +32,9 @@ struct rd_engine;
 #define RD_FILE_INET	0x800u	/* (with SOCK) of the Internet, either version */
 #define RD_FILE_NULL	0x1000u	/* /dev/null */
 
+#define RD_FILE_BYTES	0x4000u	/* (with SOCK) SOCK_STREAM: no messages */
+#define RD_FILE_RECORDS	0x8000u	/* (with SOCK) SOCK_SEQPACKET */
+
 #define RD_FILE_ASKS	0x2000u	/* an epoll set: whether it is ready files in it are asked, whose servers may not answer */
 
 #define RD_FILE_HOT	32	/* a place in the kernel ring's table pays after so many operations */

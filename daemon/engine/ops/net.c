@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Moving data through sockets: the parts that all such operations are made of. Whether a socket is blocking is nobody's
+ * business, its O_NONBLOCK can be flipped by the client at any time: every call says MSG_DONTWAIT, and waiting is the
+ * reactor's. SIGPIPE is ignored by the engine and still not provoked.
+ *
+ * A stream that has nothing more is waited for without another look: what comes from then on is an edge of an entry that
+ * epoll has (exec/poll.c). Where there are messages, readiness and the attempt may disagree (a datagram with a bad
+ * checksum, a socket that was shut down), so those are looked at, a number of times.
+ */
+#include "net.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "msg.h"
+#include "ops.h"
+#include "../rsrc/stage.h"
+
+/* What the kernel uses inside of itself, in calls on behalf of 32-bit programs and for pages of its own. */
+#define RD_MSG_INTERNAL	(0x80000000u | 0x8000000u | 0x10000u | 0x100000u)
+
+/* --- prep --- */
+
+int rd_net_prep(struct rd_req *req, const struct ringd_sqe *sqe, uint16_t allowed)
+{
+	struct rd_net *net = &req->net;
+
+	*net = (struct rd_net){
+		.vec = &net->one, .asked = sqe->len, .msg_flags = sqe->msg_flags & ~RD_MSG_INTERNAL, .ioprio = sqe->ioprio,
+		.buf_index = sqe->buf_index,
+	};
+	return sqe->ioprio & ~allowed ? -EINVAL : 0;
+}
+
+void rd_net_one(struct rd_req *req, uint64_t addr, uint64_t len)
+{
+	struct rd_net *net = &req->net;
+
+	net->nr = 1;
+	net->want = RD_MIN(len, RD_NET_MAX);
+	net->one = (struct iovec){ .iov_base = (void *)(uintptr_t)addr, .iov_len = net->want };
+}
+
+static void free_segments(struct rd_net *net)
+{
+	if (net->vec == &net->one)
+		return;
+	for (uint32_t i = 0; i < net->nr; i++)
+		rd_mem_put(net->owners[i]);
+	rd_stage_free(net->vec);
+	net->vec = &net->one;
+	net->nr = 0;
+}
+
+/* One block for segments and their owners: it lives and dies with the request. */
+static int alloc_segments(struct rd_net *net, struct rd_user *user)
+{
+	void *block;
+	int r;
+
+	r = rd_stage_new(&block, user, net->nr * (sizeof(struct iovec) + sizeof(struct rd_mem *)));
+	if (r < 0)
+		return r;
+	net->vec = block;
+	net->owners = (struct rd_mem **)(void *)(net->vec + net->nr);
+	memset(net->owners, 0, net->nr * sizeof(*net->owners));
+	return 0;
+}
+
+/* Sum up; what is beyond the largest transfer is cut off. */
+static int check_segments(struct rd_net *net)
+{
+	net->want = 0;
+	for (uint32_t i = 0; i < net->nr; i++) {
+		if (net->vec[i].iov_len > SSIZE_MAX)
+			return -EINVAL;
+		net->vec[i].iov_len = RD_MIN(net->vec[i].iov_len, RD_NET_MAX - net->want);
+		net->want += net->vec[i].iov_len;
+	}
+	return 0;
+}
+
+int rd_net_segments(struct rd_req *req, uint64_t addr, uint32_t nr)
+{
+	struct rd_host *host = req->ctx->host;
+	struct rd_net *net = &req->net;
+	int r = 0;
+
+	if (nr > RINGD_MAX_IOVECS)
+		return -EINVAL;
+	net->nr = nr;
+	net->want = 0;
+	if (!nr)
+		return 0;
+	if (nr > 1)
+		r = alloc_segments(net, &req->ctx->engine->user);
+	if (r < 0)
+		return r;
+	r = host->ops->copy_in(host, net->vec, addr, nr * sizeof(struct iovec));
+	if (r == 0)
+		r = check_segments(net);
+	if (r < 0)
+		free_segments(net);
+	return r;
+}
+
+int rd_net_name(struct rd_req *req, uint64_t addr, uint32_t len)
+{
+	struct rd_host *host = req->ctx->host;
+	struct rd_net *net = &req->net;
+	int r;
+
+	if (len > sizeof(struct sockaddr_storage))
+		return -EINVAL;
+	net->name = &net->small;
+	if (len > sizeof(net->small)) {
+		r = rd_stage_new(&net->name, &req->ctx->engine->user, len);
+		if (r < 0) {
+			net->name = NULL;
+			return r;
+		}
+	}
+	net->namelen = (uint16_t)len;
+	r = len ? host->ops->copy_in(host, net->name, addr, len) : 0;
+	if (r < 0)
+		rd_net_cleanup(req);
+	return r;
+}
+
+void rd_net_cleanup(struct rd_req *req)
+{
+	struct rd_net *net = &req->net;
+
+	free_segments(net);
+	if (net->name != &net->small)
+		rd_stage_free(net->name);
+	net->name = NULL;
+}
+
+/* --- issue --- */
+
+/* The client's addresses become ours. */
+static int map_segments(struct rd_req *req)
+{
+	struct rd_host *host = req->ctx->host;
+	struct rd_net *net = &req->net;
+
+	for (uint32_t i = 0; i < net->nr; i++) {
+		struct iovec *seg = &net->vec[i];
+		struct rd_mem *owner = NULL;
+
+		if (!seg->iov_len) {
+			seg->iov_base = NULL;	/* nobody looks at it */
+			continue;
+		}
+		seg->iov_base = host->ops->map(host, (uintptr_t)seg->iov_base, seg->iov_len, &owner);
+		if (!seg->iov_base)
+			return -EFAULT;
+		if (net->owners)
+			net->owners[i] = rd_mem_get(owner);
+		else
+			req->mem = owner;
+	}
+	return 0;
+}
+
+int rd_net_start(struct rd_req *req)
+{
+	if (RD_UNLIKELY(!(req->file->flags & RD_FILE_SOCK)))
+		return -ENOTSOCK;
+	return req->flags & RINGD_SQE_BUFFER_SELECT ? 0 : map_segments(req);
+}
+
+/* A stream is moved in pieces of limited size: a peer that is as fast as we are would keep the call going for ever. */
+static void clip(struct msghdr *mh, struct iovec *piece)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < mh->msg_iovlen; i++) {
+		sum += mh->msg_iov[i].iov_len;
+		if (sum <= RD_NET_CHUNK)
+			continue;
+		if (sum > mh->msg_iov[i].iov_len) {
+			mh->msg_iovlen = i;
+			return;
+		}
+		*piece = (struct iovec){ .iov_base = mh->msg_iov[i].iov_base, .iov_len = RD_NET_CHUNK };
+		mh->msg_iov = piece;
+		mh->msg_iovlen = 1;
+		return;
+	}
+}
+
+static void set_envelope(struct msghdr *mh, const struct rd_net *net)
+{
+	if (net->msg) {
+		mh->msg_name = net->msg->name;
+		mh->msg_namelen = net->msg->namelen;
+		mh->msg_control = net->msg->control;
+		mh->msg_controllen = net->msg->controllen;
+	} else if (net->namelen) {
+		mh->msg_name = net->name;
+		mh->msg_namelen = net->namelen;
+	}
+}
+
+/* Not by the C library's functions: those are cancellation points, which cost two atomic operations when there are threads. */
+static ssize_t transfer_message(struct rd_req *req, struct msghdr *mh, uint32_t flags)
+{
+	struct rd_net *net = &req->net;
+	long n;
+
+	set_envelope(mh, net);
+	n = syscall(net->send ? SYS_sendmsg : SYS_recvmsg, req->file->fd, mh, (long)flags);
+	if (n < 0)
+		return -errno;
+	if (net->msg && !net->send) {
+		net->msg->namelen = mh->msg_namelen;
+		net->msg->controllen = (uint32_t)mh->msg_controllen;
+		net->msg->flags = mh->msg_flags;
+	}
+	return n;
+}
+
+static ssize_t transfer_plain(const struct rd_req *req, const struct iovec *seg, uint32_t flags)
+{
+	long n = syscall(req->net.send ? SYS_sendto : SYS_recvfrom, req->file->fd, seg->iov_base, seg->iov_len, (long)flags, NULL, 0L);
+
+	return n < 0 ? -errno : n;
+}
+
+ssize_t rd_net_transfer(struct rd_req *req, uint32_t extra)
+{
+	struct rd_net *net = &req->net;
+	uint32_t flags = net->msg_flags | extra | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC;
+	struct msghdr mh = { .msg_iov = net->vec, .msg_iovlen = net->nr };
+	struct iovec piece;
+	ssize_t n;
+
+	if (RD_UNLIKELY(net->want - net->done > RD_NET_CHUNK) && (req->file->flags & RD_FILE_BYTES))
+		clip(&mh, &piece);
+	if (RD_LIKELY(mh.msg_iovlen == 1 && !net->msg && !net->namelen))
+		n = transfer_plain(req, mh.msg_iov, flags);
+	else
+		n = transfer_message(req, &mh, flags);
+	if (n > 0)
+		req->ctx->moved += (uint64_t)n;
+	return n;
+}
+
+void rd_net_advance(struct rd_req *req, uint64_t n)
+{
+	struct rd_net *net = &req->net;
+
+	net->done += n;
+	for (uint32_t i = 0; n; i++) {
+		uint64_t part = RD_MIN(n, net->vec[i].iov_len);
+
+		if (!part)
+			continue;	/* an empty segment has no base either */
+		net->vec[i].iov_base = (char *)net->vec[i].iov_base + part;
+		net->vec[i].iov_len -= part;
+		n -= part;
+	}
+}
+
+bool rd_net_goes_on(const struct rd_req *req)
+{
+	return (req->net.msg_flags & MSG_WAITALL) && (req->file->flags & (RD_FILE_BYTES | RD_FILE_RECORDS));
+}
+
+static uint32_t waits_for(const struct rd_net *net)
+{
+	/* that the peer has sent all it had to say is no concern of who sends */
+	if (net->send)
+		return EPOLLOUT | RD_POLL_DEAF;
+	if (net->msg_flags & MSG_ERRQUEUE)
+		return RD_POLL_DEAF;
+	return net->msg_flags & MSG_OOB ? EPOLLPRI : EPOLLIN;
+}
+
+int rd_net_look(struct rd_req *req)
+{
+	req->poll.events = waits_for(&req->net);
+	return RD_POLL_FOR;
+}
+
+int rd_net_wait(struct rd_req *req)
+{
+	bool plain = (req->file->flags & RD_FILE_BYTES) && (req->file->flags & (RD_FILE_INET | RD_FILE_CARRIER));
+
+	req->poll.events = waits_for(&req->net);
+	if (plain || (req->net.msg_flags & MSG_ERRQUEUE))
+		return RD_POLL_NEWS;
+	if (req->net.rounds >= RD_NET_ROUNDS)
+		return RD_POLL_NEWS;
+	req->net.rounds++;
+	return RD_POLL_FOR;
+}
+
+static int net_done(struct rd_req *req, int64_t res)
+{
+	if (RD_UNLIKELY((req->net.msg_flags & MSG_WAITALL) && res < (int64_t)req->net.want))
+		req->outcome = RD_OUT_FAILED;
+	req->res = (int32_t)res;
+	return RD_DONE;
+}
+
+/* Nothing was moved this time. */
+static int net_stopped(struct rd_req *req, ssize_t n)
+{
+	struct rd_net *net = &req->net;
+
+	if (n == -EAGAIN && !(net->msg_flags & MSG_DONTWAIT) && (!net->done || rd_net_goes_on(req)))
+		return rd_net_wait(req);
+	return net_done(req, net->done ? (int64_t)net->done : n);
+}
+
+int rd_net_run(struct rd_req *req)
+{
+	struct rd_net *net = &req->net;
+	uint64_t moved = req->ctx->moved;
+	uint64_t left;
+	ssize_t n;
+
+	for (;;) {
+		left = net->want - net->done;
+		n = rd_net_transfer(req, 0);
+		if (n < 0)
+			return net_stopped(req, n);
+		if (RD_LIKELY((uint64_t)n >= left) || n == 0)
+			return net_done(req, (int64_t)net->done + n);
+		if (!rd_net_goes_on(req) && !(net->send && left > RD_NET_CHUNK && n >= (ssize_t)RD_NET_CHUNK))
+			return net_done(req, (int64_t)net->done + n);
+		rd_net_advance(req, (uint64_t)n);
+		if (req->ctx->moved - moved >= RD_NET_CHUNK)
+			return rd_net_look(req);
+	}
+}
+
+int rd_net_issue(struct rd_req *req, unsigned int issue_flags)
+{
+	int r;
+
+	if (RD_LIKELY(!(issue_flags & RD_READY))) {
+		r = rd_net_start(req);
+		if (RD_UNLIKELY(r < 0))
+			return net_done(req, r);
+		if (req->net.ioprio & RINGD_RECVSEND_POLL_FIRST)
+			return req->net.msg_flags & MSG_DONTWAIT ? net_done(req, -EAGAIN) : rd_net_look(req);
+	}
+	return rd_net_run(req);
+}

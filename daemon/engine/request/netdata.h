@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What requests that move data through sockets carry; part of struct rd_req. */
+#ifndef RD_NETDATA_H
+#define RD_NETDATA_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+struct rd_mem;
+struct rd_msg;			/* ops/msg.h */
+
+struct rd_net {			/* SEND SENDMSG RECV RECVMSG SEND_ZC SENDMSG_ZC */
+	struct iovec one;	/* the segment when nr == 1 */
+	struct iovec *vec;	/* &one, or the request's own array (rd_net_alloc()); what has been moved is cut off */
+	struct rd_mem **owners;	/* of vec's segments, held; NULL: req->mem is the owner */
+	uint64_t want;		/* bytes of all segments, those that are done included */
+	uint64_t done;		/* bytes moved by earlier attempts */
+	uint32_t nr;
+	uint32_t asked;		/* sqe->len; with BUFFER_SELECT: bytes wanted, 0: all that the buffer holds */
+	uint32_t left;		/* of a multishot receive: bytes until it ends, 0: it has no limit */
+	uint32_t msg_flags;	/* MSG_* as asked, without what is for nobody but the kernel */
+	struct rd_msg *msg;	/* *MSG: what the message has besides its data; else NULL */
+	void *name;		/* destination of a SEND: &small, or rd_stage_new() */
+	struct sockaddr_in6 small;
+	uint16_t namelen;	/* 0: none */
+	uint16_t ioprio;	/* RINGD_RECVSEND_* */
+	uint16_t buf_index;	/* or group */
+	uint8_t rounds;		/* readiness reported and still nothing there */
+	bool send;
+	bool started;		/* the segments are our addresses already */
+};
+
+#endif
