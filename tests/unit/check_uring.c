@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -371,6 +373,203 @@ START_TEST(a_removed_file_is_not_kept_open)
 }
 END_TEST
 
+/* --- sends without a copy --- */
+
+#define ZC_MAX	512	/* at a time */
+
+struct zc {
+	struct op op;
+	struct msghdr msg;
+	int released, copied, more;
+};
+
+static int tcp[2];	/* sender, receiver */
+
+static void tcp_pair(void)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	socklen_t len = sizeof(addr);
+
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&addr, len), 0);
+	ck_assert_int_eq(listen(listener, 1), 0);
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&addr, &len), 0);
+	tcp[0] = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(connect(tcp[0], (struct sockaddr *)&addr, len), 0);
+	tcp[1] = accept(listener, NULL, NULL);
+	ck_assert_int_ge(tcp[1], 0);
+	close(listener);
+}
+
+static void tcp_close(void)
+{
+	close(tcp[0]);
+	close(tcp[1]);
+}
+
+static void zc_released(struct rd_uring_io *io, bool copied)
+{
+	struct zc *zc = RD_CONTAINER_OF(io, struct zc, op.io);
+
+	ck_assert_int_eq(zc->op.done, 1);
+	zc->released++;
+	zc->copied = copied;
+}
+
+static void zc_done(struct rd_uring_io *io, int32_t res)
+{
+	struct zc *zc = RD_CONTAINER_OF(io, struct zc, op.io);
+
+	ck_assert_int_eq(zc->released, 0);
+	zc->more = io->more;
+	on_done(io, res);
+}
+
+static void send_zc(struct zc *zc, int fd, void *buf, size_t len)
+{
+	*zc = (struct zc){ .op.iov[0] = { buf, len } };
+	zc->msg = (struct msghdr){ .msg_iov = zc->op.iov, .msg_iovlen = 1 };
+	zc->op.io = (struct rd_uring_io){ .done = zc_done, .released = zc_released, .fd = fd, .msg = &zc->msg };
+	rd_uring_queue(uring, &zc->op.io);
+}
+
+static void flush_until_released(const struct zc *zc)
+{
+	while (!zc->released)
+		if (!rd_uring_flush(uring))
+			sched_yield();
+}
+
+START_TEST(a_send_without_copy_ends_twice)
+{
+	char buf[4096] = "hello", in[4096];
+	struct zc zc;
+
+	tcp_pair();
+	ck_assert(rd_uring_zc_room(uring));
+	send_zc(&zc, tcp[0], buf, sizeof(buf));
+	flush_until(1);
+	ck_assert_int_eq(zc.op.res, sizeof(buf));
+	ck_assert_int_eq(zc.more, 1);
+	ck_assert_int_eq(recv(tcp[1], in, sizeof(in), MSG_WAITALL), sizeof(in));
+	ck_assert_mem_eq(in, "hello", 5);
+	flush_until_released(&zc);
+	ck_assert_int_eq(zc.copied, 1);		/* this network always does */
+	ck_assert_uint_eq(rd_uring_flush(uring), 0);
+	tcp_close();
+}
+END_TEST
+
+START_TEST(one_that_fails_is_released_too)
+{
+	static char big[8 << 20];
+	struct zc zc;
+
+	tcp_pair();
+	send_zc(&zc, 9999, big, 1);
+	flush_until(1);
+	ck_assert_int_eq(zc.op.res, -EBADF);
+	flush_until_released(&zc);
+	send_zc(&zc, file, big, 1);
+	flush_until(2);
+	ck_assert_int_eq(zc.op.res, -ENOTSOCK);
+	flush_until_released(&zc);
+	while (send(tcp[0], big, sizeof(big), MSG_DONTWAIT) > 0)
+		;
+	/* it does not wait for room */
+	send_zc(&zc, tcp[0], big, 1);
+	flush_until(3);
+	ck_assert_int_eq(zc.op.res, -EAGAIN);
+	flush_until_released(&zc);
+	tcp_close();
+}
+END_TEST
+
+/* Sends to someone who does not read, until the network takes no more or we are not to send any more. */
+static unsigned int fill_network(struct zc *zc, char *buf)
+{
+	unsigned int n = 0;
+	int size = 4096;
+
+	ck_assert_int_eq(setsockopt(tcp[1], SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
+	size = 8 << 20;
+	ck_assert_int_eq(setsockopt(tcp[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+	do {
+		ck_assert_uint_lt(n, 4 * ZC_MAX);
+		send_zc(&zc[n++], tcp[0], buf, 512);
+		flush_until(n);
+	} while (rd_uring_zc_room(uring) && zc[n - 1].op.res > 0);
+	return n;
+}
+
+START_TEST(silent_peers_leave_room_for_others)
+{
+	struct zc *zc = calloc(4 * (size_t)ZC_MAX, sizeof(*zc));
+	struct op op = { 0 };
+	unsigned int n, released = 0;
+	char buf[512] = "";
+
+	tcp_pair();
+	n = fill_network(zc, buf);
+	ck_assert(!rd_uring_zc_room(uring));
+	for (unsigned int i = 0; i < n; i++)
+		released += (unsigned int)zc[i].released;
+	ck_assert_uint_eq(n - released, ZC_MAX);
+	for (unsigned int i = 1; i <= 3000; i++) {
+		queue(&op, file, false, buf, sizeof(buf), 0);
+		flush_until(n + i);
+	}
+	/* the connection breaks: that is the end of it */
+	ck_assert_int_eq(setsockopt(tcp[0], SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger)), 0);
+	tcp_close();
+	for (unsigned int i = 0; i < n; i++)
+		flush_until_released(&zc[i]);
+	ck_assert(rd_uring_zc_room(uring));
+	free(zc);
+}
+END_TEST
+
+START_TEST(a_freed_ring_waits_for_no_peer)
+{
+	struct zc *zc = calloc(4 * (size_t)ZC_MAX, sizeof(*zc));
+	unsigned int n;
+	char buf[512] = "";
+
+	tcp_pair();
+	n = fill_network(zc, buf);
+	rd_uring_free(uring);
+	for (unsigned int i = 0; i < n; i++)
+		ck_assert_int_eq(zc[i].released, 1);
+	tcp_close();
+	free(zc);
+	ck_assert_int_eq(rd_uring_new(&uring, reactor), 0);
+}
+END_TEST
+
+START_TEST(more_of_them_than_the_ring_holds)
+{
+	enum { N = 3000 };
+	struct zc *zc = calloc(N, sizeof(*zc));
+	char buf[16] = "", in[4096];
+	size_t left = (size_t)N * sizeof(buf);
+
+	tcp_pair();
+	for (unsigned int i = 0; i < N; i++)
+		send_zc(&zc[i], tcp[0], buf, sizeof(buf));
+	while (left) {
+		ssize_t r = recv(tcp[1], in, sizeof(in), MSG_DONTWAIT);
+
+		left -= r > 0 ? (size_t)r : 0;
+		rd_uring_flush(uring);
+	}
+	for (unsigned int i = 0; i < N; i++)
+		flush_until_released(&zc[i]);
+	ck_assert_uint_eq(finished, N);
+	tcp_close();
+	free(zc);
+}
+END_TEST
+
 /* --- the sleeping reactor --- */
 
 static void done_stops(struct rd_uring_io *io, int32_t res)
@@ -388,6 +587,45 @@ static void *write_when_asleep(void *arg)
 	ck_assert_int_eq(write(fds[1], "x", 1), 1);
 	return NULL;
 }
+
+static void released_stops(struct rd_uring_io *io, bool copied)
+{
+	zc_released(io, copied);
+	rd_reactor_stop(reactor);
+}
+
+static void *read_when_asleep(void *arg)
+{
+	char buf[4096];
+
+	(void)arg;
+	while (!atomic_load(&reactor->sleeping))
+		sched_yield();
+	while (recv(tcp[1], buf, sizeof(buf), 0) > 0)
+		;
+	return NULL;
+}
+
+START_TEST(a_release_wakes_the_sleeping_reactor)
+{
+	static char big[4 << 20];	/* more than fits on its way */
+	struct zc zc;
+	pthread_t t;
+
+	tcp_pair();
+	send_zc(&zc, tcp[0], big, sizeof(big));
+	zc.op.io.released = released_stops;
+	flush_until(1);
+	ck_assert_int_gt(zc.op.res, 0);
+	ck_assert_int_eq(zc.released, 0);
+	ck_assert_int_eq(pthread_create(&t, NULL, read_when_asleep, NULL), 0);
+	rd_reactor_run(reactor);
+	ck_assert_int_eq(zc.released, 1);
+	shutdown(tcp[0], SHUT_WR);
+	pthread_join(t, NULL);
+	tcp_close();
+}
+END_TEST
 
 START_TEST(a_completion_wakes_the_sleeping_reactor)
 {
@@ -468,7 +706,7 @@ START_TEST(nothing_can_be_registered)
 }
 END_TEST
 
-static bool available(int *why)
+static bool available(int *why, bool *zc)
 {
 	struct rd_reactor *r;
 	struct rd_uring *u;
@@ -476,8 +714,10 @@ static bool available(int *why)
 	if (rd_reactor_new(&r, 0) < 0)
 		return false;
 	*why = rd_uring_new(&u, r);
-	if (*why == 0)
+	if (*why == 0) {
+		*zc = rd_uring_zc_room(u);
 		rd_uring_free(u);
+	}
 	rd_reactor_free(r);
 	return *why == 0;
 }
@@ -487,8 +727,9 @@ int main(void)
 	Suite *s;
 	TCase *tc;
 	int why = -ENOMEM;
+	bool zc = false;
 
-	if (!available(&why))
+	if (!available(&why, &zc))
 		return rd_suite_skip(strerror(-why));
 	s = suite_create("uring");
 	tc = tcase_create("uring");
@@ -509,6 +750,14 @@ int main(void)
 	tcase_add_test(tc, a_slot_stands_for_the_file);
 	tcase_add_test(tc, the_table_is_finite_and_slots_come_back);
 	tcase_add_test(tc, a_removed_file_is_not_kept_open);
+	if (zc) {
+		tcase_add_test(tc, a_send_without_copy_ends_twice);
+		tcase_add_test(tc, one_that_fails_is_released_too);
+		tcase_add_test(tc, silent_peers_leave_room_for_others);
+		tcase_add_test(tc, a_freed_ring_waits_for_no_peer);
+		tcase_add_test(tc, more_of_them_than_the_ring_holds);
+		tcase_add_test(tc, a_release_wakes_the_sleeping_reactor);
+	}
 	tcase_add_test(tc, a_completion_wakes_the_sleeping_reactor);
 	tcase_add_test(tc, another_thread_gets_errors_not_silence);
 	tcase_add_test(tc, nothing_can_be_registered);

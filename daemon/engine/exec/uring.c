@@ -3,7 +3,8 @@
  * The kernel ring. Between two flushes SQEs are only written into the ring; a flush submits all of them, runs the
  * kernel's deferred completions and reaps in a single system call, and makes none when there is nothing to submit and
  * SQ_TASKRUN is clear. What is in flight is kept below the size of the CQ, so that the kernel never has to
- * allocate for an overflow; the rest waits in the backlog.
+ * allocate for an overflow; the rest waits in the backlog. A send without a copy has two CQEs, the second when
+ * the network is done with its data; it cannot be cancelled, and so is the only thing that a closed ring leaves behind.
  *
  * The ring starts disabled, is restricted to the opcodes we use and to changes of its file table, and is enabled by the
  * thread that drives the reactor, which becomes its single issuer.
@@ -15,6 +16,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 
 #include "daemon/common/log.h"
 #include "daemon/common/util.h"
@@ -28,16 +30,27 @@
 #define RD_URING_FILES		256
 #define RD_URING_MAX_RW		0x7ffff000u	/* what the kernel transfers at most; keeps sqe->len from wrapping */
 #define RD_URING_IGNORE		1		/* user_data of a cancel; no io has this address */
+#define RD_URING_ZC		(RD_URING_CQ / 4)	/* sends without a copy at a time */
+
+/* newer than the header that we are built with, perhaps */
+#define RD_OP_SENDMSG_ZC	48
+#define RD_OP_READ_MULTISHOT	49
+#define RD_SEND_ZC_REPORT_USAGE	(1u << 3)
+#define RD_NOTIF_ZC_COPIED	(1u << 31)
+#define RD_CQE_F_NOTIF		(1u << 3)
 
 struct rd_uring {
 	struct rd_kring ring;
 	unsigned int inflight;		/* queued and not done, the backlog included */
-	unsigned int given;		/* of these, what is in the ring or the kernel */
+	unsigned int given;		/* CQEs that the ring or the kernel may still bring */
+	unsigned int zc;		/* sends without a copy that were given and are not released */
+	bool has_zc;
 	bool enabled;
 	bool dozing;			/* completions signal the eventfd */
 	bool device;			/* what was given last goes to a device, not to memory */
 	struct rd_link backlog;
 	struct rd_link cancels;		/* given to the kernel, to be cancelled */
+	struct rd_link lent;		/* done, but the kernel keeps the data */
 	uint16_t free_slot[RD_URING_FILES];	/* stack of unused slots */
 	unsigned int free_slots;
 	struct rd_reactor *reactor;
@@ -60,15 +73,27 @@ static void uring_files(struct rd_uring *u)
 	}
 }
 
+/* Does the kernel tell, with the notification, whether it has copied? READ_MULTISHOT came later than that, the send itself before. */
+static bool uring_knows_zc(struct rd_uring *u)
+{
+	_Alignas(struct io_uring_probe) char buf[sizeof(struct io_uring_probe) +
+						 (RD_OP_READ_MULTISHOT + 1) * sizeof(struct io_uring_probe_op)] = { 0 };
+	struct io_uring_probe *probe = (void *)buf;
+
+	return rd_kring_register(&u->ring, IORING_REGISTER_PROBE, probe, RD_OP_READ_MULTISHOT + 1) >= 0 &&
+	       probe->ops_len > RD_OP_READ_MULTISHOT && probe->ops[RD_OP_SENDMSG_ZC].flags & IO_URING_OP_SUPPORTED &&
+	       probe->ops[RD_OP_READ_MULTISHOT].flags & IO_URING_OP_SUPPORTED;
+}
+
 static int uring_restrict(struct rd_uring *u)
 {
 	static const uint8_t ops[] = {
-		IORING_OP_READV, IORING_OP_WRITEV, IORING_OP_READ, IORING_OP_WRITE, IORING_OP_ASYNC_CANCEL,
+		IORING_OP_READV, IORING_OP_WRITEV, IORING_OP_READ, IORING_OP_WRITE, IORING_OP_ASYNC_CANCEL, RD_OP_SENDMSG_ZC,
 	};
 	struct io_uring_restriction res[RD_ARRAY_SIZE(ops) + 3] = { 0 };
 	unsigned int n = 0;
 
-	for (; n < RD_ARRAY_SIZE(ops); n++) {
+	for (; n < RD_ARRAY_SIZE(ops) - !u->has_zc; n++) {
 		res[n].opcode = IORING_RESTRICTION_SQE_OP;
 		res[n].sqe_op = ops[n];
 	}
@@ -116,6 +141,7 @@ int rd_uring_new(struct rd_uring **ret, struct rd_reactor *reactor)
 		return -ENOMEM;
 	rd_list_init(&u->backlog);
 	rd_list_init(&u->cancels);
+	rd_list_init(&u->lent);
 	u->reactor = reactor;
 	u->efd = -1;
 	r = rd_kring_init(&u->ring, RD_URING_SQ, RD_URING_CQ);
@@ -124,6 +150,7 @@ int rd_uring_new(struct rd_uring **ret, struct rd_reactor *reactor)
 		return r;
 	}
 	uring_files(u);
+	u->has_zc = uring_knows_zc(u);
 	r = uring_restrict(u);
 	if (r == 0)
 		r = uring_event(u);
@@ -135,6 +162,14 @@ int rd_uring_new(struct rd_uring **ret, struct rd_reactor *reactor)
 	return 0;
 }
 
+static void uring_released(struct rd_uring *u, struct rd_uring_io *io, bool copied)
+{
+	u->zc--;
+	u->given--;
+	rd_list_remove(&io->link);
+	io->released(io, copied);
+}
+
 void rd_uring_free(struct rd_uring *u)
 {
 	if (!u)
@@ -142,6 +177,9 @@ void rd_uring_free(struct rd_uring *u)
 	if (event_initialized(&u->event))
 		event_del(&u->event);
 	rd_kring_deinit(&u->ring);
+	/* the kernel waits for the network by itself, and the pages are its own until then */
+	while (!rd_list_empty(&u->lent))
+		uring_released(u, rd_list_first(&u->lent, struct rd_uring_io, link), true);
 	rd_close(u->efd);
 	free(u);
 }
@@ -158,7 +196,14 @@ static void sqe_fill(struct io_uring_sqe *sqe, struct rd_uring_io *io)
 		.rw_flags = (int)io->rwf,
 		.user_data = (uintptr_t)io,
 	};
-	if (RD_LIKELY(io->nr == 1)) {
+	if (RD_UNLIKELY(io->msg)) {
+		sqe->opcode = RD_OP_SENDMSG_ZC;
+		sqe->ioprio = RD_SEND_ZC_REPORT_USAGE;
+		sqe->off = 0;
+		sqe->addr = (uintptr_t)io->msg;
+		sqe->len = 1;
+		sqe->msg_flags = io->rwf | MSG_DONTWAIT | MSG_NOSIGNAL;
+	} else if (RD_LIKELY(io->nr == 1)) {
 		sqe->opcode = io->write ? IORING_OP_WRITE : IORING_OP_READ;
 		sqe->addr = (uintptr_t)io->iov->iov_base;
 		sqe->len = (uint32_t)RD_MIN(io->iov->iov_len, RD_URING_MAX_RW);
@@ -169,30 +214,41 @@ static void sqe_fill(struct io_uring_sqe *sqe, struct rd_uring_io *io)
 	}
 }
 
+static inline unsigned int cqes_of(const struct rd_uring_io *io)
+{
+	return io->msg ? 2 : 1;
+}
+
 /* False: no room. */
 static bool uring_give(struct rd_uring *u, struct rd_uring_io *io)
 {
 	struct io_uring_sqe *sqe;
 
-	if (u->given >= RD_URING_CQ)
+	if (u->given + cqes_of(io) > RD_URING_CQ)
 		return false;
 	sqe = rd_kring_sqe(&u->ring);
 	if (!sqe)
 		return false;
 	sqe_fill(sqe, io);
 	u->device = io->device;
-	u->given++;
+	u->given += cqes_of(io);
 	return true;
 }
 
 void rd_uring_queue(struct rd_uring *u, struct rd_uring_io *io)
 {
 	u->inflight++;
+	u->zc += io->msg != NULL;
 	rd_list_init(&io->link);
 	/* behind what waits already */
 	io->held = !rd_list_empty(&u->backlog) || !uring_give(u, io);
 	if (io->held)
 		rd_list_append(&u->backlog, &io->link);
+}
+
+bool rd_uring_zc_room(const struct rd_uring *u)
+{
+	return u->has_zc && u->zc < RD_URING_ZC;
 }
 
 void rd_uring_cancel(struct rd_uring *u, struct rd_uring_io *io)
@@ -201,12 +257,18 @@ void rd_uring_cancel(struct rd_uring *u, struct rd_uring_io *io)
 	rd_list_append(&u->cancels, &io->link);
 }
 
-static void uring_done(struct rd_uring *u, struct rd_uring_io *io, int32_t res)
+/* flags: of the CQE, or 0. */
+static void uring_done(struct rd_uring *u, struct rd_uring_io *io, int32_t res, uint32_t flags)
 {
 	u->inflight--;
+	io->more = io->msg && (flags & IORING_CQE_F_MORE);
 	if (!io->held)
-		u->given--;
+		u->given -= cqes_of(io) - io->more;
 	rd_list_remove(&io->link);
+	if (io->more)
+		rd_list_append(&u->lent, &io->link);
+	else
+		u->zc -= io->msg != NULL;
 	io->done(io, res);
 }
 
@@ -221,7 +283,7 @@ static unsigned int uring_cancel_all(struct rd_uring *u)
 		struct io_uring_sqe *sqe;
 
 		if (io->held) {
-			uring_done(u, io, -ECANCELED);
+			uring_done(u, io, -ECANCELED, 0);
 			return n + 1;	/* done() may have changed the list */
 		}
 		sqe = rd_kring_sqe(&u->ring);
@@ -265,10 +327,15 @@ static unsigned int uring_reap(struct rd_uring *u)
 		return 0;
 	for (; head != tail; head++) {
 		const struct io_uring_cqe *cqe = &k->cqes[head & k->cq_mask];
+		struct rd_uring_io *io;
 
 		if (cqe->user_data == RD_URING_IGNORE)
 			continue;
-		uring_done(u, (struct rd_uring_io *)(uintptr_t)cqe->user_data, cqe->res);
+		io = (struct rd_uring_io *)(uintptr_t)cqe->user_data;
+		if (RD_UNLIKELY(cqe->flags & RD_CQE_F_NOTIF))
+			uring_released(u, io, (uint32_t)cqe->res & RD_NOTIF_ZC_COPIED);
+		else
+			uring_done(u, io, cqe->res, cqe->flags);
 		n++;
 	}
 	/* release: the slots may be written again */
@@ -296,7 +363,7 @@ static unsigned int uring_fail(struct rd_uring *u, int err)
 	}
 	k->sq_next = head;
 	for (; !rd_list_empty(&failed); n++)
-		uring_done(u, rd_list_first(&failed, struct rd_uring_io, link), err);
+		uring_done(u, rd_list_first(&failed, struct rd_uring_io, link), err, 0);
 	return n;
 }
 
@@ -321,7 +388,7 @@ unsigned int rd_uring_flush(struct rd_uring *u)
 {
 	unsigned int n = 0;
 
-	if (!u->inflight)
+	if (!u->inflight && !u->zc)
 		return 0;
 	if (RD_UNLIKELY(u->dozing)) {
 		u->dozing = false;
@@ -343,7 +410,7 @@ bool rd_uring_doze(struct rd_uring *u)
 {
 	const struct rd_kring *k = &u->ring;
 
-	if (!u->inflight)
+	if (!u->inflight && !u->zc)
 		return false;
 	u->dozing = true;
 	rd_kring_signal(&u->ring, true);

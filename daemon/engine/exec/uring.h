@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The uring back end: one kernel ring of the reactor's own for reads and writes that would block an inline attempt, or
- * that are cheaper in a batch. Restricted (REGISTER_RESTRICTIONS) to the opcodes below plus ASYNC_CANCEL. Reactor thread only.
+ * that are cheaper in a batch, and for sends without a copy. Restricted (REGISTER_RESTRICTIONS) to the opcodes below plus
+ * ASYNC_CANCEL. Reactor thread only.
  */
 #ifndef RD_URING_H
 #define RD_URING_H
@@ -12,6 +13,7 @@
 
 #include "daemon/common/list.h"
 
+struct msghdr;
 struct rd_reactor;
 struct rd_uring;
 
@@ -22,17 +24,30 @@ struct rd_uring_io {
 	bool write;
 	bool device;			/* O_DIRECT: the device works while we prepare the next */
 	bool held;			/* uring.c: in the backlog, the kernel does not know of it */
+	bool more;			/* when done() is called: the kernel keeps the data, released() follows */
 	uint16_t ioprio;
 	uint16_t slot;			/* of rd_uring_file_add(), 0: fd counts */
-	uint32_t rwf;			/* RWF_* */
+	uint32_t rwf;			/* RWF_*, or MSG_* */
 	uint64_t off;			/* -1: file position */
 	const struct iovec *iov;	/* stays valid until done() */
 	uint32_t nr;
+	/*
+	 * Not NULL: a send of this without a copy, if rd_uring_zc_room(); iov and what is above does not count. It stays valid until
+	 * done(), the io itself until released(): when that comes is up to the other end of the connection.
+	 */
+	const struct msghdr *msg;
+	void (*released)(struct rd_uring_io *io, bool copied);	/* the data is not in use any more; it was copied after all */
 };
 
 /* -EPERM, -ENOSYS, ...: this machine gives us no kernel ring. */
 int rd_uring_new(struct rd_uring **ret, struct rd_reactor *reactor);
-void rd_uring_free(struct rd_uring *u);		/* nothing is in flight; NULL is fine */
+/* Nothing is in flight; what the kernel still keeps the data of is released() here, whatever it does with it. NULL is fine. */
+void rd_uring_free(struct rd_uring *u);
+/*
+ * May one more send without a copy be queued? Those whose data is in use are limited to a part of the ring: peers that do
+ * not read must not use up what other operations need. Never on a kernel that has none.
+ */
+bool rd_uring_zc_room(const struct rd_uring *u);
 /* Never fails: waits in the backlog when the kernel ring is full. Submitted by the next rd_uring_flush(). */
 void rd_uring_queue(struct rd_uring *u, struct rd_uring_io *io);
 /*
@@ -53,7 +68,7 @@ bool rd_uring_doze(struct rd_uring *u);
 int rd_uring_file_add(struct rd_uring *u, int fd);
 /* No I/O by this slot is in flight. */
 void rd_uring_file_remove(struct rd_uring *u, int slot);
-/* Queued and not done. */
+/* Queued and not done; data that is only not released does not count. */
 unsigned int rd_uring_inflight(const struct rd_uring *u);
 
 #endif
