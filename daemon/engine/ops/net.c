@@ -210,13 +210,22 @@ static void set_envelope(struct msghdr *mh, const struct rd_net *net)
 	}
 }
 
+void rd_net_message(struct rd_req *req, struct msghdr *mh, struct iovec *piece)
+{
+	struct rd_net *net = &req->net;
+
+	*mh = (struct msghdr){ .msg_iov = net->vec, .msg_iovlen = net->nr };
+	if (RD_UNLIKELY(net->want - net->done > RD_NET_CHUNK) && (req->file->flags & RD_FILE_BYTES))
+		clip(mh, piece);
+	set_envelope(mh, net);
+}
+
 /* Not by the C library's functions: those are cancellation points, which cost two atomic operations when there are threads. */
 static ssize_t transfer_message(struct rd_req *req, struct msghdr *mh, uint32_t flags)
 {
 	struct rd_net *net = &req->net;
 	long n;
 
-	set_envelope(mh, net);
 	n = syscall(net->send ? SYS_sendmsg : SYS_recvmsg, req->file->fd, mh, (long)flags);
 	if (n < 0)
 		return -errno;
@@ -239,12 +248,11 @@ ssize_t rd_net_transfer(struct rd_req *req, uint32_t extra)
 {
 	struct rd_net *net = &req->net;
 	uint32_t flags = net->msg_flags | extra | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC;
-	struct msghdr mh = { .msg_iov = net->vec, .msg_iovlen = net->nr };
+	struct msghdr mh;
 	struct iovec piece;
 	ssize_t n;
 
-	if (RD_UNLIKELY(net->want - net->done > RD_NET_CHUNK) && (req->file->flags & RD_FILE_BYTES))
-		clip(&mh, &piece);
+	rd_net_message(req, &mh, &piece);
 	if (RD_LIKELY(mh.msg_iovlen == 1 && !net->msg && !net->namelen))
 		n = transfer_plain(req, mh.msg_iov, flags);
 	else
@@ -304,7 +312,7 @@ int rd_net_wait(struct rd_req *req)
 	return RD_POLL_FOR;
 }
 
-static int net_done(struct rd_req *req, int64_t res)
+int rd_net_done(struct rd_req *req, int64_t res)
 {
 	if (RD_UNLIKELY((req->net.msg_flags & MSG_WAITALL) && res < (int64_t)req->net.want))
 		req->outcome = RD_OUT_FAILED;
@@ -319,7 +327,7 @@ static int net_stopped(struct rd_req *req, ssize_t n)
 
 	if (n == -EAGAIN && !(net->msg_flags & MSG_DONTWAIT) && (!net->done || rd_net_goes_on(req)))
 		return rd_net_wait(req);
-	return net_done(req, net->done ? (int64_t)net->done : n);
+	return rd_net_done(req, net->done ? (int64_t)net->done : n);
 }
 
 int rd_net_run(struct rd_req *req)
@@ -335,9 +343,9 @@ int rd_net_run(struct rd_req *req)
 		if (n < 0)
 			return net_stopped(req, n);
 		if (RD_LIKELY((uint64_t)n >= left) || n == 0)
-			return net_done(req, (int64_t)net->done + n);
+			return rd_net_done(req, (int64_t)net->done + n);
 		if (!rd_net_goes_on(req) && !(net->send && left > RD_NET_CHUNK && n >= (ssize_t)RD_NET_CHUNK))
-			return net_done(req, (int64_t)net->done + n);
+			return rd_net_done(req, (int64_t)net->done + n);
 		rd_net_advance(req, (uint64_t)n);
 		if (req->ctx->moved - moved >= RD_NET_CHUNK)
 			return rd_net_look(req);
@@ -351,9 +359,9 @@ int rd_net_issue(struct rd_req *req, unsigned int issue_flags)
 	if (RD_LIKELY(!(issue_flags & RD_READY))) {
 		r = rd_net_start(req);
 		if (RD_UNLIKELY(r < 0))
-			return net_done(req, r);
+			return rd_net_done(req, r);
 		if (req->net.ioprio & RINGD_RECVSEND_POLL_FIRST)
-			return req->net.msg_flags & MSG_DONTWAIT ? net_done(req, -EAGAIN) : rd_net_look(req);
+			return req->net.msg_flags & MSG_DONTWAIT ? rd_net_done(req, -EAGAIN) : rd_net_look(req);
 	}
 	return rd_net_run(req);
 }

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct iovec;
+struct msghdr;
 struct rd_req;
 struct ringd_sqe;
 
@@ -26,12 +28,16 @@ int rd_net_name(struct rd_req *req, uint64_t addr, uint32_t len);
 int rd_net_start(struct rd_req *req);
 /* One attempt to move what is left, never waiting: bytes, or -errno. extra: MSG_* besides those asked for. */
 ssize_t rd_net_transfer(struct rd_req *req, uint32_t extra);
+/* What that is about: segments (piece is room for one that has to be cut), addresses, control messages. */
+void rd_net_message(struct rd_req *req, struct msghdr *mh, struct iovec *piece);
 /* Cut n bytes that were moved off the segments, and count them. */
 void rd_net_advance(struct rd_req *req, uint64_t n);
 /* Is what comes short to be completed by further attempts? (MSG_WAITALL, where there are no messages to keep apart) */
 _Bool rd_net_goes_on(const struct rd_req *req);
 /* Attempts until all is moved, it fails or it has to wait: as issue(). The way of those that bring their segments. */
 int rd_net_run(struct rd_req *req);
+/* It ends with res: RD_DONE. */
+int rd_net_done(struct rd_req *req, int64_t res);
 /* What issue() returns for a request that must wait: after -EAGAIN; or without an attempt, or when there may be more. */
 int rd_net_wait(struct rd_req *req);
 int rd_net_look(struct rd_req *req);
