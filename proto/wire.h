@@ -251,6 +251,12 @@ struct ringd_arena_ref {
  *   REGISTER_MEM_REGION      mem_region_reg, region_desc, nr 1; the answer's data is region_desc, without USER it has the
  *                            descriptor {region}, to be mapped at offset 0
  *   REGISTER_QUERY           query_hdr, next_entry and query_data 0; the answer's data is what is asked for
+ *   REGISTER_NAPI            napi, nr 1; the answer's data is napi, what was before
+ *   UNREGISTER_NAPI          nothing, nr 1; the answer's data is napi
+ *   REGISTER_ZCRX_IFQ        zcrx_ifq_reg, zcrx_area_reg, region_desc, nr 1 (the first alone: -EFAULT); the answer's data is all
+ *                            three; without USER it has the descriptor {refill ring}, which holds it at mmap_offset =
+ *                            RINGD_OFF_ZCRX_REGION + (zcrx_id << RINGD_OFF_ZCRX_SHIFT). With IMPORT zcrx_ifq_reg and a descriptor
+ *   REGISTER_ZCRX_CTRL       zcrx_ctrl; EXPORT is answered with a descriptor
  *   REGISTER_PROBE           nothing; the answer's data is probe_op[nr]-terminated struct probe
  *   UNREGISTER_*             nothing
  * In a file array -1 is a hole and -2 skips (update); any value >= 0 means "the next descriptor of this request",

@@ -55,6 +55,12 @@ int rd_read_mshot_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_read_mshot(struct rd_req *req, unsigned int issue_flags);
 int rd_read_mshot_finish(struct rd_req *req);
 
+/* recv_zc.c: RECV_ZC */
+int rd_recv_zc_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_recv_zc(struct rd_req *req, unsigned int issue_flags);
+int rd_recv_zc_cancel(struct rd_req *req);
+void rd_recv_zc_cleanup(struct rd_req *req);
+
 /* futex.c */
 int rd_futex_wait_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_futex_waitv_prep(struct rd_req *req, const struct ringd_sqe *sqe);

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "../rsrc/zcrx.h"
+
 struct rd_mem;
 struct rd_msg;			/* ops/msg.h */
 
@@ -30,6 +32,14 @@ struct rd_net {			/* SEND SENDMSG RECV RECVMSG SEND_ZC SENDMSG_ZC */
 	uint8_t rounds;		/* readiness reported and still nothing there */
 	bool send;
 	bool started;		/* the segments are our addresses already */
+};
+
+struct rd_recv_zc {
+	struct rd_zcrx *zcrx;		/* a reference */
+	struct rd_zcrx_waiter waiter;
+	uint32_t left;			/* of the limit */
+	bool limited;
+	bool claimed;			/* RD_FILE_ZCRX of the file is ours */
 };
 
 #endif

@@ -33,6 +33,7 @@
 #include "../rsrc/buftable.h"
 #include "../rsrc/filetable.h"
 #include "../rsrc/personality.h"
+#include "../rsrc/zcrx.h"
 #include "restrict.h"
 
 struct rd_op;
@@ -56,6 +57,7 @@ struct rd_ctx {
 	struct rd_filetable files;
 	struct rd_buftable bufs;
 	struct rd_bufgroups *groups;	/* of provided buffers; NULL: none */
+	struct rd_zcrxs *zcrxs;		/* areas of RECV_ZC; NULL: none */
 	struct rd_tag_sink tags;
 	struct rd_personalities personalities;
 	struct rd_restrict ring_rules, task_rules;
@@ -91,6 +93,8 @@ struct rd_ctx {
 	void (*complete)(struct rd_ctx *ctx, struct rd_req *req);
 	/* a CQE besides: false when there is no room and keep is not set, or it could not be kept */
 	bool (*post)(struct rd_ctx *ctx, uint64_t user_data, int32_t res, uint32_t flags, bool keep);
+	/* the same with a CQE of 32 bytes, which is never kept; big NULL: only say whether there is room for one */
+	bool (*post_big)(struct rd_ctx *ctx, uint64_t user_data, int32_t res, uint32_t flags, const uint64_t *big);
 	/* CQEs posted so far, those that wait for room included */
 	uint32_t (*posted)(const struct rd_ctx *ctx);
 	/* something is on deferred or tasks: it is to be looked at when this phase of the reactor ends */
@@ -296,6 +300,7 @@ struct rd_req {
 		struct rd_polladd polladd;
 		struct rd_pollremove pollremove;
 		struct rd_nop nop;
+		struct rd_recv_zc recv_zc;
 		struct rd_cancelop cancel;
 		struct rd_closeop close;
 		struct rd_pipeop pipe;

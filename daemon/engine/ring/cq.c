@@ -50,7 +50,7 @@ static void store_big(char *cqe, const uint64_t *big)
  * The large one of a mixed ring is two entries side by side, so it cannot start in the last one. What fills that up is
  * put as soon as there is room for it alone: in a CQ of two entries there is never room for all three.
  */
-static bool put_pair(struct rd_ring *ring, uint64_t user_data, int32_t res, uint32_t flags, const uint64_t *big)
+static bool room_for_pair(struct rd_ring *ring)
 {
 	uint32_t slot = ring->cq_tail & (ring->cq_entries - 1);
 
@@ -59,10 +59,24 @@ static bool put_pair(struct rd_ring *ring, uint64_t user_data, int32_t res, uint
 			return false;
 		rd_cq_store(&ring->cqes[slot], 0, 0, RINGD_CQE_F_SKIP);
 		ring->cq_tail++;
-		slot = 0;
 	}
-	if (!room_for(ring, 2))
+	return room_for(ring, 2);
+}
+
+bool rd_cq_room_big(struct rd_ring *ring)
+{
+	if (ring->cq_odd & RD_CQ_HOLDS)
 		return false;
+	return ring->cq_odd & RD_CQ_MIXED ? room_for_pair(ring) : room_for(ring, 1);
+}
+
+static bool put_pair(struct rd_ring *ring, uint64_t user_data, int32_t res, uint32_t flags, const uint64_t *big)
+{
+	uint32_t slot;
+
+	if (!room_for_pair(ring))
+		return false;
+	slot = ring->cq_tail & (ring->cq_entries - 1);
 	rd_cq_store(&ring->cqes[slot], user_data, res, flags | RINGD_CQE_F_32);
 	store_big((char *)&ring->cqes[slot], big);
 	ring->cq_tail += 2;

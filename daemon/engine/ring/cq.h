@@ -53,6 +53,8 @@ static inline void rd_cq_store(void *cqe, uint64_t user_data, int32_t res, uint3
 
 /* The same for any format and any state of the CQ. big: two words that make it a 32-byte CQE, or NULL. */
 bool rd_cq_put_odd(struct rd_ring *ring, uint64_t user_data, int32_t res, uint32_t flags, const uint64_t *big);
+/* Would it succeed with a CQE of 32 bytes? May put what fills up the end of the CQ. */
+bool rd_cq_room_big(struct rd_ring *ring);
 
 /* Put a CQE of 16 bytes. False: there is no room, or others are held back; nothing happened. */
 static inline bool rd_cq_put(struct rd_ring *ring, uint64_t user_data, int32_t res, uint32_t flags)

@@ -121,6 +121,18 @@ static bool ring_post(struct rd_ctx *ctx, uint64_t user_data, int32_t res, uint3
 	return false;
 }
 
+static bool ring_post_big(struct rd_ctx *ctx, uint64_t user_data, int32_t res, uint32_t flags, const uint64_t *big)
+{
+	struct rd_ring *ring = RD_CONTAINER_OF(ctx, struct rd_ring, ctx);
+
+	if (ring->dead)
+		return false;
+	if (!big)
+		return rd_cq_room_big(ring);
+	rd_poller_dirty(ctx->engine->reactor, &ring->poller);
+	return rd_cq_put_odd(ring, user_data, res, flags, big);
+}
+
 static uint32_t ring_posted(const struct rd_ctx *ctx)
 {
 	const struct rd_ring *ring = RD_CONTAINER_OF(ctx, struct rd_ring, ctx);
@@ -198,6 +210,7 @@ static void ring_init_ctx(struct rd_ring *ring, struct rd_engine *engine, struct
 	ctx->setup_flags = setup_flags;
 	ctx->complete = ring_complete;
 	ctx->post = ring_post;
+	ctx->post_big = ring_post_big;
 	ctx->posted = ring_posted;
 	ctx->stir = ring_stir;
 	ctx->show = ring_show;
@@ -354,11 +367,13 @@ void rd_ring_kill(struct rd_ring *ring, uint32_t reason)
 	/* release: who sees DEAD sees the reason */
 	__atomic_store_n(&ring->hot->state, RINGD_STATE_DEAD, __ATOMIC_RELEASE);
 	rd_event_clear(ring);
+	rd_napi_clear(&ring->napi);
 	rd_cq_drop_overflow(ring);
 	rd_filetable_deinit(&ctx->files);
 	rd_buftable_deinit(&ctx->bufs);
 	rd_personality_deinit(&ctx->personalities);
 	ctx->groups = rd_bufgroups_free(ctx->groups);
+	ctx->zcrxs = rd_zcrxs_free(ctx->zcrxs);
 	rd_ctx_cancel_all(ctx);
 	ctx->host->ops->ring_dead(ctx->host, ring, reason);
 	rd_ring_check_burial(ring);

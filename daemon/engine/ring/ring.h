@@ -12,6 +12,7 @@
 #include "../request/request.h"
 #include "../exec/reactor.h"
 #include "layout.h"
+#include "napi.h"
 
 struct rd_event;
 
@@ -58,6 +59,7 @@ struct rd_ring {
 	struct rd_charge rings, entries;
 	struct rd_work burial;		/* frees a dead ring from a safe place */
 
+	struct rd_napi napi;
 	struct rd_event *event;		/* the registered eventfd, or NULL */
 	uint32_t events;		/* that are not freed: one a worker still writes may outlive its registration */
 	bool worked;			/* a worker completed a request since the last signal */

@@ -207,5 +207,5 @@ void rd_ring_show(const struct rd_ring *ring, struct rd_text *t)
 	show_personalities(&ring->ctx, t);
 	show_requests(&ring->ctx, t);
 	show_overflow(ring, t);
-	rd_text_add(t, "NAPI:\tdisabled\n");
+	rd_napi_show(&ring->napi, t);
 }

@@ -273,6 +273,8 @@ static void enter_begin(struct rd_ring *ring, uint32_t seq)
 	ring->enter_err = ring->ctx.disabled ? -EBADFD : 0;
 	if (RD_UNLIKELY(ring->reaping))
 		rd_lazy_stop(ring);
+	if (RD_UNLIKELY(ring->ctx.zcrxs))
+		rd_zcrxs_look(ring->ctx.zcrxs);
 	if (ring->sqpoll || ring->ctx.disabled)
 		return;		/* an SQ that is polled: an enter only asks for the flush */
 	if (RD_UNLIKELY(ring->rewind)) {

@@ -37,6 +37,8 @@ struct rd_engine;
 
 #define RD_FILE_ASKS	0x2000u	/* an epoll set: whether it is ready files in it are asked, whose servers may not answer */
 
+#define RD_FILE_ZCRX	0x20000u	/* a RECV_ZC receives from it */
+
 #define RD_FILE_HOT	32	/* a place in the kernel ring's table pays after so many operations */
 
 struct rd_file {

@@ -47,6 +47,10 @@ static int (*const reg_ops[RINGD_REGISTER_LAST])(struct rd_reg *reg) = {
 	[RINGD_REGISTER_MEM_REGION] = rd_reg_mem_region,
 	[RINGD_REGISTER_QUERY] = rd_reg_query,
 	[RINGD_REGISTER_SEND_MSG_RING] = reg_send_msg_ring,
+	[RINGD_REGISTER_NAPI] = rd_reg_napi,
+	[RINGD_UNREGISTER_NAPI] = rd_reg_unregister_napi,
+	[RINGD_REGISTER_ZCRX_IFQ] = rd_reg_zcrx_ifq,
+	[RINGD_REGISTER_ZCRX_CTRL] = rd_reg_zcrx_ctrl,
 };
 
 /* --- what the handlers share --- */
@@ -142,7 +146,7 @@ static bool takes_fds(uint32_t opcode)
 {
 	return opcode == RINGD_REGISTER_FILES || opcode == RINGD_REGISTER_FILES2 || opcode == RINGD_REGISTER_FILES_UPDATE ||
 	       opcode == RINGD_REGISTER_FILES_UPDATE2 || opcode == RINGD_REGISTER_EVENTFD ||
-	       opcode == RINGD_REGISTER_EVENTFD_ASYNC;
+	       opcode == RINGD_REGISTER_EVENTFD_ASYNC || opcode == RINGD_REGISTER_ZCRX_IFQ;
 }
 
 /* io_uring's calls with a descriptor of -1: those that are not about one ring. */

@@ -38,6 +38,13 @@ int rd_reg_rsrc(struct rd_reg *reg, bool *sparse);
 int rd_reg_update2(struct rd_reg *reg, uint32_t *off);
 /* A structure and nothing else. -EPROTO: another length. */
 int rd_reg_exactly(struct rd_reg *reg, void *dst, size_t size);
+/* What io_uring demands of a region_desc, in its order. Words are noted. */
+int rd_reg_region_desc(struct rd_session *session, const struct ringd_region_desc *desc);
+/*
+ * Zero-filled memory of size bytes, mapped at *ptr, which the client gets as reg->out_fd with the memory at that offset. *owner
+ * has one reference, the caller's. -EDQUOT, -ENOMEM, ... with words.
+ */
+int rd_reg_mem_new(struct rd_reg *reg, const char *name, uint64_t off, uint64_t size, void **ptr, struct rd_mem **owner);
 /* A call without arguments. -EINVAL. */
 int rd_reg_no_args(struct rd_reg *reg);
 
@@ -92,6 +99,12 @@ int rd_reg_query(struct rd_reg *reg);
 int rd_reg_clock(struct rd_reg *reg);
 int rd_reg_personality(struct rd_reg *reg);
 int rd_reg_unregister_personality(struct rd_reg *reg);
+/* register_napi.c */
+int rd_reg_napi(struct rd_reg *reg);
+int rd_reg_unregister_napi(struct rd_reg *reg);
+/* register_zcrx.c */
+int rd_reg_zcrx_ifq(struct rd_reg *reg);
+int rd_reg_zcrx_ctrl(struct rd_reg *reg);
 /* register_region.c */
 int rd_reg_mem_region(struct rd_reg *reg);
 /* register_restrict.c */

@@ -4,69 +4,14 @@
  * offset where io_uring has it, so that the same mmap() works on it.
  */
 #include <string.h>
-#include <sys/mman.h>
 
 #include "../rsrc/pbuf.h"
 #include "register.h"
 
-/* Ours: mapped here as long as the group is registered, in the client as long as that likes. */
-struct rd_pbuf_mem {
-	struct rd_mem mem;
-	void *ptr;
-	size_t size;
-	struct rd_charge bytes;
-};
-
-static void pbuf_mem_release(struct rd_mem *mem)
-{
-	struct rd_pbuf_mem *pm = RD_CONTAINER_OF(mem, struct rd_pbuf_mem, mem);
-
-	if (pm->ptr)
-		munmap(pm->ptr, pm->size);
-	rd_charge_give(&pm->bytes);
-	free(pm);
-}
-
-static uint64_t ring_offset(const struct ringd_buf_reg *br)
-{
-	return RINGD_OFF_PBUF_RING + ((uint64_t)br->bgid << RINGD_OFF_PBUF_SHIFT);
-}
-
-static int map_ours(struct rd_reg *reg, const struct ringd_buf_reg *br, struct rd_pbuf_mem *pm)
-{
-	const uint64_t off = ring_offset(br);
-
-	reg->out_fd = rd_memfd_sealed("ringd-pbuf", off + pm->size, 0);
-	if (reg->out_fd < 0)
-		return rd_refuse(reg->session, reg->out_fd, "no memory file for a buffer ring");
-	pm->ptr = mmap(NULL, pm->size, PROT_READ | PROT_WRITE, MAP_SHARED, reg->out_fd, (off_t)off);
-	if (pm->ptr != MAP_FAILED)
-		return 0;
-	pm->ptr = NULL;
-	return rd_refuse(reg->session, -ENOMEM, "no room to map a buffer ring");
-}
-
-/* Zero-filled memory for the ring; *owner has one reference, the caller's. */
 static int make_ours(struct rd_reg *reg, const struct ringd_buf_reg *br, void **ptr, struct rd_mem **owner)
 {
-	struct rd_pbuf_mem *pm = calloc(1, sizeof(*pm));
-	int r;
-
-	if (!pm)
-		return rd_refuse(reg->session, -ENOMEM, "the engine is out of memory");
-	pm->mem = (struct rd_mem){ .refs = 1, .release = pbuf_mem_release };
-	pm->size = rd_align(rd_pbuf_size(br), (size_t)getpagesize());
-	if (rd_charge_take(&pm->bytes, &reg->ctx->engine->user, RINGD_LIMIT_BYTES, pm->size) < 0)
-		r = rd_refuse_budget(reg->session, RINGD_LIMIT_BYTES, pm->size);
-	else
-		r = map_ours(reg, br, pm);
-	if (r < 0) {
-		rd_mem_put(&pm->mem);
-		return r;
-	}
-	*ptr = pm->ptr;
-	*owner = &pm->mem;
-	return 0;
+	return rd_reg_mem_new(reg, "ringd-pbuf", RINGD_OFF_PBUF_RING + ((uint64_t)br->bgid << RINGD_OFF_PBUF_SHIFT),
+			      rd_pbuf_size(br), ptr, owner);
 }
 
 static int take_users(struct rd_reg *reg, const struct ringd_buf_reg *br, void **ptr, struct rd_mem **owner)

@@ -50,9 +50,23 @@ static size_t query_scq(uint8_t *out)
 	return sizeof(q);
 }
 
+/* No memory of devices. */
+static size_t query_zcrx(uint8_t *out)
+{
+	const struct ringd_query_zcrx q = {
+		.register_flags = RINGD_ZCRX_REG_IMPORT | RINGD_ZCRX_REG_NODEV,
+		.nr_ctrl_opcodes = RINGD_ZCRX_CTRL_LAST,
+		.features = RINGD_ZCRX_FEATURE_RX_PAGE_SIZE,
+		.rq_hdr_size = RD_ZCRX_RQ_ENTRIES,
+		.rq_hdr_alignment = 64,
+	};
+
+	memcpy(out, &q, sizeof(q));
+	return sizeof(q);
+}
+
 /*
- * One item. The chain of headers is the client's to walk: it is in memory that we do not see. There is no answer about
- * ZCRX, as long as no ring can have it.
+ * One item. The chain of headers is the client's to walk: it is in memory that we do not see.
  */
 int rd_reg_query(struct rd_reg *reg)
 {
@@ -65,6 +79,8 @@ int rd_reg_query(struct rd_reg *reg)
 		return rd_refuse(reg->session, -EINVAL, "a query is one header, its pointers zero");
 	if (hdr.query_op == RINGD_QUERY_OPCODES)
 		reg->out_len = query_opcodes(reg->out);
+	else if (hdr.query_op == RINGD_QUERY_ZCRX)
+		reg->out_len = query_zcrx(reg->out);
 	else if (hdr.query_op == RINGD_QUERY_SCQ)
 		reg->out_len = query_scq(reg->out);
 	else

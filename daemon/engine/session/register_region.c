@@ -14,17 +14,11 @@ void rd_region_drop(struct rd_region *region)
 	rd_charge_give(&region->bytes);
 }
 
-/* io_uring's order. */
-static int check(struct rd_reg *reg, const struct ringd_mem_region_reg *mr, const struct ringd_region_desc *desc)
+int rd_reg_region_desc(struct rd_session *session, const struct ringd_region_desc *desc)
 {
-	struct rd_session *session = reg->session;
 	const uint64_t page = (uint64_t)getpagesize();
 	uint64_t end;
 
-	if (mr->region_uptr || mr->__resv[0] || mr->__resv[1] || mr->flags & ~(uint64_t)RINGD_MEM_REGION_REG_WAIT_ARG)
-		return rd_refuse(session, -EINVAL, "unknown flags, or a reserved field is not zero");
-	if (mr->flags & RINGD_MEM_REGION_REG_WAIT_ARG && !rd_reg_disabled(reg))
-		return rd_refuse(session, -EINVAL, "wait arguments only before the ring is started");
 	if (desc->__resv[0] || desc->__resv[1] || desc->__resv[2] || desc->__resv[3] ||
 	    desc->flags & ~(uint32_t)RINGD_MEM_REGION_TYPE_USER)
 		return rd_refuse(session, -EINVAL, "unknown flags, or a reserved field is not zero");
@@ -40,6 +34,16 @@ static int check(struct rd_reg *reg, const struct ringd_mem_region_reg *mr, cons
 		return rd_refuse(session, -EOVERFLOW, "%llu bytes at %#llx", (unsigned long long)desc->size,
 				 (unsigned long long)desc->user_addr);
 	return 0;
+}
+
+/* io_uring's order. */
+static int check(struct rd_reg *reg, const struct ringd_mem_region_reg *mr, const struct ringd_region_desc *desc)
+{
+	if (mr->region_uptr || mr->__resv[0] || mr->__resv[1] || mr->flags & ~(uint64_t)RINGD_MEM_REGION_REG_WAIT_ARG)
+		return rd_refuse(reg->session, -EINVAL, "unknown flags, or a reserved field is not zero");
+	if (mr->flags & RINGD_MEM_REGION_REG_WAIT_ARG && !rd_reg_disabled(reg))
+		return rd_refuse(reg->session, -EINVAL, "wait arguments only before the ring is started");
+	return rd_reg_region_desc(reg->session, desc);
 }
 
 static int take_users(struct rd_reg *reg, const struct ringd_region_desc *desc, struct rd_region *region)

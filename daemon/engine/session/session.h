@@ -39,6 +39,7 @@ struct rd_service {
 	struct rd_link infos;		/* texts on their way to the manager, oldest first */
 	unsigned int n_infos;
 	struct rd_link exports;		/* struct rd_export of rings that have a token */
+	struct rd_link zcrx_exports;	/* struct rd_zcrx_export of areas that have a descriptor */
 	uint64_t attached, clients;	/* as in struct rd_link_load */
 	unsigned int jobs;		/* works of ours that have not come back */
 
