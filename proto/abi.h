@@ -281,6 +281,8 @@ RINGD_ABI_AT(ringd_sqe, attr_type_mask, 56);
 /* res of the notification, with REPORT_USAGE */
 #define RINGD_NOTIF_USAGE_ZC_COPIED		(1u << 31)
 
+/* sqe->addr3 of BIND: this and the client's umask, for a socket in the file system. Without it: 077. No io_uring has it. */
+#define RINGD_BIND_UMASK			(1ull << 16)
 /* sqe->ioprio of ACCEPT */
 #define RINGD_ACCEPT_MULTISHOT			(1u << 0)
 #define RINGD_ACCEPT_DONTWAIT			(1u << 1)

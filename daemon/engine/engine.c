@@ -30,6 +30,7 @@ void rd_engine_config_default(struct rd_engine_config *cfg)
 		.backend = RD_BACKEND_AUTO,
 		.spin_us = 100,
 		.sq_idle_max_ms = 1000,
+		.socket_families = RD_FAMILIES_ALL,
 	};
 }
 

@@ -20,10 +20,17 @@ struct rd_futexes;
 #define RD_BACKEND_SYNC		1
 #define RD_BACKEND_URING	2	/* fail to start without it */
 
+/* rd_engine_config.socket_families */
+#define RD_FAMILY_INET		0x1u
+#define RD_FAMILY_INET6		0x2u
+#define RD_FAMILY_UNIX		0x4u
+#define RD_FAMILIES_ALL		0x7u
+
 struct rd_engine_config {
 	uint64_t limits[RINGD_LIMIT_MAX];	/* RINGD_LIMIT_*; rd_engine_config_default() */
 	unsigned int backend;			/* RD_BACKEND_* */
 	unsigned int spin_us;			/* look this long at quiet rings before sleeping */
+	unsigned int socket_families;		/* RD_FAMILY_*: that sockets are made of */
 	unsigned int sq_idle_max_ms;		/* an SQPOLL ring's sq_thread_idle counts up to this */
 };
 
@@ -56,6 +63,8 @@ struct rd_engine {
 	uint32_t rings;			/* that are not freed yet */
 	unsigned int cpus;		/* that this machine can have */
 	uint32_t last_serial;		/* of the rings made so far */
+	uint32_t ring_connects;		/* connect() that the kernel ring is at */
+	bool told_family;		/* the log knows that an address family was refused */
 	uint32_t epoll_waits;		/* workers asleep for EPOLL_WAIT or POLL_ADD, or about to be; at most RD_EPOLL_WAITS */
 };
 

@@ -167,13 +167,8 @@ END_TEST
 static const uint8_t not_served[] = {
 	RINGD_OP_SENDMSG,
 	RINGD_OP_RECVMSG,
-	RINGD_OP_ACCEPT,
-	RINGD_OP_CONNECT,
-	RINGD_OP_SHUTDOWN,
-	RINGD_OP_SOCKET,
+	RINGD_OP_SEND_ZC,
 	RINGD_OP_SENDMSG_ZC,
-	RINGD_OP_BIND,
-	RINGD_OP_LISTEN,
 };
 
 static bool is_served(unsigned int opcode)

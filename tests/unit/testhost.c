@@ -127,7 +127,7 @@ static void closed_one(void *arg, int res)
 	if (--l->open)
 		return;
 	free(l);
-	rd_req_task(req, rd_req_done);
+	rd_req_task(req, rd_req_installed);
 }
 
 static int let_go(struct rd_req *req, const struct rd_newfds *new)

@@ -299,6 +299,26 @@ int rd_poll_again(struct rd_poll *poll, struct rd_reactor *reactor, int fd)
 	return 0;
 }
 
+void rd_poll_pass(struct rd_watched *watched, struct rd_reactor *reactor, int fd, uint32_t events)
+{
+	struct rd_watch *w = &watched->way[way_of(events)];
+	struct rd_link *l, *tmp;
+
+	rd_list_foreach(l, tmp, &w->waiters) {
+		struct rd_poll *poll = rd_list_entry(l, struct rd_poll, link);
+
+		if (!poll->exclusive || !(poll->events & events))
+			continue;
+		poll->revents = rd_poll_look(fd, events);
+		if (!poll->revents)
+			return;
+		rd_list_remove(l);
+		rd_list_append(&reactor->polls.now, l);
+		reactor->polls.pending = true;
+		return;
+	}
+}
+
 void rd_poll_disarm(struct rd_poll *poll)
 {
 	if (!poll->armed)

@@ -93,6 +93,8 @@ int rd_poll_look_and_arm(struct rd_poll *poll, struct rd_reactor *reactor, struc
 			 void (*ready)(struct rd_poll *));
 /* From ready() or later: wait for what happens next, as before. 0 or an error as above. */
 int rd_poll_again(struct rd_poll *poll, struct rd_reactor *reactor, int fd);
+/* There are events still, and the exclusive poll that was woken for them leaves: wake the next exclusive one, if there is any. */
+void rd_poll_pass(struct rd_watched *watched, struct rd_reactor *reactor, int fd, uint32_t events);
 /* ready() will not be called. Not armed: nothing. */
 void rd_poll_disarm(struct rd_poll *poll);
 /* What there is of the events, RD_POLL_ALWAYS included, without waiting. Asks the file: never of one whose server may not answer. */

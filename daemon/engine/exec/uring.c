@@ -29,6 +29,8 @@
 #define RD_URING_CHUNK_DEVICE	4		/* the same for a device: it starts with the first while the others are prepared */
 #define RD_URING_FILES		256
 #define RD_URING_MAX_RW		0x7ffff000u	/* what the kernel transfers at most; keeps sqe->len from wrapping */
+#define RD_ACCEPT_DONTWAIT	(1u << 1)	/* of newer headers */
+#define RD_FEAT_RECVSEND_BUNDLE	(1u << 14)
 #define RD_URING_IGNORE		1		/* user_data of a cancel; no io has this address */
 #define RD_URING_ZC		(RD_URING_CQ / 4)	/* sends without a copy at a time */
 
@@ -89,6 +91,7 @@ static int uring_restrict(struct rd_uring *u)
 {
 	static const uint8_t ops[] = {
 		IORING_OP_READV, IORING_OP_WRITEV, IORING_OP_READ, IORING_OP_WRITE, IORING_OP_ASYNC_CANCEL, RD_OP_SENDMSG_ZC,
+		IORING_OP_ACCEPT, IORING_OP_CONNECT,
 	};
 	struct io_uring_restriction res[RD_ARRAY_SIZE(ops) + 3] = { 0 };
 	unsigned int n = 0;
@@ -203,6 +206,9 @@ static void sqe_fill(struct io_uring_sqe *sqe, struct rd_uring_io *io)
 		sqe->addr = (uintptr_t)io->msg;
 		sqe->len = 1;
 		sqe->msg_flags = io->rwf | MSG_DONTWAIT | MSG_NOSIGNAL;
+	} else if (RD_UNLIKELY(io->opcode)) {
+		sqe->opcode = io->opcode;
+		sqe->addr = (uintptr_t)io->name;
 	} else if (RD_LIKELY(io->nr == 1)) {
 		sqe->opcode = io->write ? IORING_OP_WRITE : IORING_OP_READ;
 		sqe->addr = (uintptr_t)io->iov->iov_base;
@@ -217,6 +223,38 @@ static void sqe_fill(struct io_uring_sqe *sqe, struct rd_uring_io *io)
 static inline unsigned int cqes_of(const struct rd_uring_io *io)
 {
 	return io->msg ? 2 : 1;
+}
+
+void rd_uring_prep_connect(struct rd_uring_io *io, int fd, struct sockaddr *addr, socklen_t len)
+{
+	io->opcode = IORING_OP_CONNECT;
+	io->fd = fd;
+	io->slot = 0;
+	io->device = false;
+	io->ioprio = 0;
+	io->rwf = 0;
+	io->msg = NULL;
+	io->name = addr;
+	io->off = len;
+}
+
+void rd_uring_prep_accept(struct rd_uring_io *io, int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+	io->opcode = IORING_OP_ACCEPT;
+	io->fd = fd;
+	io->slot = 0;
+	io->device = false;
+	io->ioprio = RD_ACCEPT_DONTWAIT;
+	io->rwf = (uint32_t)flags;
+	io->msg = NULL;
+	io->name = addr;
+	io->off = (uintptr_t)len;
+}
+
+bool rd_uring_accepts(const struct rd_uring *u)
+{
+	/* the flag not to wait came with these */
+	return u->ring.features & RD_FEAT_RECVSEND_BUNDLE;
 }
 
 /* False: no room. */

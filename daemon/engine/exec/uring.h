@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The uring back end: one kernel ring of the reactor's own for reads and writes that would block an inline attempt, or
- * that are cheaper in a batch, and for sends without a copy. Restricted (REGISTER_RESTRICTIONS) to the opcodes below plus
- * ASYNC_CANCEL. Reactor thread only.
+ * that are cheaper in a batch, for sends without a copy, and for accept() and connect() on sockets that others may make blocking
+ * at any time. Restricted (REGISTER_RESTRICTIONS) to the opcodes below plus ASYNC_CANCEL. Reactor thread only.
  */
 #ifndef RD_URING_H
 #define RD_URING_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include "daemon/common/list.h"
@@ -21,6 +22,7 @@ struct rd_uring_io {
 	struct rd_link link;		/* backlog when the kernel ring is full; or waiting to be cancelled */
 	void (*done)(struct rd_uring_io *io, int32_t res);	/* reactor thread */
 	int fd;
+	uint8_t opcode;			/* 0: read or write iov; else IORING_OP_*, by rd_uring_prep_*() */
 	bool write;
 	bool device;			/* O_DIRECT: the device works while we prepare the next */
 	bool held;			/* uring.c: in the backlog, the kernel does not know of it */
@@ -29,7 +31,10 @@ struct rd_uring_io {
 	uint16_t slot;			/* of rd_uring_file_add(), 0: fd counts */
 	uint32_t rwf;			/* RWF_*, or MSG_* */
 	uint64_t off;			/* -1: file position */
-	const struct iovec *iov;	/* stays valid until done() */
+	union {
+		const struct iovec *iov;	/* stays valid until done() */
+		void *name;
+	};
 	uint32_t nr;
 	/*
 	 * Not NULL: a send of this without a copy, if rd_uring_zc_room(); iov and what is above does not count. It stays valid until
@@ -48,6 +53,11 @@ void rd_uring_free(struct rd_uring *u);
  * not read must not use up what other operations need. Never on a kernel that has none.
  */
 bool rd_uring_zc_room(const struct rd_uring *u);
+/* Fill io in, all but done. What is pointed to stays valid until done(). */
+void rd_uring_prep_connect(struct rd_uring_io *io, int fd, struct sockaddr *addr, socklen_t len);
+/* Never waits: -EAGAIN. addr and len may be NULL. What comes of it is a descriptor of ours. Only where it can be had: */
+void rd_uring_prep_accept(struct rd_uring_io *io, int fd, struct sockaddr *addr, socklen_t *len, int flags);
+bool rd_uring_accepts(const struct rd_uring *u);
 /* Never fails: waits in the backlog when the kernel ring is full. Submitted by the next rd_uring_flush(). */
 void rd_uring_queue(struct rd_uring *u, struct rd_uring_io *io);
 /*

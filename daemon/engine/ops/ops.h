@@ -112,6 +112,47 @@ int rd_msgring_issue(struct rd_req *req, unsigned int issue_flags);
 /* SEND_MSG_RING: what the CQE of such a request would say. */
 int rd_msgring_sync(struct rd_host *host, const struct ringd_sqe *sqe);
 
+/* socket.c: SOCKET BIND LISTEN SHUTDOWN */
+int rd_socket_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_socket_issue(struct rd_req *req, unsigned int issue_flags);
+void rd_socket_work(struct rd_req *req);
+int rd_socket_finish(struct rd_req *req);
+void rd_socket_cleanup(struct rd_req *req);
+int rd_bind_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_bind_issue(struct rd_req *req, unsigned int issue_flags);
+void rd_bind_work(struct rd_req *req);
+int rd_listen_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_listen_issue(struct rd_req *req, unsigned int issue_flags);
+void rd_listen_work(struct rd_req *req);
+int rd_shutdown_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_shutdown_issue(struct rd_req *req, unsigned int issue_flags);
+void rd_shutdown_work(struct rd_req *req);
+/* of all that is for sockets: 0, or -ENOTSOCK and the request has failed */
+int rd_socket_check(struct rd_req *req);
+/* RD_FILE_* of a new socket of this kind (the RD_FILE_* of another one), for file_index or (0) the client, made with SOCK_* flags */
+uint32_t rd_socket_flags(uint32_t kind, uint32_t file_index, uint32_t flags);
+/* It goes where file_index says, the reference is taken over: RD_DONE with req->res, or RD_PENDING as host->install(). */
+int rd_socket_install(struct rd_req *req, struct rd_file *file, uint32_t file_index, uint32_t flags);
+/* of what has an address: is it a path, and where does it start? 0 or -errno */
+int rd_sockname_start(struct rd_req *req);
+void rd_sockname_cleanup(struct rd_req *req);
+
+/* connect.c: CONNECT */
+int rd_connect_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_connect_issue(struct rd_req *req, unsigned int issue_flags);
+void rd_connect_work(struct rd_req *req);
+int rd_connect_finish(struct rd_req *req);
+int rd_connect_io_done(struct rd_req *req, int32_t res);
+void rd_connect_cleanup(struct rd_req *req);
+
+/* accept.c: ACCEPT */
+int rd_accept_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_accept_issue(struct rd_req *req, unsigned int issue_flags);
+void rd_accept_work(struct rd_req *req);
+int rd_accept_finish(struct rd_req *req);
+int rd_accept_installed(struct rd_req *req);
+void rd_accept_cleanup(struct rd_req *req);
+
 /* sync.c: FSYNC SYNC_FILE_RANGE FALLOCATE FTRUNCATE */
 int rd_fsync_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 void rd_fsync_work(struct rd_req *req);
@@ -173,12 +214,6 @@ void rd_splice_cleanup(struct rd_req *req);
 /* send.c */
 int rd_send_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_send(struct rd_req *req, unsigned int issue_flags);
-
-/* send_zc.c: SEND_ZC */
-int rd_send_zc_prep(struct rd_req *req, const struct ringd_sqe *sqe);
-int rd_send_zc(struct rd_req *req, unsigned int issue_flags);
-int rd_send_zc_cancel(struct rd_req *req);
-void rd_send_zc_cleanup(struct rd_req *req);
 
 /* recv.c */
 int rd_recv_prep(struct rd_req *req, const struct ringd_sqe *sqe);

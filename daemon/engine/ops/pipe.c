@@ -158,6 +158,7 @@ int rd_install_issue(struct rd_req *req, unsigned int issue_flags)
 	req->res = host->ops->can_install(host);
 	if (req->res < 0)
 		return RD_DONE;
+	rd_file_share(req->file);
 	new.files[0] = rd_file_get(req->file);
 	return host->ops->install(host, req, &new);
 }

@@ -213,6 +213,8 @@ static int go_async(struct rd_req *req)
 	if ((req->file->flags & no_nowait_flag(rw)) && !(req->file->flags & RD_FILE_DIRECT))
 		return RD_PUNT;
 	rd_file_heat(req->file);
+	req->io.opcode = 0;
+	req->io.msg = NULL;
 	req->io.fd = req->file->fd;
 	req->io.slot = req->file->ring_slot;
 	req->io.write = rw->write;

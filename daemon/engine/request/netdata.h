@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What requests that move data through sockets carry; part of struct rd_req. */
+/* What requests about sockets carry; part of struct rd_req. */
 #ifndef RD_NETDATA_H
 #define RD_NETDATA_H
 
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "daemon/common/list.h"
 #include "../rsrc/zcrx.h"
 
+struct rd_file;
 struct rd_mem;
 struct rd_msg;			/* ops/msg.h */
-struct rd_uring_io;
 
 struct rd_net {			/* SEND SENDMSG RECV RECVMSG SEND_ZC SENDMSG_ZC */
 	struct iovec one;	/* the segment when nr == 1 */
@@ -36,19 +36,43 @@ struct rd_net {			/* SEND SENDMSG RECV RECVMSG SEND_ZC SENDMSG_ZC */
 	bool started;		/* the segments are our addresses already */
 };
 
-struct rd_sendzc {		/* SEND_ZC SENDMSG_ZC */
-	struct rd_net net;	/* first: what is done with req->net is done with this */
-	struct rd_link parts;	/* attempts whose data the kernel has */
-	struct rd_uring_io *sending;	/* the one that is not answered yet */
-	bool used, copied;	/* some of the data was sent without a copy; with one */
-};
-
 struct rd_recv_zc {
 	struct rd_zcrx *zcrx;		/* a reference */
 	struct rd_zcrx_waiter waiter;
 	uint32_t left;			/* of the limit */
 	bool limited;
 	bool claimed;			/* RD_FILE_ZCRX of the file is ours */
+};
+
+struct rd_socketop {		/* SOCKET; of LISTEN and SHUTDOWN their one number */
+	int domain, type, protocol;
+	uint32_t file_index;
+	int arg;
+	struct rd_file *file;	/* reserved for it, or its own while a worker makes it */
+	int fd;			/* the worker's, until finish() has given it away; else -1 */
+};
+
+struct rd_socknameop {		/* BIND, CONNECT */
+	struct sockaddr *addr;	/* owned (rd_stage_new()), with room for a byte behind it */
+	uint32_t len;
+	int at;			/* where a path in it starts, kept open by req->mem */
+	uint32_t mask;		/* the client's umask */
+	bool connecting;	/* a connect() is under way */
+	bool aborted;		/* and was found aborted before */
+	bool in_ring;		/* counted in engine->ring_connects */
+	bool at_fs;		/* the address is a path */
+};
+
+struct rd_acceptop {
+	uint64_t addr, addrlen;	/* the client's, for the peer's address and its length */
+	uint32_t flags;		/* SOCK_* */
+	uint32_t file_index;
+	uint16_t ioprio;
+	bool waited;		/* armed, exclusively, at some time */
+	bool more;		/* more connections may be pending */
+	int fd;			/* somebody else's accept(), until finish() has given it away; else -1 */
+	struct rd_file *file;	/* reserved for it */
+	struct rd_peer *peer;	/* owned (rd_stage_new()): where somebody else stores the peer's address; NULL: not wanted */
 };
 
 #endif

@@ -31,6 +31,7 @@ struct rd_op {
 	uint8_t iopoll;		/* RD_IOPOLL_* */
 	bool hashed;		/* serialised per regular inode on workers */
 	bool soft;		/* an error of the operation itself does not break a soft link */
+	bool exclusive;		/* of those that wait for one file one is woken at a time, and wakes the next when it leaves */
 	bool cancel_counts;	/* a single cancel that hits it answers 1, not 0 */
 	bool unbounded;		/* unbounded worker when the file is not regular, or not known before */
 	bool sleeps;		/* unbounded worker whatever the file is: it is not all that may be waited for */

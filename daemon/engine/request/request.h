@@ -288,10 +288,12 @@ struct rd_req {
 		struct rd_advise advise;
 		struct rd_splice splice;
 		struct rd_net net;
-		struct rd_sendzc zc;
 		struct rd_epoll_ctl epoll_ctl;
 		struct rd_files_update update;
 		struct rd_cmd cmd;
+		struct rd_socketop socket;
+		struct rd_socknameop sockname;
+		struct rd_acceptop accept;
 		struct rd_provide provide;
 		struct rd_epoll_waitop epoll_wait;
 		struct rd_waitidop waitid;

@@ -134,7 +134,7 @@ static void start_poll(struct rd_req *req, uint32_t events, bool news)
 
 	req->state = RD_REQ_POLL;
 	engine->stats.polled++;
-	req->poll.exclusive = false;
+	req->poll.exclusive = req->op->exclusive;
 	/* an epoll set asks all that is in it, and who serves that may not answer */
 	if (req->file->flags & RD_FILE_ASKS)
 		r = -EPERM;

@@ -212,9 +212,9 @@ static void file_close(struct rd_file *file)
 	close_done(&file->work);
 }
 
-int rd_file_new(struct rd_file **ret, struct rd_engine *engine, int fd)
+int rd_file_reserve(struct rd_file **ret, struct rd_engine *engine)
 {
-	RD_FREE struct rd_file *file = NULL;
+	struct rd_file *file;
 	struct rd_charge charge;
 	int r;
 
@@ -222,19 +222,83 @@ int rd_file_new(struct rd_file **ret, struct rd_engine *engine, int fd)
 	if (r < 0)
 		return r;
 	file = calloc(1, sizeof(*file));
-	r = file ? file_probe(file, fd) : -ENOMEM;
-	if (r < 0) {
+	if (!file) {
 		rd_charge_give(&charge);
-		return r;
+		return -ENOMEM;
 	}
 	file->node.refs = 1;
 	file->node.free = file_free;
 	rd_watched_init(&file->watched);
-	file->fd = fd;
+	file->fd = -1;
 	file->engine = engine;
 	file->charge = charge;
-	*ret = rd_steal_ptr(&file);
+	*ret = file;
 	return 0;
+}
+
+void rd_file_unreserve(struct rd_file *file)
+{
+	if (!file)
+		return;
+	rd_charge_give(&file->charge);
+	free(file);
+}
+
+void rd_file_fill(struct rd_file *file, int fd, uint32_t flags)
+{
+	file->fd = fd;
+	file->flags = flags;
+}
+
+int rd_file_new(struct rd_file **ret, struct rd_engine *engine, int fd)
+{
+	struct rd_file *file;
+	int r;
+
+	r = rd_file_reserve(&file, engine);
+	if (r < 0)
+		return r;
+	r = file_probe(file, fd);
+	if (r < 0) {
+		rd_file_unreserve(file);
+		return r;
+	}
+	file->fd = fd;
+	*ret = file;
+	return 0;
+}
+
+/* --- sockets of our own --- */
+
+/* Of its status flags this is the only one that can be set at all. It asks nobody. */
+static void set_nonblock(const struct rd_file *file, bool on)
+{
+	(void)fcntl(file->fd, F_SETFL, on ? O_NONBLOCK : 0);
+}
+
+bool rd_file_quiet(struct rd_file *file)
+{
+	if (!(file->flags & RD_FILE_OURS))
+		return false;
+	if (!(file->flags & (RD_FILE_NONBLOCK | RD_FILE_QUIET))) {
+		set_nonblock(file, true);
+		file->flags |= RD_FILE_QUIET;
+	}
+	return true;
+}
+
+void rd_file_loud(struct rd_file *file)
+{
+	if (!(file->flags & RD_FILE_QUIET))
+		return;
+	set_nonblock(file, false);
+	file->flags &= ~RD_FILE_QUIET;
+}
+
+void rd_file_share(struct rd_file *file)
+{
+	rd_file_loud(file);
+	file->flags &= ~(RD_FILE_OURS | RD_FILE_NONBLOCK);
 }
 
 void rd_file_heat(struct rd_file *file)

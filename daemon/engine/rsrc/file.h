@@ -39,10 +39,13 @@ struct rd_engine;
 
 #define RD_FILE_ZCRX	0x20000u	/* a RECV_ZC receives from it */
 
-/* file->zc */
-#define RD_FILE_ZC_UNKNOWN	0
-#define RD_FILE_ZC_NEVER	1	/* its protocol has none */
-#define RD_FILE_ZC_ABLE		2	/* and one more for each of the last sends that was copied after all */
+/*
+ * A socket made by this engine that nobody else has got a descriptor of: so nobody flips its O_NONBLOCK behind our back.
+ * Two more flags go with it: what the client asked for, and that it is set although the client did not. See rd_file_quiet().
+ */
+#define RD_FILE_OURS	0x100000u
+#define RD_FILE_NONBLOCK 0x200000u
+#define RD_FILE_QUIET	0x400000u
 
 #define RD_FILE_HOT	32	/* a place in the kernel ring's table pays after so many operations */
 
@@ -52,7 +55,6 @@ struct rd_file {
 	uint32_t flags;		/* RD_FILE_* */
 	uint16_t heat;		/* reads and writes so far that the kernel ring could have done, up to RD_FILE_HOT */
 	uint16_t ring_slot;	/* in the kernel ring's table, 0: not there */
-	uint8_t zc;		/* RD_FILE_ZC_*: sends without a copy */
 	uint64_t hash;		/* of (dev, ino) for regular files: writes on it are serialised; never 0 there, else 0 */
 	struct rd_engine *engine;
 	struct rd_charge charge;
@@ -68,6 +70,19 @@ struct rd_file {
  * io_uring, a ring of ours), -EDQUOT: files budget, -ENOMEM. fd is taken over on success only.
  */
 int rd_file_new(struct rd_file **ret, struct rd_engine *engine, int fd);
+/*
+ * Memory and budget for a descriptor that is going to be made, so that nothing but that can fail. Then either fill() makes a
+ * file with one reference of it, of a socket (RD_FILE_*, all that is to be known), or unreserve() gives it up.
+ */
+int rd_file_reserve(struct rd_file **ret, struct rd_engine *engine);
+void rd_file_fill(struct rd_file *file, int fd, uint32_t flags);
+void rd_file_unreserve(struct rd_file *file);	/* NULL is fine */
+/* Calls that would wait on it (accept, connect) must not: they can be made on the reactor. False: it is not OURS. */
+bool rd_file_quiet(struct rd_file *file);
+/* The other way round: as the client asked for it. */
+void rd_file_loud(struct rd_file *file);
+/* Before somebody else gets a descriptor of it: from now on it is like any other. */
+void rd_file_share(struct rd_file *file);
 static inline struct rd_file *rd_file_get(struct rd_file *file)
 {
 	file->node.refs++;
