@@ -312,6 +312,7 @@ struct ringd_ring {
 	void *region;			/* REGISTER_MEM_REGION, NULL: none */
 	size_t region_size;
 	bool region_mapped;		/* by us */
+	struct rdl_zcrx *zcrxs;		/* zcrx.c */
 
 	/* scratch.c */
 	char *scratch;
@@ -326,6 +327,9 @@ static inline uint32_t rdl_sqe_slot(const struct ringd_ring *ring, const struct 
 {
 	return (uint32_t)((sqe - ring->sqes) >> ring->sqe_shift) & ring->sq_mask;
 }
+
+/* zcrx.c */
+void rdl_zcrx_deinit(struct ringd_ring *ring);
 
 /* ring.c */
 /* The connection is closed: unmap, close, forget. */

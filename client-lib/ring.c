@@ -230,6 +230,7 @@ static void ring_release(struct ringd_ring *ring)
 		munmap(ring->scratch, ring->scratch_size);
 	if (ring->region_mapped)
 		munmap(ring->region, ring->region_size);
+	rdl_zcrx_deinit(ring);
 	rdl_close(ring->doorbell);
 	rdl_close(ring->wake);
 }

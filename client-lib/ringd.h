@@ -401,6 +401,55 @@ static inline void ringd_buf_ring_cq_advance(struct ringd_ring *ring, struct rin
 	__atomic_store_n(&br->tail, (uint16_t)(br->tail + count), __ATOMIC_RELEASE);
 	ringd_cq_advance(ring, (unsigned int)count);
 }
+
+/* --- receiving into areas: see the manual page ringd_zcrx --- */
+
+/*
+ * An area and its refill ring; the structures at reg->area_ptr and reg->region_ptr are filled in, too. Without
+ * RINGD_MEM_REGION_TYPE_USER the refill ring's memory is made, and mapped until the ring is freed. 0, -EPERM (a device), -EINVAL,
+ * -EFAULT, -EOPNOTSUPP, -EBADF (import), -EBUSY, -EDQUOT, -ENOMEM.
+ */
+int ringd_register_ifq(struct ringd_ring *ring, struct ringd_zcrx_ifq_reg *reg);
+/* EXPORT gives a descriptor, which is the caller's; -ENXIO: no such area, -EINVAL, -EDQUOT, -EMFILE. */
+int ringd_register_zcrx_ctrl(struct ringd_ring *ring, struct ringd_zcrx_ctrl *ctrl);
+/* The memory of a refill ring that was registered on this ring; NULL: none (or imported). size may be NULL. */
+void *ringd_zcrx_region(const struct ringd_ring *ring, uint32_t zcrx_id, size_t *size);
+/* Multishot. limit: bytes until it ends, 0: none. */
+void ringd_prep_recv_zc(struct ringd_sqe *sqe, int sockfd, unsigned int limit, uint32_t zcrx_id);
+
+/* The client's view of a refill ring. One thread at a time, whichever ring the data came from. */
+struct ringd_zcrx_rq {
+	uint32_t *khead, *ktail;
+	uint32_t rq_tail;	/* entries up to here are written, those up to *ktail published */
+	unsigned int ring_entries;
+	struct ringd_zcrx_rqe *rqes;
+};
+/* 0, -EINVAL: region is NULL, or reg was not registered. */
+int ringd_zcrx_rq_init(struct ringd_zcrx_rq *rq, void *region, const struct ringd_zcrx_ifq_reg *reg);
+/* Entries that can be written. */
+static inline unsigned int ringd_zcrx_rq_space(const struct ringd_zcrx_rq *rq)
+{
+	return rq->ring_entries - (rq->rq_tail - __atomic_load_n(rq->khead, __ATOMIC_ACQUIRE));
+}
+/* Give a buffer back; there is room. Seen by the engine after ringd_zcrx_rq_publish(). */
+static inline void ringd_zcrx_rq_add(struct ringd_zcrx_rq *rq, uint64_t off, uint32_t len)
+{
+	struct ringd_zcrx_rqe *rqe = &rq->rqes[rq->rq_tail++ & (rq->ring_entries - 1)];
+
+	rqe->off = off;
+	rqe->len = len;
+	rqe->__pad = 0;
+}
+static inline void ringd_zcrx_rq_publish(struct ringd_zcrx_rq *rq)
+{
+	__atomic_store_n(rq->ktail, rq->rq_tail, __ATOMIC_RELEASE);
+}
+/* Of a CQE of data (RINGD_CQE_F_MORE is set): what to give back. The offset in the area is this without RINGD_ZCRX_AREA_MASK. */
+static inline uint64_t ringd_zcrx_off(const struct ringd_cqe *cqe)
+{
+	return ((const struct ringd_zcrx_cqe *)(const void *)(cqe + 1))->off;
+}
+
 /* --- register calls about the ring itself: see the manual page ringd_register --- */
 
 /* A ring made with RINGD_SETUP_R_DISABLED, before it is started: what may be asked of it for the rest of its life. */
@@ -429,6 +478,9 @@ int ringd_clone_buffers_offset(struct ringd_ring *dst, const struct ringd_ring *
  * here. Once per ring. */
 int ringd_register_region(struct ringd_ring *ring, const struct ringd_mem_region_reg *reg);
 void *ringd_ring_region(const struct ringd_ring *ring, size_t *size);	/* NULL: none. size may be NULL */
+/* Polling network devices: a hint, kept and told again. *napi (16 bytes, in and out): what was before. See ringd_zcrx (3). */
+int ringd_register_napi(struct ringd_ring *ring, struct ringd_napi *napi);
+int ringd_unregister_napi(struct ringd_ring *ring, struct ringd_napi *napi);	/* napi may be NULL */
 /* Start a ring made with RINGD_SETUP_R_DISABLED; with SINGLE_ISSUER this thread becomes its submitter. -EBADFD: it runs. */
 int ringd_enable_rings(struct ringd_ring *ring);
 /* The clock of timeouts: CLOCK_MONOTONIC (at first) or CLOCK_BOOTTIME. */

@@ -25,3 +25,12 @@ check "record tells how far it is" told
 mkdir "$tmp/taken"
 check_status 1 "record does not get a name that a directory has" sh -c "echo x | '$examples/record' '$tmp/taken'"
 check_status 1 "record needs something that can be waited for" "$examples/record" "$tmp/no" <"$tmp/data"
+
+"$examples/receive" >"$tmp/received" 2>"$tmp/port" &
+receiver=$!
+until [ -s "$tmp/port" ]; do kill -0 "$receiver" || break; sleep 0.01; done
+cat "$tmp/data" >"/dev/tcp/127.0.0.1/$(sed 's/port //' "$tmp/port")"
+status=0
+wait "$receiver" || status=$?
+check "receive ends with the connection" test "$status" = 0
+check "receive" cmp "$tmp/data" "$tmp/received"

@@ -33,5 +33,9 @@ while read -r name; do
 	[ -e "man/$name" ] || { echo "there is no page $name, but others name it"; exit 1; }
 done < "$tmp/named"
 
-sed -n '/^\.EX$/,/^\.EE$/p' "$man" | sed -e '1d;$d' -e 's/^\\&//' -e 's/\\e/\\/g' > "$tmp/example.c"
-tail -n +3 examples/hello.c | diff - "$tmp/example.c" || { echo "the example is not examples/hello.c"; exit 1; }
+example() {	# PAGE SOURCE
+	sed -n '/^\.EX$/,/^\.EE$/p' "$1" | sed -e '1d;$d' -e 's/^\\&//' -e 's/\\e/\\/g' > "$tmp/example.c"
+	tail -n +3 "$2" | diff - "$tmp/example.c" || { echo "the example of $1 is not $2"; exit 1; }
+}
+example "$man" examples/hello.c
+example man/ringd_zcrx.3 examples/receive.c

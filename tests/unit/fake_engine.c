@@ -419,6 +419,16 @@ static void on_register(struct fake *f, const struct ringd_register *reg, size_t
 	if (f->fail) {
 		refuse(f, &reg->msg, f->fail, f->fail_text);
 		f->fail = 0;
+	} else if (f->register_data) {
+		union {
+			struct ringd_registered reg;
+			char bytes[sizeof(struct ringd_registered) + 512];
+		} with = { .bytes = { 0 } };
+
+		MUST(f->register_size <= 512);
+		memcpy(with.bytes + sizeof(with.reg), f->register_data, f->register_size);
+		answer(f, &with, sizeof(with.reg) + f->register_size, &reg->msg, f->register_res, &f->register_fd,
+		       f->register_fd >= 0);
 	} else {
 		answer(f, &out, reg->opcode == RINGD_REGISTER_PROBE ? sizeof(out) : sizeof(out.reg), &reg->msg,
 		       f->register_res, NULL, 0);

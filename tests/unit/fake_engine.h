@@ -64,6 +64,9 @@ struct fake {
 	int32_t fail;			/* the next control request is answered with this errno ... */
 	const char *fail_text;		/* ... and these words */
 	int32_t register_res;
+	const void *register_data;	/* and this data, and this descriptor (-1: none), which stays the test's */
+	size_t register_size;
+	int register_fd;
 	int32_t lend_less;		/* as many of a list are not lent */
 	uint32_t post_flags;		/* of what fake_post() posts */
 	uint32_t first_index;		/* where the indices of new rings start */
