@@ -167,7 +167,6 @@ END_TEST
 static const uint8_t not_served[] = {
 	RINGD_OP_SENDMSG,
 	RINGD_OP_RECVMSG,
-	RINGD_OP_SEND_ZC,
 	RINGD_OP_SENDMSG_ZC,
 };
 

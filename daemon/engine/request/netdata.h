@@ -9,11 +9,13 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "daemon/common/list.h"
 #include "../rsrc/zcrx.h"
 
 struct rd_file;
 struct rd_mem;
 struct rd_msg;			/* ops/msg.h */
+struct rd_uring_io;
 
 struct rd_net {			/* SEND SENDMSG RECV RECVMSG SEND_ZC SENDMSG_ZC */
 	struct iovec one;	/* the segment when nr == 1 */
@@ -34,6 +36,13 @@ struct rd_net {			/* SEND SENDMSG RECV RECVMSG SEND_ZC SENDMSG_ZC */
 	uint8_t rounds;		/* readiness reported and still nothing there */
 	bool send;
 	bool started;		/* the segments are our addresses already */
+};
+
+struct rd_sendzc {		/* SEND_ZC SENDMSG_ZC */
+	struct rd_net net;	/* first: what is done with req->net is done with this */
+	struct rd_link parts;	/* attempts whose data the kernel has */
+	struct rd_uring_io *sending;	/* the one that is not answered yet */
+	bool used, copied;	/* some of the data was sent without a copy; with one */
 };
 
 struct rd_recv_zc {

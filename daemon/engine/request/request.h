@@ -288,6 +288,7 @@ struct rd_req {
 		struct rd_advise advise;
 		struct rd_splice splice;
 		struct rd_net net;
+		struct rd_sendzc zc;
 		struct rd_epoll_ctl epoll_ctl;
 		struct rd_files_update update;
 		struct rd_cmd cmd;

@@ -47,6 +47,11 @@ struct rd_engine;
 #define RD_FILE_NONBLOCK 0x200000u
 #define RD_FILE_QUIET	0x400000u
 
+/* file->zc */
+#define RD_FILE_ZC_UNKNOWN	0
+#define RD_FILE_ZC_NEVER	1	/* its protocol has none */
+#define RD_FILE_ZC_ABLE		2	/* and one more for each of the last sends that was copied after all */
+
 #define RD_FILE_HOT	32	/* a place in the kernel ring's table pays after so many operations */
 
 struct rd_file {
@@ -55,6 +60,7 @@ struct rd_file {
 	uint32_t flags;		/* RD_FILE_* */
 	uint16_t heat;		/* reads and writes so far that the kernel ring could have done, up to RD_FILE_HOT */
 	uint16_t ring_slot;	/* in the kernel ring's table, 0: not there */
+	uint8_t zc;		/* RD_FILE_ZC_*: sends without a copy */
 	uint64_t hash;		/* of (dev, ino) for regular files: writes on it are serialised; never 0 there, else 0 */
 	struct rd_engine *engine;
 	struct rd_charge charge;
