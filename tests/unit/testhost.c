@@ -3,10 +3,12 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "daemon/common/util.h"
@@ -484,6 +486,48 @@ void rd_tc_submit_waiting(struct rd_testclient *c)
 
 	ck_assert_int_eq(rd_tc_submit(c), (int32_t)n);
 	rd_tc_expect_none(c);
+}
+
+void rd_th_sockets(int family, int type, int sv[2])
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr *sa = (struct sockaddr *)&addr;
+	socklen_t len = sizeof(addr);
+	int l;
+
+	if (family == AF_UNIX) {
+		ck_assert_int_eq(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, sv), 0);
+		return;
+	}
+	l = socket(family, type | SOCK_CLOEXEC, 0);
+	sv[0] = socket(family, type | SOCK_CLOEXEC, 0);
+	ck_assert(bind(l, sa, len) == 0 && getsockname(l, sa, &len) == 0);
+	ck_assert(type != SOCK_STREAM || listen(l, 1) == 0);
+	ck_assert_int_eq(connect(sv[0], sa, len), 0);
+	sv[1] = type == SOCK_STREAM ? accept4(l, NULL, NULL, SOCK_CLOEXEC) : l;
+	ck_assert_int_ge(sv[1], 0);
+	if (type == SOCK_STREAM)
+		close(l);
+	else
+		ck_assert(getsockname(sv[0], sa, &len) == 0 && connect(sv[1], sa, len) == 0);
+}
+
+struct ringd_buf *rd_tc_group(struct rd_testclient *c, uint16_t bgid, uint16_t flags, char *mem, uint32_t nr, uint32_t len)
+{
+	struct ringd_buf_reg reg = { .ring_entries = 16, .bgid = bgid, .flags = flags };
+	struct ringd_buf *ring = rd_th_alloc(c->th, 4096);
+
+	(void)rd_bufgroups_remove_ring(c->ring->ctx.groups, bgid);
+	for (uint32_t i = 0; i < nr; i++)
+		ring[i] = (struct ringd_buf){ .addr = (uintptr_t)mem + i * RD_TC_STRIDE, .len = len, .bid = (uint16_t)(RD_TC_BID + i) };
+	__atomic_store_n(&ring[0].resv, (uint16_t)nr, __ATOMIC_RELEASE);
+	ck_assert_int_eq(rd_bufgroups_add_ring(&c->ring->ctx.groups, &c->th->engine.user, &reg, ring, &c->th->mem), 0);
+	return ring;
+}
+
+int rd_tc_group_head(struct rd_testclient *c, uint16_t bgid)
+{
+	return rd_bufgroups_head(c->ring->ctx.groups, bgid);
 }
 
 int32_t rd_tc_run(struct rd_testclient *c)

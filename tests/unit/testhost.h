@@ -64,6 +64,9 @@ void rd_th_turns(struct rd_testhost *th, unsigned int n);
 /* Turn until nothing but worker threads is charged: files closed, rings buried. */
 void rd_th_settle(struct rd_testhost *th);
 
+/* A connected pair; AF_INET: on the loopback device. */
+void rd_th_sockets(int family, int type, int sv[2]);
+
 void rd_tc_open(struct rd_testclient *c, struct rd_testhost *th, uint32_t entries, uint32_t setup_flags);
 /* The same with parameters of your own (entries in sq_entries), and the index array if they ask for one. */
 void rd_tc_open_params(struct rd_testclient *c, struct rd_testhost *th, const struct ringd_params *params);
@@ -95,6 +98,13 @@ void rd_tc_files(struct rd_testclient *c, uint32_t nr);
 /* Put a duplicate of fd into a slot. */
 void rd_tc_file(struct rd_testclient *c, uint32_t slot, int fd, uint64_t tag);
 void rd_tc_bufs(struct rd_testclient *c, uint32_t nr);
+/* A ring group (instead of the one it may be already) of 16 entries: nr buffers of len bytes each from mem on, RD_TC_STRIDE
+ * apart, with ids from RD_TC_BID on. Its ring. */
+#define RD_TC_BID	50
+#define RD_TC_STRIDE	4096
+struct ringd_buf *rd_tc_group(struct rd_testclient *c, uint16_t bgid, uint16_t flags, char *mem, uint32_t nr, uint32_t len);
+/* Its head. */
+int rd_tc_group_head(struct rd_testclient *c, uint16_t bgid);
 void rd_tc_buf(struct rd_testclient *c, uint32_t slot, void *addr, size_t len, uint64_t tag);
 
 #endif

@@ -151,6 +151,7 @@ static unsigned int tell(struct rd_polls *ps, struct rd_watch *w)
 		exclusive |= poll->exclusive;
 		poll->revents = got & poll->events;
 		poll->got = got;
+		poll->seq = w->seq;
 		rd_list_remove(l);
 		rd_list_append(&firing, l);
 	}
@@ -215,6 +216,13 @@ static struct rd_watch *prepare(struct rd_poll *poll, struct rd_watched *watched
 	return poll->watch;
 }
 
+static void fire_soon(struct rd_poll *poll, struct rd_polls *ps)
+{
+	poll->armed = true;
+	rd_list_append(&ps->now, &poll->link);
+	ps->pending = true;
+}
+
 int rd_poll_arm(struct rd_poll *poll, struct rd_reactor *reactor, struct rd_watched *watched, int fd, uint32_t events,
 		void (*ready)(struct rd_poll *))
 {
@@ -228,14 +236,17 @@ int rd_poll_arm(struct rd_poll *poll, struct rd_reactor *reactor, struct rd_watc
 	} else {
 		poll->revents = rd_poll_look(fd, events) & poll->events;
 	}
-	if (!poll->revents) {
+	if (poll->revents)
+		fire_soon(poll, &reactor->polls);
+	else
 		wait_for(poll, w);
-		return 0;
-	}
-	poll->armed = true;
-	rd_list_append(&reactor->polls.now, &poll->link);
-	reactor->polls.pending = true;
 	return 0;
+}
+
+void rd_poll_soon(struct rd_poll *poll, struct rd_reactor *reactor, struct rd_watched *watched, void (*ready)(struct rd_poll *))
+{
+	(void)prepare(poll, watched, 0, ready);
+	fire_soon(poll, &reactor->polls);
 }
 
 int rd_poll_arm_news(struct rd_poll *poll, struct rd_reactor *reactor, struct rd_watched *watched, int fd, uint32_t events,

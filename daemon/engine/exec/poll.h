@@ -40,7 +40,7 @@ struct rd_poll {
 	uint32_t events;		/* waited for */
 	uint32_t revents;		/* for ready(): what there is of them */
 	uint32_t got;			/* likewise: all that happened; all bits: that is not known */
-	uint32_t seq;			/* only events after this one count */
+	uint32_t seq;			/* only events after this one count; from ready() on: of got */
 	bool exclusive;			/* of those that are, one is woken at a time */
 	bool armed;
 	void (*ready)(struct rd_poll *poll);	/* not armed any more */
@@ -85,6 +85,8 @@ int rd_poll_arm(struct rd_poll *poll, struct rd_reactor *reactor, struct rd_watc
  */
 int rd_poll_arm_news(struct rd_poll *poll, struct rd_reactor *reactor, struct rd_watched *watched, int fd, uint32_t events,
 		     void (*ready)(struct rd_poll *));
+/* ready() is called in the next turn, whatever there is. */
+void rd_poll_soon(struct rd_poll *poll, struct rd_reactor *reactor, struct rd_watched *watched, void (*ready)(struct rd_poll *));
 /* What there is of the events now: > 0. Else it was armed and 0 is returned, or an error as above. */
 int rd_poll_look_or_arm(struct rd_poll *poll, struct rd_reactor *reactor, struct rd_watched *watched, int fd, uint32_t events,
 			void (*ready)(struct rd_poll *));
@@ -95,6 +97,11 @@ int rd_poll_look_and_arm(struct rd_poll *poll, struct rd_reactor *reactor, struc
 int rd_poll_again(struct rd_poll *poll, struct rd_reactor *reactor, int fd);
 /* There are events still, and the exclusive poll that was woken for them leaves: wake the next exclusive one, if there is any. */
 void rd_poll_pass(struct rd_watched *watched, struct rd_reactor *reactor, int fd, uint32_t events);
+/* From ready() or later: was none of these among what happened, and has nothing happened since? */
+static inline bool rd_poll_calm(const struct rd_poll *poll, uint32_t events)
+{
+	return !(poll->got & events) && poll->seq == poll->watch->seq;
+}
 /* ready() will not be called. Not armed: nothing. */
 void rd_poll_disarm(struct rd_poll *poll);
 /* What there is of the events, RD_POLL_ALWAYS included, without waiting. Asks the file: never of one whose server may not answer. */

@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -177,24 +178,32 @@ int rd_net_start(struct rd_req *req)
 	return req->flags & RINGD_SQE_BUFFER_SELECT ? 0 : map_segments(req);
 }
 
-/* A stream is moved in pieces of limited size: a peer that is as fast as we are would keep the call going for ever. */
-static void clip(struct msghdr *mh, struct iovec *piece)
+/* Bytes for the next call. A stream is moved in pieces of limited size: a peer as fast as we are would keep it going for ever. */
+static inline uint64_t offer(struct rd_req *req)
+{
+	uint64_t left = req->net.want - req->net.done;
+
+	if (RD_UNLIKELY(left > RD_NET_CHUNK) && (req->file->flags & RD_FILE_BYTES))
+		left = RD_NET_CHUNK;
+	req->net.offered = (uint32_t)left;
+	return left;
+}
+
+/* Leave out what is beyond max bytes; a single segment is cut, in *piece. */
+static void clip(struct msghdr *mh, struct iovec *piece, uint64_t max)
 {
 	uint64_t sum = 0;
+	size_t i = 0;
 
-	for (size_t i = 0; i < mh->msg_iovlen; i++) {
-		sum += mh->msg_iov[i].iov_len;
-		if (sum <= RD_NET_CHUNK)
-			continue;
-		if (sum > mh->msg_iov[i].iov_len) {
-			mh->msg_iovlen = i;
-			return;
-		}
-		*piece = (struct iovec){ .iov_base = mh->msg_iov[i].iov_base, .iov_len = RD_NET_CHUNK };
-		mh->msg_iov = piece;
-		mh->msg_iovlen = 1;
+	while (i < mh->msg_iovlen && sum + mh->msg_iov[i].iov_len <= max)
+		sum += mh->msg_iov[i++].iov_len;
+	if (sum || i == mh->msg_iovlen) {
+		mh->msg_iovlen = i;
 		return;
 	}
+	*piece = (struct iovec){ .iov_base = mh->msg_iov[i].iov_base, .iov_len = max };
+	mh->msg_iov = piece;
+	mh->msg_iovlen = 1;
 }
 
 static void set_envelope(struct msghdr *mh, const struct rd_net *net)
@@ -213,53 +222,81 @@ static void set_envelope(struct msghdr *mh, const struct rd_net *net)
 void rd_net_message(struct rd_req *req, struct msghdr *mh, struct iovec *piece)
 {
 	struct rd_net *net = &req->net;
+	uint64_t max = offer(req);
 
 	*mh = (struct msghdr){ .msg_iov = net->vec, .msg_iovlen = net->nr };
-	if (RD_UNLIKELY(net->want - net->done > RD_NET_CHUNK) && (req->file->flags & RD_FILE_BYTES))
-		clip(mh, piece);
+	if (RD_UNLIKELY(max < net->want - net->done)) {
+		clip(mh, piece, max);
+		net->offered = 0;
+		for (size_t i = 0; i < mh->msg_iovlen; i++)
+			net->offered += (uint32_t)mh->msg_iov[i].iov_len;
+	}
 	set_envelope(mh, net);
 }
 
 /* Not by the C library's functions: those are cancellation points, which cost two atomic operations when there are threads. */
-static ssize_t transfer_message(struct rd_req *req, struct msghdr *mh, uint32_t flags)
+static ssize_t transfer_message(struct rd_req *req, uint32_t flags)
 {
 	struct rd_net *net = &req->net;
+	struct msghdr mh;
+	struct iovec piece;
 	long n;
 
-	n = syscall(net->send ? SYS_sendmsg : SYS_recvmsg, req->file->fd, mh, (long)flags);
+	rd_net_message(req, &mh, &piece);
+	n = syscall(net->send ? SYS_sendmsg : SYS_recvmsg, req->file->fd, &mh, (long)flags);
 	if (n < 0)
 		return -errno;
 	if (net->msg && !net->send) {
-		net->msg->namelen = mh->msg_namelen;
-		net->msg->controllen = (uint32_t)mh->msg_controllen;
-		net->msg->flags = mh->msg_flags;
+		net->msg->namelen = mh.msg_namelen;
+		net->msg->controllen = (uint32_t)mh.msg_controllen;
+		net->msg->flags = mh.msg_flags;
 	}
 	return n;
 }
 
-static ssize_t transfer_plain(const struct rd_req *req, const struct iovec *seg, uint32_t flags)
+static inline ssize_t transfer_plain(struct rd_req *req, uint32_t flags)
 {
-	long n = syscall(req->net.send ? SYS_sendto : SYS_recvfrom, req->file->fd, seg->iov_base, seg->iov_len, (long)flags, NULL, 0L);
+	const struct rd_net *net = &req->net;
+	size_t len = RD_MIN(offer(req), net->vec->iov_len);
+	long n = syscall(net->send ? SYS_sendto : SYS_recvfrom, req->file->fd, net->vec->iov_base, len, (long)flags, NULL, 0L);
 
 	return n < 0 ? -errno : n;
+}
+
+/*
+ * Has nothing come, and never will? Who waits is told that by a socket without connections that is shut down, who does not
+ * wait only that there is nothing.
+ */
+static bool is_over(const struct rd_req *req)
+{
+	return !req->net.send && req->net.rounds && !(req->net.msg_flags & (MSG_ERRQUEUE | MSG_OOB)) &&
+	       (req->poll.revents & (EPOLLRDHUP | EPOLLHUP));
 }
 
 ssize_t rd_net_transfer(struct rd_req *req, uint32_t extra)
 {
 	struct rd_net *net = &req->net;
 	uint32_t flags = net->msg_flags | extra | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC;
-	struct msghdr mh;
-	struct iovec piece;
 	ssize_t n;
 
-	rd_net_message(req, &mh, &piece);
-	if (RD_LIKELY(mh.msg_iovlen == 1 && !net->msg && !net->namelen))
-		n = transfer_plain(req, mh.msg_iov, flags);
+	if (RD_LIKELY(net->nr == 1 && !net->msg && !net->namelen))
+		n = transfer_plain(req, flags);
 	else
-		n = transfer_message(req, &mh, flags);
-	if (n > 0)
+		n = transfer_message(req, flags);
+	if (RD_LIKELY(n > 0)) {
 		req->ctx->moved += (uint64_t)n;
+		net->rounds = 0;
+	} else if (n == -EAGAIN && is_over(req)) {
+		n = 0;
+	}
 	return n;
+}
+
+uint32_t rd_net_queued(const struct rd_req *req)
+{
+	int n;
+
+	return ioctl(req->file->fd, FIONREAD, &n) < 0 || n < 0 ? 0 : (uint32_t)n;
 }
 
 void rd_net_advance(struct rd_req *req, uint64_t n)
@@ -280,7 +317,12 @@ void rd_net_advance(struct rd_req *req, uint64_t n)
 
 bool rd_net_goes_on(const struct rd_req *req)
 {
-	return (req->net.msg_flags & MSG_WAITALL) && (req->file->flags & (RD_FILE_BYTES | RD_FILE_RECORDS));
+	return (req->net.msg_flags & (MSG_WAITALL | MSG_PEEK)) == MSG_WAITALL && (req->file->flags & (RD_FILE_BYTES | RD_FILE_RECORDS));
+}
+
+bool rd_net_is_plain(const struct rd_req *req)
+{
+	return (req->file->flags & RD_FILE_BYTES) && (req->file->flags & (RD_FILE_INET | RD_FILE_CARRIER));
 }
 
 static uint32_t waits_for(const struct rd_net *net)
@@ -301,10 +343,8 @@ int rd_net_look(struct rd_req *req)
 
 int rd_net_wait(struct rd_req *req)
 {
-	bool plain = (req->file->flags & RD_FILE_BYTES) && (req->file->flags & (RD_FILE_INET | RD_FILE_CARRIER));
-
 	req->poll.events = waits_for(&req->net);
-	if (plain || (req->net.msg_flags & MSG_ERRQUEUE))
+	if (rd_net_is_plain(req) || (req->net.msg_flags & MSG_ERRQUEUE))
 		return RD_POLL_NEWS;
 	if (req->net.rounds >= RD_NET_ROUNDS)
 		return RD_POLL_NEWS;
@@ -320,48 +360,65 @@ int rd_net_done(struct rd_req *req, int64_t res)
 	return RD_DONE;
 }
 
-/* Nothing was moved this time. */
-static int net_stopped(struct rd_req *req, ssize_t n)
+int rd_net_idle(struct rd_req *req, ssize_t n)
 {
 	struct rd_net *net = &req->net;
 
 	if (n == -EAGAIN && !(net->msg_flags & MSG_DONTWAIT) && (!net->done || rd_net_goes_on(req)))
 		return rd_net_wait(req);
+	if (n < 0 && net->done && rd_net_goes_on(req))
+		req->outcome = RD_OUT_FAILED;
 	return rd_net_done(req, net->done ? (int64_t)net->done : n);
+}
+
+/* The call took all that it was given, which was not all there is; what a receive is given is enough for one. */
+static bool was_clipped(const struct rd_net *net, uint64_t left, ssize_t n)
+{
+	return net->send && net->offered < left && (uint64_t)n == net->offered;
 }
 
 int rd_net_run(struct rd_req *req)
 {
 	struct rd_net *net = &req->net;
 	uint64_t moved = req->ctx->moved;
-	uint64_t left;
-	ssize_t n;
 
 	for (;;) {
-		left = net->want - net->done;
-		n = rd_net_transfer(req, 0);
+		uint64_t left = net->want - net->done;
+		ssize_t n = rd_net_transfer(req, 0);
+
 		if (n < 0)
-			return net_stopped(req, n);
-		if (RD_LIKELY((uint64_t)n >= left) || n == 0)
-			return rd_net_done(req, (int64_t)net->done + n);
-		if (!rd_net_goes_on(req) && !(net->send && left > RD_NET_CHUNK && n >= (ssize_t)RD_NET_CHUNK))
+			return rd_net_idle(req, n);
+		if (RD_LIKELY((uint64_t)n >= left) || n == 0 || (!rd_net_goes_on(req) && !was_clipped(net, left, n)))
 			return rd_net_done(req, (int64_t)net->done + n);
 		rd_net_advance(req, (uint64_t)n);
 		if (req->ctx->moved - moved >= RD_NET_CHUNK)
-			return rd_net_look(req);
+			return RD_NEXT_TURN;
 	}
+}
+
+int rd_net_begin(struct rd_req *req)
+{
+	int r = rd_net_start(req);
+
+	if (RD_UNLIKELY(r < 0))
+		return rd_net_done(req, r);
+	if (RD_LIKELY(!(req->net.ioprio & RINGD_RECVSEND_POLL_FIRST)))
+		return RD_NET_GO;
+	return req->net.msg_flags & MSG_DONTWAIT ? rd_net_done(req, -EAGAIN) : rd_net_look(req);
 }
 
 int rd_net_issue(struct rd_req *req, unsigned int issue_flags)
 {
-	int r;
+	int r = issue_flags & RD_READY ? RD_NET_GO : rd_net_begin(req);
 
-	if (RD_LIKELY(!(issue_flags & RD_READY))) {
-		r = rd_net_start(req);
-		if (RD_UNLIKELY(r < 0))
-			return rd_net_done(req, r);
-		if (req->net.ioprio & RINGD_RECVSEND_POLL_FIRST)
-			return req->net.msg_flags & MSG_DONTWAIT ? rd_net_done(req, -EAGAIN) : rd_net_look(req);
-	}
-	return rd_net_run(req);
+	return r == RD_NET_GO ? rd_net_run(req) : r;
+}
+
+void rd_net_stopped(struct rd_req *req)
+{
+	/* what was moved is told, or it would be lost */
+	if (!req->net.done)
+		return;
+	req->res = (int32_t)req->net.done;
+	req->outcome = RD_OUT_FAILED;
 }

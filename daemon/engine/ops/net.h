@@ -26,6 +26,9 @@ int rd_net_segments(struct rd_req *req, uint64_t addr, uint32_t nr);
 int rd_net_name(struct rd_req *req, uint64_t addr, uint32_t len);
 /* First issue: is it a socket, and the segments become our addresses (not with BUFFER_SELECT). 0, -ENOTSOCK, -EFAULT. */
 int rd_net_start(struct rd_req *req);
+/* The same and POLL_FIRST: RD_NET_GO, or what issue() returns. */
+#define RD_NET_GO	(-1)
+int rd_net_begin(struct rd_req *req);
 /* One attempt to move what is left, never waiting: bytes, or -errno. extra: MSG_* besides those asked for. */
 ssize_t rd_net_transfer(struct rd_req *req, uint32_t extra);
 /* What that is about: segments (piece is room for one that has to be cut), addresses, control messages. */
@@ -34,8 +37,14 @@ void rd_net_message(struct rd_req *req, struct msghdr *mh, struct iovec *piece);
 void rd_net_advance(struct rd_req *req, uint64_t n);
 /* Is what comes short to be completed by further attempts? (MSG_WAITALL, where there are no messages to keep apart) */
 _Bool rd_net_goes_on(const struct rd_req *req);
+/* Is it a stream of the kinds that are known: a call that says there is nothing will be followed by an event? */
+_Bool rd_net_is_plain(const struct rd_req *req);
+/* Bytes that a stream has for us now; 0 also when it does not say. */
+uint32_t rd_net_queued(const struct rd_req *req);
 /* Attempts until all is moved, it fails or it has to wait: as issue(). The way of those that bring their segments. */
 int rd_net_run(struct rd_req *req);
+/* An attempt moved nothing, n <= 0 says why: wait, or end with what was moved before. As issue(). */
+int rd_net_idle(struct rd_req *req, ssize_t n);
 /* It ends with res: RD_DONE. */
 int rd_net_done(struct rd_req *req, int64_t res);
 /* What issue() returns for a request that must wait: after -EAGAIN; or without an attempt, or when there may be more. */

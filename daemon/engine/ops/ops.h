@@ -226,6 +226,7 @@ int rd_recv_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_recv(struct rd_req *req, unsigned int issue_flags);
 
 /* net.c: of all that move data through sockets */
+void rd_net_stopped(struct rd_req *req);
 void rd_net_cleanup(struct rd_req *req);
 
 /* epollctl.c */

@@ -63,6 +63,8 @@ int rd_req_cancel(struct rd_req *req)
 	if (r < 0)
 		return r;
 	req->res = -ECANCELED;
+	if (req->op->stopped)
+		req->op->stopped(req);
 	rd_req_defer(req);
 	return 0;
 }

@@ -26,6 +26,9 @@ struct rd_net {			/* SEND SENDMSG RECV RECVMSG SEND_ZC SENDMSG_ZC */
 	uint32_t nr;
 	uint32_t asked;		/* sqe->len; with BUFFER_SELECT: bytes wanted, 0: all that the buffer holds */
 	uint32_t left;		/* of a multishot receive: bytes until it ends, 0: it has no limit */
+	uint32_t take;		/* buffers that a bundle begins with, 0: one */
+	uint32_t offered;	/* bytes there was room for, or that there were, in the last attempt */
+	int32_t head;		/* of the group when the last buffers were taken; see bundle.c */
 	uint32_t msg_flags;	/* MSG_* as asked, without what is for nobody but the kernel */
 	struct rd_msg *msg;	/* *MSG: what the message has besides its data; else NULL */
 	void *name;		/* destination of a SEND: &small, or rd_stage_new() */
@@ -35,7 +38,8 @@ struct rd_net {			/* SEND SENDMSG RECV RECVMSG SEND_ZC SENDMSG_ZC */
 	uint16_t buf_index;	/* or group */
 	uint8_t rounds;		/* readiness reported and still nothing there */
 	bool send;
-	bool started;		/* the segments are our addresses already */
+	bool dry;		/* the last buffers of this CQE were the last ones there were */
+	bool carried;		/* control messages came with what was received last */
 };
 
 struct rd_sendzc {		/* SEND_ZC SENDMSG_ZC */

@@ -23,6 +23,8 @@ struct rd_op {
 	/* Reactor thread, state WAIT: stop waiting. 0: nobody will complete it any more but the caller, with -ECANCELED;
 	 * -EALREADY: it is completing by itself. Needed by ops that wait. */
 	int (*cancel)(struct rd_req *req);
+	/* Reactor thread: it was stopped, req->res is -ECANCELED, which this may make something else. Optional. */
+	void (*stopped)(struct rd_req *req);
 	/* Free what prep allocated. Called once, on the reactor thread, also after prep alone. Optional. */
 	void (*cleanup)(struct rd_req *req);
 	bool needs_file;	/* req->file is looked up before issue; -EBADF */

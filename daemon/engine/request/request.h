@@ -134,6 +134,7 @@ struct rd_ctx {
 #define RD_PUNT_ORDERED	6	/* RD_PUNT, one after another with what else is hashed by this inode */
 #define RD_POLL_FOR	7	/* as RD_POLL_IN, for what req->poll.events says */
 #define RD_POLL_NEWS	8	/* likewise, of a file that has just said that there is nothing: for what happens from then on */
+#define RD_NEXT_TURN	9	/* others have their turn, then issue() again */
 
 /* issue_flags */
 #define RD_INLINE	0x1u	/* first attempt, inside the submission */

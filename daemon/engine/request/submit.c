@@ -186,6 +186,11 @@ void rd_req_go(struct rd_req *req, int verdict)
 	case RD_POLL_OUT:
 		start_poll(req, EPOLLOUT, false);
 		return;
+	case RD_NEXT_TURN:
+		req->state = RD_REQ_POLL;
+		req->poll.exclusive = false;
+		rd_poll_soon(&req->poll, req->ctx->engine->reactor, &req->file->watched, poll_ready);
+		return;
 	case RD_POLL_FOR:
 	case RD_POLL_NEWS:
 		start_poll(req, req->poll.events, verdict == RD_POLL_NEWS);
