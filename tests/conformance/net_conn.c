@@ -380,14 +380,27 @@ CF_TEST(the_address_of_a_connect_is_the_requests, 0, "Address overwritten after 
 	cf_expect(ring, 2, 0, 0);
 }
 
+/* A socket in slot 0 that only the ring has, and a connect of it that hangs */
+static struct ringd_sqe *hanging_connect(struct cf_ring *ring)
+{
+	struct sockaddr_in addr;
+	struct ringd_sqe *sqe;
+
+	cf_files(ring, 1);
+	new_socket(ring, AF_INET, SOCK_STREAM, 1);
+	cf_give(ring, 0, 0);
+	cf_deaf_listener(&addr);
+	sqe = cf_op(ring, RINGD_OP_CONNECT, 1, FIXED, 0);
+	sqe->addr = cf_addr(cf_in(&addr, sizeof(addr)));
+	sqe->addr2 = sizeof(addr);
+	return sqe;
+}
+
 CF_TEST(a_hanging_connect_can_be_cancelled, 0, "Connect cancelled while in progress -> -ECANCELED")
 {
 	struct cf_ring *ring = cf_ring_new(8, 0);
-	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_in addr;
 
-	cf_deaf_listener(&addr);
-	cf_connect(ring, 1, s, &addr, sizeof(addr));
+	hanging_connect(ring);
 	cf_waits(ring, 1);
 	cf_cancel(ring, 2, 1);
 	ck_assert_int_eq(cf_submit(ring), 1);
@@ -399,6 +412,17 @@ CF_TEST(a_hanging_connect_can_be_cancelled, 0, "Connect cancelled while in progr
 CF_TEST(a_connect_has_its_time, 153, "Linked timeout on a connect that hangs -> -ETIME, connect -ECANCELED")
 {
 	struct cf_ring *ring = cf_ring_new(8, 0);
+
+	hanging_connect(ring)->flags |= LINK;
+	cf_link_timeout(ring, 2, 2000000);
+	ck_assert_int_eq(cf_submit(ring), 2);
+	cf_expect(ring, 2, -ETIME, 0);
+	cf_expect(ring, 1, -ECANCELED, 0);
+}
+
+CF_TEST(a_connect_of_a_lent_socket_has_its_time, 153, "The same of a socket that the client has a descriptor of")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
 	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_in addr;
 
@@ -406,9 +430,11 @@ CF_TEST(a_connect_has_its_time, 153, "Linked timeout on a connect that hangs -> 
 	cf_connect(ring, 1, s, &addr, sizeof(addr))->flags |= LINK;
 	cf_link_timeout(ring, 2, 2000000);
 	ck_assert_int_eq(cf_submit(ring), 2);
-	cf_expect(ring, 2, -ETIME, 0);
+	cf_expect(ring, 2, cf_on(CF_RINGD) ? -EALREADY : -ETIME, 0);
 	cf_expect(ring, 1, -ECANCELED, 0);
 }
+CF_DIFFERS(a_connect_of_a_lent_socket_has_its_time, CF_RINGD,
+	   "connect() waits unless the socket says otherwise, and that is the client's to say: somebody who may sleep calls it, and is interrupted, as in io-wq")
 
 CF_TEST(a_connect_in_time_cancels_its_timeout, 0, "Linked timeout on a connect that succeeds -> 0, timeout -ECANCELED")
 {

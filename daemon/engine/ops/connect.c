@@ -121,11 +121,19 @@ int rd_connect_issue(struct rd_req *req, unsigned int issue_flags)
 }
 
 /* Worker thread: until it is connected or failed. Nobody else's O_NONBLOCK shall be any business of this request's. */
-static int wait_connected(int fd)
+static int wait_connected(const struct rd_req *req)
 {
-	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	struct pollfd pfd = { .fd = req->file->fd, .events = POLLOUT };
+	int r;
 
-	return poll(&pfd, 1, -1) < 0 ? -errno : socket_error(fd);
+	if (poll(&pfd, 1, -1) < 0)
+		return -errno;
+	r = socket_error(pfd.fd);
+	if (r < 0)
+		return r;
+	/* the socket is connecting until it has been asked once more: the next request's connect would be the one that is told */
+	r = try_connect(req);
+	return r == -EISCONN ? 0 : r;
 }
 
 static int connect_waiting(const struct rd_req *req)
@@ -142,7 +150,7 @@ static int connect_waiting(const struct rd_req *req)
 			return -errno;
 		ms = RD_MIN(2 * ms, RD_FULL_WAIT_MAX_MS);
 	}
-	return r == -EINPROGRESS ? wait_connected(req->file->fd) : r;
+	return r == -EINPROGRESS ? wait_connected(req) : r;
 }
 
 void rd_connect_work(struct rd_req *req)
