@@ -150,7 +150,7 @@ static int register_import(struct ringd_ring *ring, struct ringd_zcrx_ifq_reg *r
 int ringd_register_ifq(struct ringd_ring *ring, struct ringd_zcrx_ifq_reg *reg)
 {
 	if (!reg)
-		return rdl_fail(ring->rd, -EFAULT, "no area");
+		return rdl_fail(ring->rd, -EINVAL, "no area");
 	return reg->flags & RINGD_ZCRX_REG_IMPORT ? register_import(ring, reg) : register_new(ring, reg);
 }
 
@@ -195,7 +195,7 @@ void ringd_prep_recv_zc(struct ringd_sqe *sqe, int sockfd, unsigned int limit, u
 int ringd_register_napi(struct ringd_ring *ring, struct ringd_napi *napi)
 {
 	if (!napi)
-		return rdl_fail(ring->rd, -EFAULT, "no settings");
+		return rdl_fail(ring->rd, -EINVAL, "no settings");
 	return rdl_call_get(ring->rd, ring, RINGD_REGISTER_NAPI, 1, napi, sizeof(*napi), napi, sizeof(*napi), NULL);
 }
 

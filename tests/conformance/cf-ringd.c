@@ -349,6 +349,14 @@ static int reg_ring(struct ringd_ring *r, unsigned int opcode, const void *arg, 
 		return nr != 1 ? -EINVAL : ringd_register_region(r, arg);
 	case RINGD_REGISTER_QUERY:
 		return reg_blind(opcode, arg, nr);
+	case RINGD_REGISTER_NAPI:
+		return nr != 1 ? -EINVAL : ringd_register_napi(r, (struct ringd_napi *)(uintptr_t)arg);
+	case RINGD_UNREGISTER_NAPI:
+		return nr != 1 ? -EINVAL : ringd_unregister_napi(r, (struct ringd_napi *)(uintptr_t)arg);
+	case RINGD_REGISTER_ZCRX_IFQ:
+		return nr != 1 ? -EINVAL : ringd_register_ifq(r, (struct ringd_zcrx_ifq_reg *)(uintptr_t)arg);
+	case RINGD_REGISTER_ZCRX_CTRL:
+		return nr ? -EINVAL : ringd_register_zcrx_ctrl(r, (struct ringd_zcrx_ctrl *)(uintptr_t)arg);
 	case RINGD_REGISTER_BPF_FILTER:
 		return nr != 1 ? -EINVAL : ringd_register_bpf_filter(r, arg);
 	default:

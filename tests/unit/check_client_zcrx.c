@@ -128,7 +128,7 @@ START_TEST(without_structures_the_engine_is_asked_all_the_same)
 	fake->fail = -EFAULT;
 	ck_assert_int_eq(ringd_register_ifq(ring, &reg), -EFAULT);
 	ck_assert_uint_eq(fake->reg.size, sizeof(reg));
-	ck_assert_int_eq(ringd_register_ifq(ring, NULL), -EFAULT);
+	ck_assert_int_eq(ringd_register_ifq(ring, NULL), -EINVAL);
 	fake->register_fd = -1;
 	ck_assert_int_eq(ringd_register_ifq(ring, &reg), -EPROTO);	/* it cannot have */
 }
@@ -242,7 +242,7 @@ START_TEST(napi_settings_come_back)
 	ck_assert_uint_eq(sent->busy_poll_to, 100);
 	ck_assert_uint_eq(napi.busy_poll_to, 5);
 	ck_assert_uint_eq(napi.op_param, RINGD_NAPI_TRACKING_INACTIVE);
-	ck_assert_int_eq(ringd_register_napi(ring, NULL), -EFAULT);
+	ck_assert_int_eq(ringd_register_napi(ring, NULL), -EINVAL);
 	memset(&napi, 0, sizeof(napi));
 	fake->reg.size = 0;
 	ck_assert_int_eq(ringd_unregister_napi(ring, &napi), 0);
