@@ -2,10 +2,12 @@
 /* SEND_ZC: its two CQEs in every way to end, with a copy and without. */
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "daemon/common/util.h"
 #include "daemon/engine/exec/uring.h"
@@ -749,6 +751,32 @@ START_TEST(a_network_that_copies_is_not_asked_again)
 }
 END_TEST
 
+/* A network of our own, whose one device drops all it gets, and copies nothing. */
+static bool black_hole(void)
+{
+	return geteuid() == 0 && unshare(CLONE_NEWNET) == 0 &&
+	       system("ip link add hole type ifb && ip link set hole mtu 65535 up && ip addr add 10.9.9.1/24 dev hole") == 0;
+}
+
+START_TEST(a_network_that_does_not_copy)
+{
+	const struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr = { htonl(0x0a090902) } };
+
+	if (!has_zc() || !black_hole())
+		return;
+	sv[0] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(connect(sv[0], (const struct sockaddr *)&addr, sizeof(addr)), 0);
+	rd_th_lend(&th, sv[0]);
+	for (int i = 0; i < 5; i++) {
+		zc(sv[0], buf, 60000, REPORT);
+		expect_run(60000, 0);
+		zc(sv[0], buf, 100, REPORT);
+		expect_run(100, COPIED);
+	}
+	ck_assert_uint_eq(th.engine.stats.uring, 5);
+}
+END_TEST
+
 static TCase *zc_tests(const char *name, void (*set)(void))
 {
 	TCase *tc = tcase_create(name);
@@ -781,6 +809,7 @@ static TCase *zc_tests(const char *name, void (*set)(void))
 	tcase_add_test(tc, an_engine_does_not_wait_for_it);
 	tcase_add_test(tc, without_a_budget_it_is_copied);
 	tcase_add_test(tc, a_network_that_copies_is_not_asked_again);
+	tcase_add_test(tc, a_network_that_does_not_copy);
 	return tc;
 }
 
