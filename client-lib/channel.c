@@ -21,7 +21,7 @@
 struct parcel {
 	struct parcel *next;
 	struct ringd_channel p;
-	int fds[2];			/* -1: none, or not this process's any more */
+	int fds[2];			/* of FD and PIPE; -1: none, or not this process's any more */
 	int32_t res;			/* of the request */
 };
 
@@ -64,6 +64,12 @@ static void drop_fds(struct parcel *p)
 	rdl_close(rdl_steal_fd(&p->fds[1]));
 }
 
+static void close_all(const int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		rdl_close(fds[i]);
+}
+
 static void inherit(int fd)
 {
 	int flags = fcntl(fd, F_GETFD);
@@ -72,17 +78,58 @@ static void inherit(int fd)
 		fcntl(fd, F_SETFD, flags & ~FD_CLOEXEC);
 }
 
+/* Would a store anywhere into these ints be a fault? */
+static bool range_writable(uint64_t addr, size_t n)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), last = addr + n * sizeof(int) - 1;
+
+	for (uint64_t p = addr; p < last; p = (p | (page - 1)) + 1) {
+		if (!writable(p))
+			return false;
+	}
+	return writable(last);
+}
+
+/*
+ * Numbers of descriptors that a message brought, into its last control message. The message was as long as all of them need;
+ * those that did not come, for which this process had no room, are taken off it as the kernel would have done.
+ */
+static void put_rights(const struct ringd_channel *p, const int *fds, size_t n)
+{
+	struct cmsghdr *head = (struct cmsghdr *)(uintptr_t)(p->addr - CMSG_LEN(0));
+	uint32_t *flags = (uint32_t *)(uintptr_t)p->msg_flags;
+
+	if (n > p->nr || !p->nr || p->nr > RINGD_MSG_FDS || !range_writable(p->addr - CMSG_LEN(0), p->nr + CMSG_LEN(0) / sizeof(int)) ||
+	    !range_writable(p->msg_flags, 1)) {
+		close_all(fds, n);
+		return;
+	}
+	for (size_t i = 0; i < n && !(p->flags & RINGD_CHANNEL_F_CLOEXEC); i++)
+		inherit(fds[i]);
+	memcpy((void *)(uintptr_t)p->addr, fds, n * sizeof(int));
+	if (n == p->nr)
+		return;
+	head->cmsg_len = CMSG_LEN(n * sizeof(int));
+	*flags |= MSG_CTRUNC;
+}
+
 /* It has come: do what can be done before anybody asks. n: descriptors that came with it. */
-static void accept_parcel(struct parcel *p, size_t n)
+static void accept_parcel(struct parcel *p, const int *fds, size_t n)
 {
 	const size_t want = p->p.kind == RINGD_CHANNEL_FD ? 1 : p->p.kind == RINGD_CHANNEL_PIPE ? 2 : 0;
 
+	if (p->p.kind == RINGD_CHANNEL_RIGHTS) {
+		put_rights(&p->p, fds, n);
+		p->res = p->p.res;
+		return;
+	}
 	if (n != want)		/* fewer: no room in this process, RLIMIT_NOFILE; more are no engine's */
-		drop_fds(p);
+		close_all(fds, n);
 	if (n < want)
 		p->res = -EMFILE;
 	if (n != want)
 		return;
+	memcpy(p->fds, fds, n * sizeof(int));
 	for (size_t i = 0; i < n && !(p->p.flags & RINGD_CHANNEL_F_CLOEXEC); i++)
 		inherit(p->fds[i]);
 	switch (p->p.kind) {
@@ -107,15 +154,15 @@ static void accept_parcel(struct parcel *p, size_t n)
 
 /* --- packets --- */
 
-/* Room in the packet's control part for two descriptors, the most there are. */
-static size_t take_fds(struct msghdr *mh, int fds[2])
+/* Room in the packet's control part for all that one can carry. */
+static size_t take_fds(struct msghdr *mh, int fds[RINGD_MSG_FDS])
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(mh);
 	size_t n;
 
 	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 		return 0;
-	n = RDL_MIN((c->cmsg_len - CMSG_LEN(0)) / sizeof(int), (size_t)2);
+	n = RDL_MIN((c->cmsg_len - CMSG_LEN(0)) / sizeof(int), (size_t)RINGD_MSG_FDS);
 	memcpy(fds, CMSG_DATA(c), n * sizeof(int));
 	return n;
 }
@@ -124,11 +171,12 @@ static size_t take_fds(struct msghdr *mh, int fds[2])
 static bool receive(struct rdl_channel *ch, struct parcel *p)
 {
 	union {
-		char bytes[CMSG_SPACE(2 * sizeof(int))];
+		char bytes[CMSG_SPACE(RINGD_MSG_FDS * sizeof(int))];
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = { .iov_base = &p->p, .iov_len = sizeof(p->p) };
 	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	int fds[RINGD_MSG_FDS];
 	size_t n_fds;
 	ssize_t n;
 
@@ -138,11 +186,11 @@ static bool receive(struct rdl_channel *ch, struct parcel *p)
 	} while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return false;
-	n_fds = take_fds(&mh, p->fds);
-	if ((size_t)n == sizeof(p->p))
-		accept_parcel(p, n_fds);
+	n_fds = take_fds(&mh, fds);
+	if ((size_t)n != sizeof(p->p))
+		close_all(fds, n_fds);
 	else
-		drop_fds(p);
+		accept_parcel(p, fds, n_fds);
 	return true;
 }
 

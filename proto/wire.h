@@ -179,20 +179,30 @@ struct ringd_fd_list {
  */
 struct ringd_channel {
 	uint64_t user_data;
-	uint64_t addr;		/* PIPE, PAIR: where the two numbers go, as in the SQE */
+	uint64_t addr;		/* PIPE, PAIR: where the two numbers go, as in the SQE; RIGHTS: where they all go */
+	uint64_t msg_flags;	/* RIGHTS: where the flags of the message are */
 	uint32_t ring_id;
 	uint32_t cookie;	/* 0 to INT32_MAX */
 	uint16_t kind;		/* RINGD_CHANNEL_* */
 	uint16_t flags;		/* RINGD_CHANNEL_F_* */
 	int32_t number;		/* CLOSE: the client's number to be closed; PAIR: the first slot */
 	int32_t number2;	/* PAIR: the second */
-	int32_t res;		/* CLOSE: what the request has come to, 0 or a negative errno */
+	int32_t res;		/* CLOSE: what the request has come to, 0 or a negative errno; RIGHTS: res of its CQE */
+	uint32_t nr;		/* RIGHTS: descriptors */
+	uint32_t resv;		/* 0 */
 };
 
 #define RINGD_CHANNEL_FD	1	/* + fd: its number is res */
 #define RINGD_CHANNEL_PIPE	2	/* + 2 fds: their numbers go to addr as two 32-bit integers, res is 0 */
 #define RINGD_CHANNEL_PAIR	3	/* number and number2 go to addr, res is 0 */
 #define RINGD_CHANNEL_CLOSE	4	/* close number; res, or the errno of that close when res is 0 */
+
+/*
+ * + nr fds, of a message that was received: their numbers go to addr, the data of the last control message, as 32-bit integers.
+ * When there is no room for all of them, cmsg_len in front of addr is made to fit those that came and MSG_CTRUNC is set in the
+ * 32-bit word at msg_flags.
+ */
+#define RINGD_CHANNEL_RIGHTS	5
 
 #define RINGD_CHANNEL_F_CLOEXEC	0x1	/* the new descriptors are close-on-exec */
 #define RINGD_CHANNEL_F_SILENT	0x2	/* no CQE comes */

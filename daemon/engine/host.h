@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 struct rd_ctx;
+struct rd_fds;
 struct rd_file;
 struct rd_host;
 struct rd_req;
@@ -39,13 +40,19 @@ static inline struct rd_mem *rd_mem_put(struct rd_mem *mem)
 	return NULL;
 }
 
-/* For the client: one descriptor; two, whose numbers are stored at addr; or (n 0) two numbers that are stored there. */
+/*
+ * For the client: one descriptor; two, whose numbers are stored at addr; (n 0) two numbers that are stored there; or (rights)
+ * what a message brought, whose numbers are stored at addr, behind the head of a control message.
+ */
 struct rd_newfds {
 	struct rd_file *files[2];
 	uint32_t n;
 	bool cloexec;
-	uint64_t addr;		/* client's, of two 32-bit integers */
+	uint64_t addr;		/* client's, of two 32-bit integers, or as many as rights has */
 	int32_t numbers[2];
+	struct rd_fds *rights;
+	uint64_t msg_flags;	/* rights: where the client's flags of the message are, which are told when not all got a number */
+	int32_t res;		/* rights: of the CQE */
 };
 
 struct rd_host_ops {
@@ -63,15 +70,17 @@ struct rd_host_ops {
 	ssize_t (*copy_str)(struct rd_host *host, char *dst, uint64_t addr, size_t size);
 	/* What an fd number of the client means: a new reference, or -EBADF. */
 	int (*file)(struct rd_host *host, int fd, struct rd_file **ret);
+	/* The client's process, as messages name it. NULL: it is not known. */
+	int32_t (*pid)(struct rd_host *host);
 	/* Descriptor to resolve relative paths of dirfd against: >= 0, AT_FDCWD, or -EBADF, -EPERM. Stays the host's and
 	 * open until the request that asked is finished. */
 	int (*dirfd)(struct rd_host *host, int dirfd, struct rd_mem **owner);
 	/* Could the client be given a descriptor? 0, -EOPNOTSUPP. */
 	int (*can_install)(struct rd_host *host);
 	/*
-	 * What a request has made for the client: n files become descriptors of it, the references are taken over. RD_DONE:
-	 * req->res and cflags are what the CQE says: the number (n 1), 0 (n 2, n 0), or -EMFILE, -EFAULT, ...; or RD_PENDING:
-	 * the request waits until it can be told.
+	 * What a request has made for the client: n files become descriptors of it, the references are taken over, and so are
+	 * rights. RD_DONE: req->res and cflags are what the CQE says: the number (n 1), 0 (n 2, n 0), res (rights), or -EMFILE,
+	 * -EFAULT, ...; or RD_PENDING: the request waits until it can be told.
 	 */
 	int (*install)(struct rd_host *host, struct rd_req *req, const struct rd_newfds *new);
 	/* Close one of the client's descriptors: RD_DONE with req->res (-EBADF), or RD_PENDING. */

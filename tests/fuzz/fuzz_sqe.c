@@ -23,6 +23,7 @@
 #include "daemon/engine/ring/event.h"
 #include "daemon/engine/ring/ring.h"
 #include "daemon/engine/rsrc/bufgroup.h"
+#include "daemon/engine/rsrc/fds.h"
 #include "daemon/engine/rsrc/pbuf.h"
 #include "shapes.h"
 
@@ -123,6 +124,9 @@ static int host_install(struct rd_host *h, struct rd_req *req, const struct rd_n
 
 	for (uint32_t i = 0; i < new->n; i++)
 		rd_file_put(new->files[i]);
+	rd_fds_close(new->rights, NULL, NULL);
+	if (new->rights)
+		return req->res = new->res, RD_DONE;
 	req->res = new->n == 1 ? numbers[0] : 0;
 	if (new->n != 1)
 		req->res = host_copy_out(h, new->addr, numbers, sizeof(numbers));

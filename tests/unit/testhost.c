@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "daemon/common/util.h"
+#include "daemon/engine/rsrc/fds.h"
 
 static struct rd_testhost *from_host(struct rd_host *host)
 {
@@ -120,6 +121,26 @@ struct letting_go {
 	unsigned int open;
 };
 
+static void rights_closed(void *arg)
+{
+	rd_req_task(arg, rd_req_installed);
+}
+
+/* Numbers of what a message brought; the client's process is this one. */
+static int th_give_rights(struct rd_testhost *th, struct rd_req *req, const struct rd_newfds *new)
+{
+	int32_t numbers[RD_FDS_MAX];
+
+	req->res = th->can_install && !th->rights_fail ? new->res : -EMFILE;
+	for (uint32_t i = 0; i < new->rights->n && req->res >= 0; i++)
+		numbers[i] = fcntl(new->rights->fds[i], new->cloexec ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
+	if (req->res >= 0)
+		ck_assert_int_eq(th_copy_out(&th->host, new->addr, numbers, new->rights->n * sizeof(numbers[0])), 0);
+	req->state = RD_REQ_IDLE;
+	rd_fds_close(new->rights, rights_closed, req);
+	return RD_PENDING;
+}
+
 static void closed_one(void *arg, int res)
 {
 	struct letting_go *l = arg;
@@ -168,10 +189,18 @@ static int th_install_now(struct rd_testhost *th, const struct rd_newfds *new)
 
 static int th_install(struct rd_host *host, struct rd_req *req, const struct rd_newfds *new)
 {
+	if (new->rights)
+		return th_give_rights(from_host(host), req, new);
 	if (!new->n && from_host(host)->install_waits)
 		return rd_req_wait(req);
 	req->res = th_install_now(from_host(host), new);
 	return let_go(req, new);
+}
+
+static int32_t th_pid(struct rd_host *host)
+{
+	(void)host;
+	return RD_TH_PID;
 }
 
 static int th_close(struct rd_host *host, struct rd_req *req, int fd)
@@ -249,6 +278,7 @@ static const struct rd_host_ops th_ops = {
 	.file = th_file,
 	.dirfd = th_dirfd,
 	.can_install = th_can_install,
+	.pid = th_pid,
 	.install = th_install,
 	.close = th_close,
 	.install_cancel = th_install_cancel,

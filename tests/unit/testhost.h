@@ -11,6 +11,7 @@
 
 #define RD_TH_ARENA (16u << 20)
 #define RD_TH_LENT 8
+#define RD_TH_PID 54321		/* of the client, as messages name it */
 #define RD_TH_RING 10000	/* numbers of rings, where a request wants one: this and the next */
 
 struct rd_testhost {
@@ -20,6 +21,7 @@ struct rd_testhost {
 	size_t used;		/* of the arena, from its start */
 	struct rd_mem mem;	/* what uses the arena: 1 when nobody does */
 	bool can_install;	/* may the client get plain descriptors? */
+	bool rights_fail;	/* descriptors of messages find no way to the client */
 	bool install_waits;	/* install() of numbers has no room, for ever */
 	struct rd_ring *rings[8];	/* by number - RD_TH_RING; see rd_tc_number() */
 	unsigned int maps, wakes, dead, gone;	/* calls so far */

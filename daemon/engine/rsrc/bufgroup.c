@@ -301,7 +301,7 @@ static void selected(struct rd_bufsel *sel, struct rd_bufgroup *group, const str
 {
 	assert(!group->taken && !sel->group);
 	group->taken = true;
-	*sel = (struct rd_bufsel){ .group = group, .bid = entry->bid, .last_len = entry->len, .nr = 1 };
+	*sel = (struct rd_bufsel){ .group = group, .addr = entry->addr, .bid = entry->bid, .last_len = entry->len, .nr = 1 };
 }
 
 int rd_bufsel_take(struct rd_bufsel *sel, struct rd_bufgroups *groups, struct rd_host *host, uint16_t bgid, uint64_t want,

@@ -35,6 +35,7 @@ struct rd_bufgroups;	/* all of a ring, by id; made with the first */
 struct rd_bufsel {
 	struct rd_bufgroup *group;	/* NULL: nothing is selected */
 	const struct iovec *iov;	/* of a bundle: the caller's, left as it is until the commit */
+	uint64_t addr;			/* the client's, of the first */
 	uint64_t bytes;			/* selected */
 	uint32_t last_len;		/* what the last entry says, before it was cut to what was wanted */
 	uint16_t bid;			/* of the first */

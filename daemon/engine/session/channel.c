@@ -13,6 +13,7 @@
 #include "daemon/common/fdpass.h"
 #include "daemon/common/log.h"
 #include "session.h"
+#include "../rsrc/fds.h"
 
 #define CHANNEL_BYTES	8192	/* the kernel doubles it and counts some 768 bytes for a packet: 21 of them */
 #define CHANNEL_FILES	24	/* what the descriptors in a full channel cost, and the channel */
@@ -32,6 +33,7 @@ struct rd_delivery {
 	struct rd_req *req;
 	struct rd_file *files[2];
 	uint32_t n;
+	struct rd_fds *rights;	/* instead, or NULL */
 	uint32_t open;		/* of our duplicates; see let_go() */
 	struct ringd_channel packet;
 };
@@ -68,6 +70,7 @@ static void delivery_free(struct rd_delivery *d)
 {
 	for (uint32_t i = 0; i < d->n; i++)
 		rd_file_put(d->files[i]);
+	rd_fds_close(d->rights, NULL, NULL);
 	free(d);
 }
 
@@ -76,16 +79,21 @@ static void finish(struct rd_req *req)
 	rd_req_installed(req);
 }
 
-static void duplicate_closed(void *arg, int res)
+static void all_closed(void *arg)
 {
 	struct rd_delivery *d = arg;
 	struct rd_req *req = d->req;
 
-	(void)res;
 	if (--d->open)
 		return;
 	free(d);
 	rd_req_task(req, finish);
+}
+
+static void duplicate_closed(void *arg, int res)
+{
+	(void)res;
+	all_closed(arg);
 }
 
 /* The client has its descriptors: the request is complete when ours are closed. RD_DONE or RD_PENDING, d is gone. */
@@ -100,6 +108,8 @@ static int let_go(struct rd_delivery *d)
 			d->open--;
 	}
 	d->n = 0;
+	d->open += !!d->rights;
+	rd_fds_close(rd_steal_ptr(&d->rights), all_closed, d);
 	req->state = RD_REQ_IDLE;	/* nothing can be stopped any more */
 	if (--d->open)
 		return RD_PENDING;
@@ -107,19 +117,34 @@ static int let_go(struct rd_delivery *d)
 	return RD_DONE;
 }
 
+/* Is it a success that the client does not want to hear of? */
+static bool is_silent(const struct rd_delivery *d)
+{
+	return d->req->flags & RINGD_SQE_CQE_SKIP_SUCCESS && d->packet.res >= 0 && d->req->outcome != RD_OUT_FAILED;
+}
+
+static int send_packet(struct rd_delivery *d)
+{
+	int fds[RD_ARRAY_SIZE(d->files)] = { -1, -1 };
+
+	if (d->rights)
+		return rd_send_fds(d->channel->sock, &d->packet, sizeof(d->packet), d->rights->fds, d->rights->n);
+	for (uint32_t i = 0; i < d->n; i++)
+		fds[i] = d->files[i]->fd;
+	return rd_send_fds(d->channel->sock, &d->packet, sizeof(d->packet), fds, d->n);
+}
+
 /* 0: sent, the request has its result; -EAGAIN: no room; or what the request ends with. */
 static int send_now(struct rd_delivery *d)
 {
 	struct rd_channel *ch = d->channel;
 	struct rd_req *req = d->req;
-	bool silent = req->flags & RINGD_SQE_CQE_SKIP_SUCCESS && !d->packet.res;
-	int fds[2] = { -1, -1 }, r;
+	bool silent = is_silent(d);
+	int r;
 
-	for (uint32_t i = 0; i < d->n; i++)
-		fds[i] = d->files[i]->fd;
 	d->packet.cookie = ch->cookie;
 	d->packet.flags |= silent ? RINGD_CHANNEL_F_SILENT : 0;
-	r = rd_send_fds(ch->sock, &d->packet, sizeof(d->packet), fds, d->n);
+	r = send_packet(d);
 	if (r == -ETOOMANYREFS)		/* this user has that many descriptors under way in sockets; no event tells when not */
 		return -EMFILE;
 	if (r == -EAGAIN)
@@ -129,7 +154,7 @@ static int send_now(struct rd_delivery *d)
 	ch->cookie = (ch->cookie + 1) & INT32_MAX;
 	req->res = (int32_t)d->packet.cookie;
 	req->cflags |= RINGD_CQE_F_CHANNEL;
-	if (d->packet.res)
+	if (d->packet.res < 0)
 		req->outcome = RD_OUT_FAILED;
 	if (silent)
 		announce(ring_of(req));
@@ -218,24 +243,43 @@ static int put_numbers(struct rd_session *session, struct rd_req *req, const str
 	return deliver(d);
 }
 
+static void refuse_files(const struct rd_newfds *new)
+{
+	for (uint32_t i = 0; i < new->n; i++)
+		rd_file_put(new->files[i]);
+	rd_fds_close(new->rights, NULL, NULL);
+}
+
+static uint16_t kind_of(const struct rd_newfds *new)
+{
+	if (new->rights)
+		return RINGD_CHANNEL_RIGHTS;
+	return new->n == 2 ? RINGD_CHANNEL_PIPE : RINGD_CHANNEL_FD;
+}
+
 /* host->install */
 int rd_channel_install(struct rd_host *host, struct rd_req *req, const struct rd_newfds *new)
 {
 	struct rd_session *session = RD_CONTAINER_OF(host, struct rd_session, host);
 	struct rd_delivery *d = NULL;
 
-	if (!new->n)
+	if (!new->n && !new->rights)
 		return put_numbers(session, req, new);
 	req->res = session->channel ? -ENOMEM : -EOPNOTSUPP;
 	if (session->channel && !req->ctx->dying)
-		d = delivery_new(session, req, new->n == 2 ? RINGD_CHANNEL_PIPE : RINGD_CHANNEL_FD);
+		d = delivery_new(session, req, kind_of(new));
 	if (!d) {
-		for (uint32_t i = 0; i < new->n; i++)
-			rd_file_put(new->files[i]);
+		refuse_files(new);
 		return RD_DONE;
 	}
 	d->n = new->n;
 	memcpy(d->files, new->files, sizeof(d->files));
+	d->rights = new->rights;
+	if (d->rights) {
+		d->packet.nr = d->rights->n;
+		d->packet.msg_flags = new->msg_flags;
+		d->packet.res = new->res;
+	}
 	d->packet.addr = new->addr;
 	d->packet.flags = new->cloexec ? RINGD_CHANNEL_F_CLOEXEC : 0;
 	return deliver(d);

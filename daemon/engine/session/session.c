@@ -42,6 +42,12 @@ static const struct rd_handler handlers[] = {
 	[RINGD_MSG_SET_CWD] = { sizeof(struct ringd_msg), sizeof(struct ringd_msg), 1, 1, 0, rd_cwd_set },
 };
 
+/* host->pid */
+static int32_t session_pid(struct rd_host *host)
+{
+	return RD_CONTAINER_OF(host, struct rd_session, host)->pid;
+}
+
 static const struct rd_host_ops session_host = {
 	.map = rd_memory_map,
 	.copy_in = rd_memory_copy_in,
@@ -50,6 +56,7 @@ static const struct rd_host_ops session_host = {
 	.file = rd_lent_file,
 	.dirfd = rd_cwd_dirfd,
 	.can_install = rd_channel_can,
+	.pid = session_pid,
 	.install = rd_channel_install,
 	.close = rd_channel_close,
 	.install_cancel = rd_channel_cancel,

@@ -131,7 +131,7 @@ struct rd_session {
 	struct event *readable;
 	int pidfd;			/* of the process that connected, -1: not known */
 	struct event *exited;
-	int32_t pid;			/* for messages to humans */
+	int32_t pid;			/* as the manager knows it; for messages to humans, and see host->pid() */
 	uint32_t flags;			/* RD_CLIENT_* */
 	struct rd_charge client;
 	struct rd_space space;
