@@ -139,6 +139,8 @@ void rd_net_cleanup(struct rd_req *req)
 	struct rd_net *net = &req->net;
 
 	free_segments(net);
+	rd_msg_free(req);
+	rd_net_forget_place(req);
 	if (net->name != &net->small)
 		rd_stage_free(net->name);
 	net->name = NULL;
@@ -206,20 +208,7 @@ static void clip(struct msghdr *mh, struct iovec *piece, uint64_t max)
 	mh->msg_iovlen = 1;
 }
 
-static void set_envelope(struct msghdr *mh, const struct rd_net *net)
-{
-	if (net->msg) {
-		mh->msg_name = net->msg->name;
-		mh->msg_namelen = net->msg->namelen;
-		mh->msg_control = net->msg->control;
-		mh->msg_controllen = net->msg->controllen;
-	} else if (net->namelen) {
-		mh->msg_name = net->name;
-		mh->msg_namelen = net->namelen;
-	}
-}
-
-void rd_net_message(struct rd_req *req, struct msghdr *mh, struct iovec *piece)
+int rd_net_message(struct rd_req *req, struct msghdr *mh, struct iovec *piece)
 {
 	struct rd_net *net = &req->net;
 	uint64_t max = offer(req);
@@ -231,27 +220,30 @@ void rd_net_message(struct rd_req *req, struct msghdr *mh, struct iovec *piece)
 		for (size_t i = 0; i < mh->msg_iovlen; i++)
 			net->offered += (uint32_t)mh->msg_iov[i].iov_len;
 	}
-	set_envelope(mh, net);
+	return net->send ? rd_msg_envelope(net, mh) : 0;
+}
+
+uint32_t rd_net_flags(const struct rd_net *net)
+{
+	return net->msg_flags | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC;
 }
 
 /* Not by the C library's functions: those are cancellation points, which cost two atomic operations when there are threads. */
 static ssize_t transfer_message(struct rd_req *req, uint32_t flags)
 {
-	struct rd_net *net = &req->net;
 	struct msghdr mh;
 	struct iovec piece;
 	long n;
 
-	rd_net_message(req, &mh, &piece);
-	n = syscall(net->send ? SYS_sendmsg : SYS_recvmsg, req->file->fd, &mh, (long)flags);
+	if (req->net.send && rd_net_sleeps(req))
+		return RD_NET_AWAY;
+	n = rd_net_message(req, &mh, &piece);
 	if (n < 0)
-		return -errno;
-	if (net->msg && !net->send) {
-		net->msg->namelen = mh.msg_namelen;
-		net->msg->controllen = (uint32_t)mh.msg_controllen;
-		net->msg->flags = mh.msg_flags;
-	}
-	return n;
+		return n;
+	if (!req->net.send)
+		return rd_msg_receive(req, &mh, flags);
+	n = syscall(SYS_sendmsg, req->file->fd, &mh, (long)flags);
+	return n < 0 ? -errno : n;
 }
 
 static inline ssize_t transfer_plain(struct rd_req *req, uint32_t flags)
@@ -276,10 +268,11 @@ static bool is_over(const struct rd_req *req)
 ssize_t rd_net_transfer(struct rd_req *req, uint32_t extra)
 {
 	struct rd_net *net = &req->net;
-	uint32_t flags = net->msg_flags | extra | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC;
+	uint32_t flags = rd_net_flags(net) | extra;
+	bool carrier = (req->file->flags & RD_FILE_CARRIER) && !net->send;
 	ssize_t n;
 
-	if (RD_LIKELY(net->nr == 1 && !net->msg && !net->namelen))
+	if (RD_LIKELY(net->nr == 1 && !net->msg && !net->namelen && !carrier))
 		n = transfer_plain(req, flags);
 	else
 		n = transfer_message(req, flags);
@@ -317,7 +310,12 @@ void rd_net_advance(struct rd_req *req, uint64_t n)
 
 bool rd_net_goes_on(const struct rd_req *req)
 {
-	return (req->net.msg_flags & (MSG_WAITALL | MSG_PEEK)) == MSG_WAITALL && (req->file->flags & (RD_FILE_BYTES | RD_FILE_RECORDS));
+	const struct rd_net *net = &req->net;
+
+	/* control data is that of one receive */
+	if (!net->send && net->msg && net->msg->in.control_room)
+		return false;
+	return (net->msg_flags & (MSG_WAITALL | MSG_PEEK)) == MSG_WAITALL && (req->file->flags & (RD_FILE_BYTES | RD_FILE_RECORDS));
 }
 
 bool rd_net_is_plain(const struct rd_req *req)
@@ -364,6 +362,8 @@ int rd_net_idle(struct rd_req *req, ssize_t n)
 {
 	struct rd_net *net = &req->net;
 
+	if (RD_UNLIKELY(n == RD_NET_AWAY))
+		return rd_net_away(req);
 	if (n == -EAGAIN && !(net->msg_flags & MSG_DONTWAIT) && (!net->done || rd_net_goes_on(req)))
 		return rd_net_wait(req);
 	if (n < 0 && net->done && rd_net_goes_on(req))
@@ -377,20 +377,28 @@ static bool was_clipped(const struct rd_net *net, uint64_t left, ssize_t n)
 	return net->send && net->offered < left && (uint64_t)n == net->offered;
 }
 
-int rd_net_run(struct rd_req *req)
+int rd_net_attempted(struct rd_req *req, ssize_t n)
 {
 	struct rd_net *net = &req->net;
+	uint64_t left = net->want - net->done;
+
+	if (n < 0)
+		return rd_net_idle(req, n);
+	if (RD_LIKELY((uint64_t)n >= left) || n == 0 || (!rd_net_goes_on(req) && !was_clipped(net, left, n)))
+		return rd_net_done(req, (int64_t)net->done + n);
+	rd_net_advance(req, (uint64_t)n);
+	return RD_NET_GO;
+}
+
+int rd_net_run(struct rd_req *req)
+{
 	uint64_t moved = req->ctx->moved;
 
 	for (;;) {
-		uint64_t left = net->want - net->done;
-		ssize_t n = rd_net_transfer(req, 0);
+		int verdict = rd_net_attempted(req, rd_net_transfer(req, 0));
 
-		if (n < 0)
-			return rd_net_idle(req, n);
-		if (RD_LIKELY((uint64_t)n >= left) || n == 0 || (!rd_net_goes_on(req) && !was_clipped(net, left, n)))
-			return rd_net_done(req, (int64_t)net->done + n);
-		rd_net_advance(req, (uint64_t)n);
+		if (verdict != RD_NET_GO)
+			return verdict;
 		if (req->ctx->moved - moved >= RD_NET_CHUNK)
 			return RD_NEXT_TURN;
 	}

@@ -225,6 +225,20 @@ void rd_send_zc_cleanup(struct rd_req *req);
 int rd_recv_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_recv(struct rd_req *req, unsigned int issue_flags);
 
+/* msg.c: SENDMSG */
+int rd_sendmsg_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+
+/* recvmsg.c: RECVMSG */
+int rd_recvmsg_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_recvmsg(struct rd_req *req, unsigned int issue_flags);
+int rd_recvmsg_finish(struct rd_req *req);
+int rd_recvmsg_installed(struct rd_req *req);
+int rd_recvmsg_cancel(struct rd_req *req);
+
+/* net_away.c: an attempt on a worker, and then what it has come to */
+void rd_net_work(struct rd_req *req);
+int rd_net_finish(struct rd_req *req);
+
 /* net.c: of all that move data through sockets */
 void rd_net_stopped(struct rd_req *req);
 void rd_net_cleanup(struct rd_req *req);

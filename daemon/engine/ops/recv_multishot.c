@@ -51,6 +51,8 @@ int rd_recv_multi(struct rd_req *req, unsigned int issue_flags, rd_recv_fn *once
 			return rd_net_look(req);
 		if (n == 0)
 			return rd_net_done(req, 0);
+		if (RD_UNLIKELY(n == RD_RECV_LATER))
+			return RD_RECV_LATER;
 		if (n < 0)
 			return rd_net_idle(req, n);
 		if (is_last(req, n))

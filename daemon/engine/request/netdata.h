@@ -33,6 +33,9 @@ struct rd_net {			/* SEND SENDMSG RECV RECVMSG SEND_ZC SENDMSG_ZC */
 	struct rd_msg *msg;	/* *MSG: what the message has besides its data; else NULL */
 	void *name;		/* destination of a SEND: &small, or rd_stage_new() */
 	struct sockaddr_in6 small;
+	int at;			/* where a path that the name is starts, kept open by at_mem; see net_away.c */
+	struct rd_mem *at_mem;
+	bool placed;		/* at is known */
 	uint16_t namelen;	/* 0: none */
 	uint16_t ioprio;	/* RINGD_RECVSEND_* */
 	uint16_t buf_index;	/* or group */

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Attempts that could sleep although they say MSG_DONTWAIT, and are a worker's: a destination is a path; descriptors are given to
+ * the kernel, which may first look for sockets that nobody can reach any more; or there is no budget for the descriptors that may
+ * come, so that the kernel closes them.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "msg.h"
+#include "net.h"
+#include "ops.h"
+#include "sockname.h"
+
+static const struct sockaddr *name_of(const struct rd_net *net, uint32_t *len)
+{
+	struct msghdr mh = { .msg_name = NULL };
+
+	rd_msg_envelope(net, &mh);
+	*len = mh.msg_namelen;
+	return mh.msg_name;
+}
+
+static bool has_path(const struct rd_req *req)
+{
+	uint32_t len;
+	const struct sockaddr *name = name_of(&req->net, &len);
+
+	return name && rd_sockname_is_path(req->file, name, len);
+}
+
+bool rd_net_sleeps(const struct rd_req *req)
+{
+	return (req->file->flags & RD_FILE_CARRIER) && (rd_msg_brings_files(&req->net) || has_path(req));
+}
+
+int rd_net_away(struct rd_req *req)
+{
+	struct rd_net *net = &req->net;
+	uint32_t len;
+
+	/* what waits or runs elsewhere has no provided buffer */
+	if (req->flags & RINGD_SQE_BUFFER_SELECT)
+		return rd_net_done(req, net->send ? -EOPNOTSUPP : -EDQUOT);
+	if (net->send && !net->placed && has_path(req)) {
+		net->at = rd_sockname_at(req, name_of(net, &len), &net->at_mem);
+		if (net->at < 0 && net->at != AT_FDCWD)
+			return rd_net_done(req, net->at);
+		rd_mem_get(net->at_mem);
+		net->placed = true;
+	}
+	return RD_PUNT;
+}
+
+void rd_net_forget_place(struct rd_req *req)
+{
+	req->net.at_mem = rd_mem_put(req->net.at_mem);
+}
+
+/* --- worker --- */
+
+static ssize_t send_message(const struct rd_req *req, const struct msghdr *mh)
+{
+	long n = syscall(SYS_sendmsg, req->file->fd, mh, (long)rd_net_flags(&req->net));
+
+	return n < 0 ? -errno : n;
+}
+
+/* With a NUL behind the path. */
+static ssize_t send_to_path(const struct rd_req *req, struct msghdr *mh)
+{
+	const struct rd_net *net = &req->net;
+	_Alignas(struct sockaddr) char name[sizeof(struct sockaddr_storage) + 1] = { 0 };
+	ssize_t n;
+
+	memcpy(name, mh->msg_name, mh->msg_namelen);
+	mh->msg_name = name;
+	n = rd_sockname_enter(net->at, mh->msg_name, false, 0);
+	if (n == 0)
+		n = send_message(req, mh);
+	rd_sockname_leave(net->at);
+	return n;
+}
+
+void rd_net_work(struct rd_req *req)
+{
+	struct msghdr mh;
+	struct iovec piece;
+	ssize_t n = rd_net_message(req, &mh, &piece);
+
+	if (n == 0 && !req->net.send)
+		n = rd_msg_receive_work(req, &mh, rd_net_flags(&req->net));
+	else if (n == 0)
+		n = req->net.placed ? send_to_path(req, &mh) : send_message(req, &mh);
+	req->res = (int32_t)n;
+}
+
+int rd_net_finish(struct rd_req *req)
+{
+	int verdict = rd_net_attempted(req, req->net.send ? req->res : rd_msg_received(req, req->res));
+
+	return verdict == RD_NET_GO ? rd_net_run(req) : verdict;
+}
