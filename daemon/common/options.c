@@ -15,6 +15,7 @@ enum {
 	KEY_SPIN,
 	KEY_SQ_IDLE,
 	KEY_LOG_LEVEL,
+	KEY_FAMILIES,
 };
 
 static const struct argp_option options[] = {
@@ -31,11 +32,14 @@ static const struct argp_option options[] = {
 	{ "backend", KEY_BACKEND, "NAME", 0, "auto, sync or uring: how block I/O is executed", 2 },
 	{ "spin-us", KEY_SPIN, "N", 0, "microseconds an engine looks at quiet rings before it sleeps", 2 },
 	{ "sq-idle-max-ms", KEY_SQ_IDLE, "N", 0, "longest sq_thread_idle a client may ask for, in milliseconds", 2 },
+	{ "socket-families", KEY_FAMILIES, "LIST", 0, "address families that clients get sockets of: inet, inet6, unix, with commas "
+	  "between; or none", 2 },
 	{ "log-level", KEY_LOG_LEVEL, "LEVEL", 0, "error, warning, info or debug", 2 },
 	{ 0 }
 };
 
 static const char *const backends[] = { "auto", "sync", "uring" };
+static const char *const families[] = { "inet", "inet6", "unix" };
 static const struct {
 	const char *name;
 	int level;
@@ -50,6 +54,7 @@ void rd_options_init(struct rd_options *o)
 	o->spin_us = -1;
 	o->sq_idle_max_ms = -1;
 	o->log_level = -1;
+	o->socket_families = -1;
 }
 
 int rd_parse_size(const char *text, uint64_t *ret)
@@ -104,6 +109,35 @@ static int level_of(const char *arg, struct argp_state *state)
 	return -1;
 }
 
+static int family_of(const char *name, size_t len)
+{
+	for (size_t i = 0; i < RD_ARRAY_SIZE(families); i++)
+		if (strlen(families[i]) == len && !strncmp(name, families[i], len))
+			return 1 << i;
+	return -1;
+}
+
+static int families_of(const char *arg, struct argp_state *state)
+{
+	int set = 0;
+
+	if (!strcmp(arg, "none"))
+		return 0;
+	for (;;) {
+		size_t len = strcspn(arg, ",");
+		int one = family_of(arg, len);
+
+		if (one < 0) {
+			argp_error(state, "no address family '%.*s': inet, inet6 or unix", (int)len, arg);
+			return -1;
+		}
+		set |= one;
+		if (!arg[len])
+			return set;
+		arg += len + 1;
+	}
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct rd_options *o = state->input;
@@ -121,6 +155,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_SQ_IDLE:
 		o->sq_idle_max_ms = (long)number(arg, 0, INT_MAX, state);
+		return 0;
+	case KEY_FAMILIES:
+		o->socket_families = families_of(arg, state);
 		return 0;
 	case KEY_LOG_LEVEL:
 		o->log_level = level_of(arg, state);
@@ -164,6 +201,16 @@ static bool add_word(char **argv, int *n, int key, const char *word)
 	return true;
 }
 
+static bool add_families(char **argv, int *n, int set)
+{
+	char list[32] = "";
+
+	for (size_t i = 0; i < RD_ARRAY_SIZE(families); i++)
+		if (set & (1 << i))
+			strcat(strcat(list, *list ? "," : ""), families[i]);
+	return add_word(argv, n, KEY_FAMILIES, *list ? list : "none");
+}
+
 int rd_options_format(const struct rd_options *o, char **argv)
 {
 	bool ok = true;
@@ -178,6 +225,8 @@ int rd_options_format(const struct rd_options *o, char **argv)
 		ok = ok && add_number(argv, &n, KEY_SPIN, (unsigned long long)o->spin_us);
 	if (o->sq_idle_max_ms >= 0)
 		ok = ok && add_number(argv, &n, KEY_SQ_IDLE, (unsigned long long)o->sq_idle_max_ms);
+	if (o->socket_families >= 0)
+		ok = ok && add_families(argv, &n, o->socket_families);
 	if (o->log_level >= 0)
 		ok = ok && add_word(argv, &n, KEY_LOG_LEVEL, level_name(o->log_level));
 	if (ok)

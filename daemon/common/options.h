@@ -15,9 +15,10 @@ struct rd_options {
 	long spin_us;				/* -1: not given */
 	long sq_idle_max_ms;			/* -1: not given */
 	int log_level;				/* LOG_*; -1: not given */
+	int socket_families;			/* RD_FAMILY_*, a bit each in their order: inet, inet6, unix; -1: not given */
 };
 
-#define RD_OPTIONS_MAX	(RINGD_LIMIT_MAX + 4)	/* arguments rd_options_format() makes at most */
+#define RD_OPTIONS_MAX	(RINGD_LIMIT_MAX + 5)	/* arguments rd_options_format() makes at most */
 
 void rd_options_init(struct rd_options *o);
 /* As a child of a program's own parser; its input is the struct rd_options. Bad values end the program with a text. */

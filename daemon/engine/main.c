@@ -107,6 +107,8 @@ static void apply_options(struct rd_engine_config *cfg, const struct rd_options 
 		cfg->spin_us = (unsigned int)o->spin_us;
 	if (o->sq_idle_max_ms >= 0)
 		cfg->sq_idle_max_ms = (unsigned int)o->sq_idle_max_ms;
+	if (o->socket_families >= 0)
+		cfg->socket_families = (unsigned int)o->socket_families;
 	if (o->log_level >= 0)
 		rd_log_set_level(o->log_level);
 }
@@ -120,7 +122,7 @@ static bool has_link(void)
 	return getsockopt(RD_LINK_FD, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_SEQPACKET;
 }
 
-static int become_tenant(struct args *a)
+static int become_tenant(struct args *a, unsigned int families)
 {
 	const char *step = "";
 	char name[40];
@@ -138,7 +140,7 @@ static int become_tenant(struct args *a)
 		rd_error("%s: %s", step, strerror(-r));
 		return r;
 	}
-	r = rd_sandbox_enter();
+	r = rd_sandbox_enter(families);
 	if (r < 0)
 		rd_error("installing the system call filter: %s", strerror(-r));
 	return r;
@@ -156,6 +158,7 @@ int main(int argc, char **argv)
 	struct args args = { 0 };
 	int r;
 
+	_Static_assert(RD_FAMILY_INET == 1 && RD_FAMILY_INET6 == 2 && RD_FAMILY_UNIX == 4, "bits of rd_options.socket_families");
 	_Static_assert(RD_BACKEND_AUTO == 0 && RD_BACKEND_SYNC == 1 && RD_BACKEND_URING == 2, "order of rd_options.backend");
 	signal(SIGPIPE, SIG_IGN);
 	event_set_log_callback(on_libevent);
@@ -169,7 +172,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	apply_options(&cfg, &args.options);
-	r = become_tenant(&args);
+	r = become_tenant(&args, cfg.socket_families);
 	rd_identity_deinit(&args.identity);
 	if (r == 0)
 		r = rd_service_run(&cfg, RD_LINK_FD);

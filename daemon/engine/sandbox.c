@@ -17,9 +17,11 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 #include "daemon/common/sanitizer.h"
 #include "daemon/common/util.h"
+#include "engine.h"
 
 #define CALL(name) SCMP_SYS(name)
 
@@ -36,7 +38,7 @@ static const int allowed[] = {
 	CALL(getxattr), CALL(fgetxattr), CALL(lgetxattr), CALL(setxattr), CALL(fsetxattr), CALL(lsetxattr),
 	CALL(listxattr), CALL(flistxattr), CALL(removexattr), CALL(fremovexattr), CALL(utimensat), CALL(fchmod),
 	/* sockets and pipes */
-	CALL(socket), CALL(socketpair), CALL(bind), CALL(listen), CALL(accept), CALL(accept4), CALL(connect), CALL(shutdown),
+	CALL(bind), CALL(listen), CALL(accept), CALL(accept4), CALL(connect), CALL(shutdown),
 	CALL(sendto), CALL(recvfrom), CALL(sendmsg), CALL(recvmsg), CALL(sendmmsg), CALL(recvmmsg), CALL(getsockopt),
 	CALL(setsockopt), CALL(getsockname), CALL(getpeername), CALL(pipe2),
 	/* waiting */
@@ -65,6 +67,22 @@ static const unsigned long ioctls[] = {
 	SIOCINQ, SIOCOUTQ,				/* commands of sockets */
 	BLKDISCARD, BLKGETSIZE64, BLKRESETZONE,		/* and of block devices */
 };
+
+/* Sockets of the families that the operator allows; pairs are for ourselves. */
+static int allow_sockets(scmp_filter_ctx ctx, unsigned int families)
+{
+	static const struct {
+		unsigned int bit;
+		int family;
+	} known[] = { { RD_FAMILY_INET, AF_INET }, { RD_FAMILY_INET6, AF_INET6 }, { RD_FAMILY_UNIX, AF_UNIX } };
+	int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+
+	for (size_t i = 0; r == 0 && i < RD_ARRAY_SIZE(known); i++)
+		if (families & known[i].bit)
+			r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+					     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)known[i].family));
+	return r;
+}
 
 /* Calls of which only one use is ours. */
 static int allow_partly(scmp_filter_ctx ctx)
@@ -105,7 +123,7 @@ static void release(scmp_filter_ctx *ctx)
 		seccomp_release(*ctx);
 }
 
-int rd_sandbox_enter(void)
+int rd_sandbox_enter(unsigned int families)
 {
 	RD_CLEANUP(release) scmp_filter_ctx ctx = NULL;
 	int r = 0;
@@ -122,6 +140,8 @@ int rd_sandbox_enter(void)
 			r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
 	if (r == 0)
 		r = allow_partly(ctx);
+	if (r == 0)
+		r = allow_sockets(ctx, families);
 	if (r == 0)
 		r = seccomp_load(ctx);
 	return r;

@@ -5,8 +5,8 @@
 
 /*
  * From here on only what an engine needs works; everything else fails with EPERM, in all threads, for ever. Needs
- * no_new_privs. 0 or -errno. Does nothing in builds with a sanitizer, whose runtime has calls of its own.
+ * no_new_privs. families: RD_FAMILY_*, that sockets may be made of. 0 or -errno. Does nothing in builds with a sanitizer, whose runtime has calls of its own.
  */
-int rd_sandbox_enter(void);
+int rd_sandbox_enter(unsigned int families);
 
 #endif

@@ -5,6 +5,7 @@
 #include "daemon/common/identity.h"
 #include "daemon/common/options.h"
 #include "daemon/common/util.h"
+#include "daemon/engine/engine.h"
 #include "suite.h"
 
 static const struct {
@@ -40,7 +41,7 @@ START_TEST(what_was_given_survives_the_way_to_the_engine)
 		(char *)"ringd", (char *)"--max-rings=3", (char *)"--max-entries=4K", (char *)"--max-bytes=5G",
 		(char *)"--max-files=6", (char *)"--max-inflight=7", (char *)"--max-workers=8", (char *)"--max-clients=9",
 		(char *)"--max-objects=10", (char *)"--backend=uring", (char *)"--spin-us=0", (char *)"--sq-idle-max-ms=11",
-		(char *)"--log-level=debug", NULL,
+		(char *)"--socket-families=inet,unix", (char *)"--log-level=debug", NULL,
 	};
 	char *again[RD_OPTIONS_MAX + 2] = { (char *)"ringd-engine" };
 	struct rd_options o, p;
@@ -49,12 +50,42 @@ START_TEST(what_was_given_survives_the_way_to_the_engine)
 	ck_assert_int_eq(parse_args(&o, RD_ARRAY_SIZE(given) - 1, given), 0);
 	ck_assert_uint_eq(o.limits[RINGD_LIMIT_ENTRIES], 4096);
 	ck_assert_int_eq(o.backend, 2);
+	ck_assert_int_eq(o.socket_families, RD_FAMILY_INET | RD_FAMILY_UNIX);
 	n = rd_options_format(&o, again + 1);
 	ck_assert_int_eq(n, RD_ARRAY_SIZE(given) - 2);
 	ck_assert_int_eq(parse_args(&p, n + 1, again), 0);
 	ck_assert_mem_eq(&o, &p, sizeof(o));
 	while (n > 0)
 		free(again[n--]);
+}
+END_TEST
+
+START_TEST(families_of_sockets)
+{
+	static const struct {
+		const char *list;
+		int set;
+	} good[] = {
+		{ "none", 0 }, { "inet6", RD_FAMILY_INET6 }, { "unix,inet6,inet", RD_FAMILIES_ALL }, { "unix,unix", RD_FAMILY_UNIX },
+	};
+	static const char *const bad[] = { "", "inet,", ",inet", "netlink", "inet,none", "none,inet", "INET" };
+	char arg[64], *argv[] = { (char *)"ringd", arg, NULL }, *again[RD_OPTIONS_MAX + 2] = { (char *)"ringd-engine" };
+	struct rd_options o;
+
+	for (size_t i = 0; i < RD_ARRAY_SIZE(good); i++) {
+		snprintf(arg, sizeof(arg), "--socket-families=%s", good[i].list);
+		ck_assert_int_eq(parse_args(&o, 2, argv), 0);
+		ck_assert_int_eq(o.socket_families, good[i].set);
+		ck_assert_int_eq(rd_options_format(&o, again + 1), 1);
+		ck_assert_int_eq(parse_args(&o, 2, again), 0);
+		ck_assert_int_eq(o.socket_families, good[i].set);
+		free(again[1]);
+	}
+	for (size_t i = 0; i < RD_ARRAY_SIZE(bad); i++) {
+		snprintf(arg, sizeof(arg), "--socket-families=%s", bad[i]);
+		parse_args(&o, 2, argv);
+		ck_assert_msg(o.socket_families < 0, "'%s' was taken", bad[i]);
+	}
 }
 END_TEST
 
@@ -129,6 +160,7 @@ int main(void)
 	tcase_add_loop_test(tc, sizes_are_exact_or_refused, 0, (int)RD_ARRAY_SIZE(sizes));
 	tcase_add_test(tc, what_was_given_survives_the_way_to_the_engine);
 	tcase_add_test(tc, what_was_not_given_is_not_passed);
+	tcase_add_test(tc, families_of_sockets);
 	tcase_add_test(tc, an_identity_survives_as_text);
 	tcase_add_loop_test(tc, a_doubtful_identity_is_refused, 0, (int)RD_ARRAY_SIZE(bad_identities));
 	tcase_add_test(tc, more_groups_than_agreed_are_refused);

@@ -6,15 +6,12 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/un.h>
-#include <time.h>
 
 #include "ops.h"
 #include "sockname.h"
 #include "../exec/uring.h"
 
 #define RD_RING_CONNECTS	1024	/* in the kernel ring at a time: files need it, too */
-#define RD_FULL_WAIT_MS		1	/* a UNIX listener whose queue is full is asked again after so long, */
-#define RD_FULL_WAIT_MAX_MS	64	/* and ever longer up to this */
 
 int rd_connect_prep(struct rd_req *req, const struct ringd_sqe *sqe)
 {
@@ -44,44 +41,52 @@ static int socket_error(int fd)
 	return -err;
 }
 
+/* What has come of a connect() that was under way when it was waited for. It takes another one for the socket to know, too. */
+static int connected(const struct rd_req *req)
+{
+	int r;
+
+	if (rd_poll_look(req->file->fd, 0) & POLLERR)
+		return socket_error(req->file->fd);
+	r = try_connect(req);
+	/* somebody else was quicker, and it is the same connection */
+	return r == -EISCONN || r == -EBADFD ? socket_error(req->file->fd) : r;
+}
+
 /* --- on the reactor: a socket of our own --- */
 
 static int attempt(struct rd_req *req)
 {
 	struct rd_socknameop *n = &req->sockname;
-	bool listens = req->file->flags & RD_FILE_QUIET;
-	int r;
+	int r = n->connecting ? connected(req) : try_connect(req);
 
-	for (;;) {
-		rd_file_quiet(req->file);
+	/* what is left of an attempt that failed before: the next one starts anew */
+	if (r == -ECONNABORTED && !n->connecting)
 		r = try_connect(req);
-		if (!listens)
-			rd_file_loud(req->file);
-		/* what is left of an attempt that failed before: the next one starts anew */
-		if (r != -ECONNABORTED || n->aborted)
-			break;
-		n->aborted = true;
-	}
+	/* on one machine it is done at once, but the first call does not say so */
 	if (r == -EINPROGRESS) {
 		n->connecting = true;
-		return RD_POLL_OUT;
+		r = try_connect(req);
 	}
-	if (r == -EAGAIN)
-		return RD_PUNT;		/* the listener's queue is full, and nothing tells when it is not */
-	/* another request of ours has connected it: what has come of that is what counts */
-	if (r == -EISCONN && n->connecting)
-		r = socket_error(req->file->fd);
-	req->res = r;
-	return RD_DONE;
+	return r;
 }
 
-static int connect_ready(struct rd_req *req)
+static int connect_own(struct rd_req *req)
 {
-	if (rd_poll_look(req->file->fd, 0) & POLLERR) {
-		req->res = socket_error(req->file->fd);
-		return RD_DONE;
-	}
-	return attempt(req);
+	bool quiet = req->file->flags & RD_FILE_QUIET;
+	int r;
+
+	rd_file_quiet(req->file);
+	r = attempt(req);
+	if (!quiet)
+		rd_file_loud(req->file);
+	if (r == -EALREADY && req->sockname.connecting)
+		return RD_POLL_OUT;
+	/* a UNIX listener's queue is full, and nothing tells when it is not */
+	if (r == -EAGAIN && !(req->file->flags & RD_FILE_NONBLOCK))
+		return RD_PUNT;
+	req->res = r;
+	return RD_DONE;
 }
 
 /* --- elsewhere: a client's own --- */
@@ -108,49 +113,30 @@ int rd_connect_issue(struct rd_req *req, unsigned int issue_flags)
 	const struct rd_socknameop *n = &req->sockname;
 	struct rd_engine *engine = req->ctx->engine;
 
+	/* the client may have got a descriptor of it in the meantime */
 	if (issue_flags & RD_READY)
-		return connect_ready(req);
+		return req->file->flags & RD_FILE_OURS ? connect_own(req) : RD_PUNT;
 	req->res = rd_sockname_start(req);
 	if (req->res < 0)
 		return RD_DONE;
 	if (n->at_fs)
 		return RD_PUNT;
 	if (req->file->flags & RD_FILE_OURS)
-		return attempt(req);
+		return connect_own(req);
 	return engine->uring && engine->ring_connects < RD_RING_CONNECTS ? connect_in_ring(req) : RD_PUNT;
 }
 
-/* Worker thread: until it is connected or failed. Nobody else's O_NONBLOCK shall be any business of this request's. */
-static int wait_connected(const struct rd_req *req)
-{
-	struct pollfd pfd = { .fd = req->file->fd, .events = POLLOUT };
-	int r;
-
-	if (poll(&pfd, 1, -1) < 0)
-		return -errno;
-	r = socket_error(pfd.fd);
-	if (r < 0)
-		return r;
-	/* the socket is connecting until it has been asked once more: the next request's connect would be the one that is told */
-	r = try_connect(req);
-	return r == -EISCONN ? 0 : r;
-}
-
+/* Worker thread: until it is connected or failed. A UNIX listener's full queue is not waited for on a non-blocking socket. */
 static int connect_waiting(const struct rd_req *req)
 {
-	unsigned int ms = RD_FULL_WAIT_MS;
-	int r = try_connect(req);
+	struct pollfd pfd = { .fd = req->file->fd, .events = POLLOUT };
+	int r = req->sockname.connecting ? connected(req) : try_connect(req);
 
 	if (r == -ECONNABORTED)
 		r = try_connect(req);	/* as above */
-	for (; r == -EAGAIN; r = try_connect(req)) {
-		const struct timespec ts = { .tv_nsec = ms * 1000000l };
-
-		if (nanosleep(&ts, NULL) < 0)
-			return -errno;
-		ms = RD_MIN(2 * ms, RD_FULL_WAIT_MAX_MS);
-	}
-	return r == -EINPROGRESS ? wait_connected(req) : r;
+	if (r != -EINPROGRESS)
+		return r;
+	return poll(&pfd, 1, -1) < 0 ? -errno : connected(req);
 }
 
 void rd_connect_work(struct rd_req *req)

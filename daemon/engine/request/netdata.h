@@ -74,7 +74,6 @@ struct rd_socknameop {		/* BIND, CONNECT */
 	int at;			/* where a path in it starts, kept open by req->mem */
 	uint32_t mask;		/* the client's umask */
 	bool connecting;	/* a connect() is under way */
-	bool aborted;		/* and was found aborted before */
 	bool in_ring;		/* counted in engine->ring_connects */
 	bool at_fs;		/* the address is a path */
 };
