@@ -173,29 +173,25 @@ CF_TEST(recv_without_a_group_is_enobufs, 401, "Recv from an unknown or empty gro
 	cf_get(s[0], "x");
 }
 
-CF_TEST(a_recv_without_data_needs_no_buffer_yet, 0, "Recv from an empty group without data -> waits; buffers provided then are used, none -> -ENOBUFS")
+CF_TEST(a_recv_that_polls_first_needs_no_buffer_yet, 0, "Recv from an empty group without data -> -ENOBUFS; with POLL_FIRST it waits, and uses what has been provided meanwhile")
 {
 	struct cf_ring *ring = ring_and_sockets(SOCK_STREAM);
 	struct cf_bufs b;
 
 	cf_bufs_new(ring, &b, 0, 16, 0);
-	selecting(ring, 1, 0);
-	if (cf_on(CF_KERNEL)) {
-		ck_assert_int_eq(cf_submit(ring), 1);
-		cf_expect(ring, 1, -ENOBUFS, 0);
-		return;
-	}
+	selecting(ring, 0, 0);
+	cf_give(ring, -ENOBUFS, 0);
+	selecting(ring, 1, 0)->ioprio = RINGD_RECVSEND_POLL_FIRST;
 	cf_waits(ring, 1);
 	cf_bufs_add(&b, 1);
 	cf_put(s[1], "x");
 	cf_expect(ring, 1, 1, cf_used(0));
-	selecting(ring, 1, 0);
+	selecting(ring, 1, 0)->ioprio = RINGD_RECVSEND_POLL_FIRST;
 	cf_waits(ring, 1);
 	cf_put(s[1], "y");
 	cf_expect(ring, 1, -ENOBUFS, 0);
 	cf_get(s[0], "y");
 }
-CF_DIFFERS(a_recv_without_data_needs_no_buffer_yet, CF_KERNEL, "a buffer is looked for before the socket is: -ENOBUFS at once")
 
 CF_TEST(a_recv_that_waits_uses_nothing, 407, "Waiting recv with a ring group -> head unchanged until data arrives")
 {
