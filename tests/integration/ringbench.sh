@@ -60,7 +60,7 @@ done
 
 # Servers: every answer is compared with what was sent, so a wrong one is a failure. More connections than buffers in one
 # turn, messages that come in pieces, sizes that are no power of two.
-for target in ${targets/ringd/} epoll; do
+for target in $targets epoll; do
 	for family in tcp unix; do
 		for more in "--conns=1" "--conns=100" "--conns=5 --bs=16K" "--conns=2 --bs=1000001" "--conns=3 --latency" "--idle-conns=200"; do
 			# shellcheck disable=SC2086

@@ -262,6 +262,8 @@ static void process_setup(void)
 	signal(SIGXFSZ, SIG_IGN);
 }
 
+#define RD_SPARE_FILES	1024u	/* descriptors of our own, and of packets that are on their way */
+
 /*
  * A budget that the process cannot keep would be refused by the kernel in the middle of something, without words. A file
  * is one descriptor, a ring two, a client two; the rest is for ourselves and for what is on its way in a packet.
@@ -269,10 +271,13 @@ static void process_setup(void)
 static void fit_descriptors(struct rd_engine_config *cfg)
 {
 	struct rlimit rl;
+	uint64_t files;
 
 	if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur == RLIM_INFINITY)
 		return;
-	cfg->limits[RINGD_LIMIT_FILES] = RD_MIN(cfg->limits[RINGD_LIMIT_FILES], rl.rlim_cur / 2);
+	/* where a sixteenth is enough for the rest, who serves ten thousand connections may have the other one */
+	files = rl.rlim_cur / 2 + (rl.rlim_cur / 16 >= RD_SPARE_FILES ? rl.rlim_cur / 16 : 0);
+	cfg->limits[RINGD_LIMIT_FILES] = RD_MIN(cfg->limits[RINGD_LIMIT_FILES], files);
 	cfg->limits[RINGD_LIMIT_RINGS] = RD_MIN(cfg->limits[RINGD_LIMIT_RINGS], rl.rlim_cur / 8);
 	cfg->limits[RINGD_LIMIT_CLIENTS] = RD_MIN(cfg->limits[RINGD_LIMIT_CLIENTS], rl.rlim_cur / 16);
 }
