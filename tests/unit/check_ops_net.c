@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "daemon/common/util.h"
 #include "suite.h"
@@ -552,6 +554,67 @@ START_TEST(a_destination)
 }
 END_TEST
 
+/* A receiver with a name of its own, which is sent to without a connection. */
+static int receiver(struct sockaddr_un *to, bool path)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(*to);
+
+	*to = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (path) {
+		snprintf(to->sun_path, sizeof(to->sun_path), "/tmp/ringd-net.%d", (int)getpid());
+		unlink(to->sun_path);
+		ck_assert_int_eq(bind(fd, (struct sockaddr *)to, len), 0);
+		return fd;
+	}
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)to, sizeof(sa_family_t)), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)to, &len), 0);
+	ck_assert_int_eq(len, sizeof(sa_family_t) + 6);
+	return fd;
+}
+
+START_TEST(a_destination_that_is_a_name)
+{
+	struct sockaddr_un *to = rd_th_alloc(&th, 4096);
+	uint16_t len = _i ? sizeof(*to) : sizeof(sa_family_t) + 6;
+	int fd = receiver(to, _i);
+	uint64_t sender;
+	int32_t res;
+
+	use(AF_UNIX, SOCK_DGRAM);
+	rd_close(sv[1]);
+	sv[1] = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	rd_tc_file(&c, 1, sv[1], 0);
+	do {
+		send_to(to, len)->msg_flags = MSG_DONTWAIT;
+		res = rd_tc_run(&c);
+	} while (res == 4);
+	ck_assert_int_eq(res, -EAGAIN);
+	/* its queue is full, ours is not: no event comes of that */
+	send_to(to, len);
+	rd_tc_submit_waiting(&c);
+	ck_assert_int_eq(recv(fd, buf, 100, 0), 4);
+	rd_tc_expect(&c, c.user_data, 4, 0);
+	send_to(to, len);
+	rd_tc_submit_waiting(&c);
+	sender = c.user_data;
+	rd_tc_sqe(&c, RINGD_OP_ASYNC_CANCEL)->addr = sender;
+	ck_assert_int_eq(rd_tc_submit(&c), 1);
+	for (int i = 0; i < 2; i++) {
+		struct ringd_cqe cqe = rd_tc_wait(&c);
+
+		if (cqe.user_data == sender)
+			ck_assert_int_eq(cqe.res, -ECANCELED);
+		else	/* whether a thread has it already is not known */
+			ck_assert(cqe.res == 0 || cqe.res == -EALREADY);
+	}
+	close(fd);
+	send_to(to, len);
+	ck_assert_int_eq(rd_tc_run(&c), -ECONNREFUSED);
+	unlink(to->sun_path);
+}
+END_TEST
+
 static void refused(uint8_t opcode, uint16_t ioprio)
 {
 	net(opcode, buf, 4, 0)->ioprio = ioprio;
@@ -642,6 +705,7 @@ static void add_all(TCase *tc)
 	tcase_add_loop_test(tc, flags_of_the_kernel_mean_nothing, 0, KINDS);
 	tcase_add_test(tc, segments);
 	tcase_add_test(tc, a_destination);
+	tcase_add_loop_test(tc, a_destination_that_is_a_name, 0, 2);
 	tcase_add_test(tc, what_is_not_meant_for_them_is_refused);
 	tcase_add_test(tc, only_sockets);
 	tcase_add_loop_test(tc, a_ring_ends_while_they_wait, 0, STREAMS);

@@ -364,8 +364,14 @@ int rd_net_idle(struct rd_req *req, ssize_t n)
 
 	if (RD_UNLIKELY(n == RD_NET_AWAY))
 		return rd_net_away(req);
-	if (n == -EAGAIN && !(net->msg_flags & MSG_DONTWAIT) && (!net->done || rd_net_goes_on(req)))
-		return rd_net_wait(req);
+	if (n == -EAGAIN && !(net->msg_flags & MSG_DONTWAIT) && (!net->done || rd_net_goes_on(req))) {
+		if (RD_LIKELY(!rd_net_unheard(req)))
+			return rd_net_wait(req);
+		if (!(req->flags & RINGD_SQE_BUFFER_SELECT)) {
+			net->patient = true;
+			return rd_net_away(req);
+		}
+	}
 	if (n < 0 && net->done && rd_net_goes_on(req))
 		req->outcome = RD_OUT_FAILED;
 	return rd_net_done(req, net->done ? (int64_t)net->done : n);

@@ -2,17 +2,21 @@
 /*
  * Attempts that could sleep although they say MSG_DONTWAIT, and are a worker's: a destination is a path; descriptors are given to
  * the kernel, which may first look for sockets that nobody can reach any more; or there is no budget for the descriptors that may
- * come, so that the kernel closes them.
+ * come, so that the kernel closes them. And those that nothing would wake.
  */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "msg.h"
 #include "net.h"
 #include "ops.h"
 #include "sockname.h"
+
+#define RD_FULL_WAIT_MS		1	/* a receiver whose queue is full is tried again after so long, */
+#define RD_FULL_WAIT_MAX_MS	64	/* and ever longer up to this */
 
 static const struct sockaddr *name_of(const struct rd_net *net, uint32_t *len)
 {
@@ -29,6 +33,14 @@ static bool has_path(const struct rd_req *req)
 	const struct sockaddr *name = name_of(&req->net, &len);
 
 	return name && rd_sockname_is_path(req->file, name, len);
+}
+
+bool rd_net_unheard(const struct rd_req *req)
+{
+	uint32_t len;
+
+	return req->net.send && (req->file->flags & (RD_FILE_CARRIER | RD_FILE_BYTES | RD_FILE_RECORDS)) == RD_FILE_CARRIER &&
+	       name_of(&req->net, &len);
 }
 
 bool rd_net_sleeps(const struct rd_req *req)
@@ -68,6 +80,22 @@ static ssize_t send_message(const struct rd_req *req, const struct msghdr *mh)
 	return n < 0 ? -errno : n;
 }
 
+/* Nothing tells when a receiver has room again that is not the peer. */
+static ssize_t send_patiently(const struct rd_req *req, const struct msghdr *mh)
+{
+	unsigned int ms = RD_FULL_WAIT_MS;
+	ssize_t n;
+
+	while ((n = send_message(req, mh)) == -EAGAIN && req->net.patient) {
+		const struct timespec ts = { .tv_nsec = ms * 1000000l };
+
+		if (nanosleep(&ts, NULL) < 0)
+			return -ECANCELED;	/* only who is not wanted any more is interrupted */
+		ms = RD_MIN(2 * ms, RD_FULL_WAIT_MAX_MS);
+	}
+	return n;
+}
+
 /* With a NUL behind the path. */
 static ssize_t send_to_path(const struct rd_req *req, struct msghdr *mh)
 {
@@ -79,7 +107,7 @@ static ssize_t send_to_path(const struct rd_req *req, struct msghdr *mh)
 	mh->msg_name = name;
 	n = rd_sockname_enter(net->at, mh->msg_name, false, 0);
 	if (n == 0)
-		n = send_message(req, mh);
+		n = send_patiently(req, mh);
 	rd_sockname_leave(net->at);
 	return n;
 }
@@ -93,7 +121,7 @@ void rd_net_work(struct rd_req *req)
 	if (n == 0 && !req->net.send)
 		n = rd_msg_receive_work(req, &mh, rd_net_flags(&req->net));
 	else if (n == 0)
-		n = req->net.placed ? send_to_path(req, &mh) : send_message(req, &mh);
+		n = req->net.placed ? send_to_path(req, &mh) : send_patiently(req, &mh);
 	req->res = (int32_t)n;
 }
 

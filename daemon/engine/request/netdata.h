@@ -36,6 +36,7 @@ struct rd_net {			/* SEND SENDMSG RECV RECVMSG SEND_ZC SENDMSG_ZC */
 	int at;			/* where a path that the name is starts, kept open by at_mem; see net_away.c */
 	struct rd_mem *at_mem;
 	bool placed;		/* at is known */
+	bool patient;		/* a worker may wait */
 	uint16_t namelen;	/* 0: none */
 	uint16_t ioprio;	/* RINGD_RECVSEND_* */
 	uint16_t buf_index;	/* or group */

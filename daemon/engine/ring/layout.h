@@ -9,8 +9,8 @@
 
 /* Setup flags that are served: all there are. */
 #define RD_SETUP_SERVED	RINGD_SETUP_ALL
-/* Promises of spec'd feature bits that hold here: all but what sockets would be needed for. */
-#define RD_FEATURES	(RINGD_FEAT_ALL & ~RINGD_FEAT_RECVSEND_BUNDLE)
+/* Promises of spec'd feature bits that hold here. */
+#define RD_FEATURES	RINGD_FEAT_ALL
 
 struct rd_layout {
 	uint32_t sq_entries, cq_entries;
