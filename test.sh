@@ -9,7 +9,8 @@ set -eu
 cd "$(dirname "$0")"
 . .ci/functions.sh
 
-test_packages="attr g++ clang iproute2 libclang-rt-14-dev procps python3 spin systemd"
+test_packages="attr curl g++ clang iproute2 libclang-rt-14-dev netcat-openbsd nginx-light procps python3 socat spin
+	systemd"
 quick=
 case "${1-}" in
 '') ;;
