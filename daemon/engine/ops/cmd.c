@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * URING_CMD: commands for a kind of file. Sockets and block devices have some, /dev/null takes any; what else the kernel
- * passes to its drivers (NVMe, ublk, FUSE ...) cannot be passed on from here. All on workers: even to ask a socket for an option
- * takes its lock, which another user of it may hold for long.
+ * passes to its drivers (NVMe, ublk, FUSE ...) cannot be passed on from here. All that end by themselves are for workers: even to
+ * ask a socket for an option takes its lock, which another user of it may hold for long.
  */
 #include "ops.h"
 #include "cmd.h"
@@ -32,7 +32,7 @@ int rd_cmd(struct rd_req *req, unsigned int issue_flags)
 	uint32_t kind = req->file->flags;
 	int r;
 
-	/* none of them can be polled for */
+	/* none of them wants buffers */
 	if (!(kind & (RD_FILE_SOCK | RD_FILE_BLK | RD_FILE_NULL)) || (cmd->flags & RINGD_URING_CMD_MULTISHOT) ||
 	    (req->ctx->setup_flags & RINGD_SETUP_IOPOLL))
 		r = -EOPNOTSUPP;
@@ -44,8 +44,8 @@ int rd_cmd(struct rd_req *req, unsigned int issue_flags)
 		r = rd_cmd_block_start(req);
 	else
 		r = 0;
-	if (r == RD_PUNT)
-		return RD_PUNT;
+	if (r > 0)
+		return r;
 	req->res = r;
 	return RD_DONE;
 }

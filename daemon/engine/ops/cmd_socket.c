@@ -147,8 +147,7 @@ int rd_cmd_socket_start(struct rd_req *req)
 	case RINGD_SOCKET_OP_SETSOCKOPT:
 		return start_setsockopt(cmd);
 	case RINGD_SOCKET_OP_TX_TIMESTAMP:
-		/* not served; who could not even take its CQEs hears that first */
-		return req->ctx->setup_flags & (RINGD_SETUP_CQE32 | RINGD_SETUP_CQE_MIXED) ? -EOPNOTSUPP : -EINVAL;
+		return rd_cmd_tstamp(req);
 	case RINGD_SOCKET_OP_GETSOCKNAME:
 		return start_getsockname(req);
 	default:
