@@ -163,22 +163,6 @@ END_TEST
 
 /* --- the table --- */
 
-/* One a line: each goes when its operation comes. */
-static const uint8_t not_served[] = {
-	RINGD_OP_SENDMSG,
-	RINGD_OP_RECVMSG,
-	RINGD_OP_SENDMSG_ZC,
-};
-
-static bool is_served(unsigned int opcode)
-{
-	for (size_t i = 0; i < RD_ARRAY_SIZE(not_served); i++) {
-		if (not_served[i] == opcode)
-			return false;
-	}
-	return opcode < RINGD_OP_LAST;
-}
-
 START_TEST(every_opcode_has_a_row_with_a_name_of_its_own)
 {
 	for (unsigned int i = 0; i < RINGD_OP_LAST; i++) {
@@ -194,19 +178,17 @@ START_TEST(rows_are_complete_or_empty)
 	for (unsigned int i = 0; i <= RD_OP_MASK; i++) {
 		const struct rd_op *op = &rd_ops[i];
 
-		ck_assert_msg(!!op->prep == is_served(i), "opcode %u", i);
+		ck_assert_msg(!!op->prep == (i < RINGD_OP_LAST), "opcode %u", i);
 		ck_assert_msg(!op->prep || op->issue || op->work, "opcode %u cannot run", i);
 		ck_assert_msg(i < RINGD_OP_LAST || !op->name, "row %u beyond the last opcode", i);
-		ck_assert_int_eq(rd_op_known((uint8_t)i), is_served(i));
+		ck_assert_int_eq(rd_op_known((uint8_t)i), i < RINGD_OP_LAST);
 	}
 }
 END_TEST
 
 START_TEST(opcodes_that_are_not_served_answer_einval)
 {
-	for (unsigned int i = 0; i < 256; i++) {
-		if (is_served(i))
-			continue;
+	for (unsigned int i = RINGD_OP_LAST; i < 256; i++) {
 		rd_tc_sqe(&c, (uint8_t)i);
 		ck_assert_int_eq(rd_tc_run(&c), -EINVAL);
 	}

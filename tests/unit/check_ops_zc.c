@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SEND_ZC: its two CQEs in every way to end, with a copy and without. */
+/* SEND_ZC and SENDMSG_ZC: their two CQEs in every way to end, with a copy and without. */
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
@@ -253,6 +253,133 @@ START_TEST(segments_are_one_send)
 	vec[2].iov_base = (void *)8;
 	zc(sv[0], vec, 3, VECTOR | REPORT);
 	expect_run(-EFAULT, 0);
+}
+END_TEST
+
+/* --- messages --- */
+
+struct message {
+	struct msghdr hdr;
+	struct iovec vec[3];
+	struct sockaddr_storage name;
+	_Alignas(8) char control[64];
+};
+
+static struct message *message(size_t len)
+{
+	struct message *m = rd_th_alloc(&th, sizeof(*m));
+
+	*m = (struct message){ .hdr = { .msg_iov = m->vec, .msg_iovlen = 3 } };
+	m->vec[0] = (struct iovec){ buf, len };
+	m->vec[2] = (struct iovec){ buf + len, len };
+	return m;
+}
+
+static struct ringd_sqe *msg_zc(int fd, const void *m, uint16_t ioprio)
+{
+	struct ringd_sqe *sqe = zc(fd, m, 1, ioprio);
+
+	sqe->opcode = RINGD_OP_SENDMSG_ZC;
+	return sqe;
+}
+
+START_TEST(a_message_is_one_send)
+{
+	struct message *m;
+
+	pair(AF_INET, SOCK_STREAM);
+	for (uint32_t len = 100; len <= LONG; len = len == 100 ? LONG : LONG + 1) {
+		m = message(len);
+		msg_zc(sv[0], &m->hdr, REPORT | VECTOR);
+		expect_run((int32_t)(2 * len), COPIED);
+		assert_received(buf, 2 * len);
+	}
+	for (int i = 0; i < 2; i++) {
+		m->hdr.msg_iovlen = i ? 1025 : 0;
+		msg_zc(sv[0], &m->hdr, 0);
+		expect_run(i ? -EMSGSIZE : 0, 0);
+	}
+	msg_zc(sv[0], (void *)8, 0);
+	expect_run(-EFAULT, 0);
+	msg_zc(9999, &m->hdr, 0);
+	expect_run(-EMSGSIZE, 0);
+	m->hdr.msg_iovlen = 1;
+	msg_zc(9999, &m->hdr, 0);
+	expect_run(-EBADF, 0);
+	msg_zc(sv[0], &m->hdr, 0)->addr2 = 1;
+	expect_run(-EINVAL, 0);
+	msg_zc(sv[0], &m->hdr, 0)->file_index = 1;
+	expect_run(-EINVAL, 0);
+	msg_zc(sv[0], &m->hdr, RINGD_RECVSEND_BUNDLE);
+	expect_run(-EINVAL, 0);
+	msg_zc(sv[0], &m->hdr, 0)->__pad2[0] = 1;
+	expect_refused(-EINVAL);
+}
+END_TEST
+
+START_TEST(a_message_has_a_name_and_control_data)
+{
+	socklen_t len = sizeof(struct sockaddr_storage);
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), tos;
+	struct message *m = message(20000);
+	char control[64];
+	struct msghdr mh = { .msg_control = control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *cmsg;
+
+	pair(AF_INET, SOCK_DGRAM);
+	ck_assert_int_eq(getsockname(sv[1], (struct sockaddr *)&m->name, &len), 0);
+	ck_assert_int_eq(setsockopt(sv[1], IPPROTO_IP, IP_RECVTOS, &(int){ 1 }, sizeof(int)), 0);
+	m->hdr.msg_name = &m->name;
+	m->hdr.msg_namelen = len;
+	m->hdr.msg_control = m->control;
+	m->hdr.msg_controllen = CMSG_SPACE(sizeof(int));
+	cmsg = CMSG_FIRSTHDR(&m->hdr);
+	*cmsg = (struct cmsghdr){ .cmsg_level = IPPROTO_IP, .cmsg_type = IP_TOS, .cmsg_len = CMSG_LEN(sizeof(int)) };
+	tos = 0x10;
+	memcpy(CMSG_DATA(cmsg), &tos, sizeof(tos));
+	rd_th_lend(&th, s);
+	msg_zc(s, &m->hdr, REPORT);
+	expect_run(40000, COPIED);
+	ck_assert_int_eq(recvmsg(sv[1], &mh, 0), 0);
+	cmsg = CMSG_FIRSTHDR(&mh);
+	ck_assert_ptr_nonnull(cmsg);
+	ck_assert_int_eq(cmsg->cmsg_type, IP_TOS);
+	ck_assert_int_eq(*CMSG_DATA(cmsg), 0x10);
+	/* what is wrong with them is heard by the one who asks */
+	m->hdr.msg_controllen = 5;
+	m->hdr.msg_namelen = 200;
+	for (int i = 0; i < 3; i++) {
+		struct ringd_cqe cqe;
+
+		msg_zc(s, &m->hdr, 0);
+		submit();
+		cqe = rd_tc_wait(&c);
+		ck_assert_uint_eq(cqe.flags, MORE);
+		rd_tc_expect(&c, c.user_data, 0, NOTIF);
+	}
+	close(s);
+}
+END_TEST
+
+START_TEST(a_message_lies_in_a_registered_buffer)
+{
+	struct message *m;
+
+	pair(AF_INET, SOCK_STREAM);
+	rd_tc_bufs(&c, 1);
+	rd_tc_buf(&c, 0, buf, 2 * LONG, 0);
+	for (uint32_t len = 100; len <= LONG; len = len == 100 ? LONG : LONG + 1) {
+		m = message(len);
+		m->vec[1].iov_base = buf;
+		msg_zc(sv[0], &m->hdr, FIXED | REPORT);
+		expect_run((int32_t)(2 * len), COPIED);
+		assert_received(buf, 2 * len);
+		m->vec[2].iov_base = buf + 2 * LONG - len + 1;
+		msg_zc(sv[0], &m->hdr, FIXED | REPORT);
+		expect_run(-EFAULT, COPIED);
+	}
+	msg_zc(sv[0], &m->hdr, FIXED | REPORT)->buf_index = 1;
+	expect_run(-EFAULT, COPIED);
 }
 END_TEST
 
@@ -785,6 +912,9 @@ static TCase *zc_tests(const char *name, void (*set)(void))
 	tcase_add_test(tc, data_is_sent_then_released);
 	tcase_add_test(tc, datagrams_go_where_they_are_sent);
 	tcase_add_test(tc, segments_are_one_send);
+	tcase_add_test(tc, a_message_is_one_send);
+	tcase_add_test(tc, a_message_has_a_name_and_control_data);
+	tcase_add_test(tc, a_message_lies_in_a_registered_buffer);
 	tcase_add_test(tc, one_cqe_says_that_there_will_be_no_other);
 	tcase_add_test(tc, every_other_failure_has_both);
 	tcase_add_test(tc, not_every_socket_can);

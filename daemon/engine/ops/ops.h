@@ -215,8 +215,9 @@ void rd_splice_cleanup(struct rd_req *req);
 int rd_send_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_send(struct rd_req *req, unsigned int issue_flags);
 
-/* send_zc.c: SEND_ZC */
+/* send_zc.c: SEND_ZC SENDMSG_ZC */
 int rd_send_zc_prep(struct rd_req *req, const struct ringd_sqe *sqe);
+int rd_sendmsg_zc_prep(struct rd_req *req, const struct ringd_sqe *sqe);
 int rd_send_zc(struct rd_req *req, unsigned int issue_flags);
 int rd_send_zc_cancel(struct rd_req *req);
 void rd_send_zc_cleanup(struct rd_req *req);

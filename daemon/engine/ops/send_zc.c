@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "msg.h"
 #include "net.h"
 #include "ops.h"
 #include "../rsrc/stage.h"
@@ -87,6 +88,20 @@ int rd_send_zc_prep(struct rd_req *req, const struct ringd_sqe *sqe)
 	if (r < 0)
 		return r;
 	r = prep_data(req, sqe);
+	if (r < 0)
+		rd_net_cleanup(req);
+	return r;
+}
+
+int rd_sendmsg_zc_prep(struct rd_req *req, const struct ringd_sqe *sqe)
+{
+	int r = begin(req, sqe);
+
+	if (r == 0 && (sqe->addr2 || sqe->file_index))
+		r = -EINVAL;
+	if (r < 0)
+		return r;
+	r = rd_msg_import(req, sqe->addr);
 	if (r < 0)
 		rd_net_cleanup(req);
 	return r;
@@ -210,7 +225,7 @@ static bool pays(const struct rd_req *req)
 	       rd_uring_zc_room(uring);
 }
 
-/* False: there is no memory or budget for it. */
+/* False: there is no memory or budget for it, or something is wrong with the message. */
 static bool send_part(struct rd_req *req)
 {
 	struct rd_engine *engine = req->ctx->engine;
@@ -222,7 +237,10 @@ static bool send_part(struct rd_req *req)
 	part = mem;
 	memset(part, 0, sizeof(*part));
 	part->req = req;
-	rd_net_message(req, &part->msg, &part->piece);
+	if (rd_net_message(req, &part->msg, &part->piece) < 0) {
+		rd_stage_free(mem);
+		return false;
+	}
 	rd_file_heat(req->file);
 	part->io.done = part_done;
 	part->io.released = part_released;
@@ -257,25 +275,18 @@ static int attempt(struct rd_req *req)
 }
 
 /* An attempt without a copy has moved n bytes, or failed. */
-static int went(struct rd_req *req, int64_t n)
+static int went(struct rd_req *req, ssize_t n)
 {
 	struct rd_net *net = &req->net;
-	uint64_t left = net->want - net->done;
+	int verdict;
 
-	if (n == -EAGAIN && !(net->msg_flags & MSG_DONTWAIT) && (!net->done || rd_net_goes_on(req))) {
-		/* it may have become writable since then; when it says so and is not, copying knows how to wait */
+	/* it may have become writable since then; when it says so again and again and is not, copying knows how to wait */
+	if (n == -EAGAIN && !(net->msg_flags & MSG_DONTWAIT) && (!net->done || rd_net_goes_on(req)))
 		return net->rounds++ < RD_NET_ROUNDS ? rd_net_look(req) : copy(req);
-	}
 	if (n == -ENOBUFS || n == -ENOMEM)
 		return copy(req);	/* it is also what RLIMIT_MEMLOCK says about pages that are lent */
-	if (n < 0)
-		return rd_net_done(req, net->done ? (int64_t)net->done : n);
-	if ((uint64_t)n >= left || n == 0)
-		return rd_net_done(req, (int64_t)net->done + n);
-	if (!rd_net_goes_on(req) && n < (int64_t)RD_NET_CHUNK)
-		return rd_net_done(req, (int64_t)net->done + n);
-	rd_net_advance(req, (uint64_t)n);
-	return attempt(req);
+	verdict = rd_net_attempted(req, n);
+	return verdict == RD_NET_GO ? attempt(req) : verdict;
 }
 
 static void go_on(struct rd_req *req)

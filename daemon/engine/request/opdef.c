@@ -13,6 +13,8 @@
 #define RD_ROW_XATTR	.cleanup = rd_xattr_cleanup, .unbounded = true, .soft = true
 #define RD_ROW_SPLICE	.issue = rd_splice, .cleanup = rd_splice_cleanup, .needs_file = true, .hashed = true, .sleeps = true
 
+#define RD_ROW_ZC	.issue = rd_send_zc, .cancel = rd_send_zc_cancel, .cleanup = rd_send_zc_cleanup, .needs_file = true, \
+			.ioprio = true
 #define RD_ROW_FUTEX	.issue = rd_futex_wait_issue, .cancel = rd_futex_wait_cancel, .cleanup = rd_futex_wait_cleanup, .cancel_counts = true
 
 const struct rd_op rd_ops[RD_OP_MASK + 1] = {
@@ -98,9 +100,8 @@ const struct rd_op rd_ops[RD_OP_MASK + 1] = {
 	[RINGD_OP_URING_CMD] = { .name = "uring_cmd", .prep = rd_cmd_prep, .issue = rd_cmd, .work = rd_cmd_work,
 				 .finish = rd_cmd_finish, .cleanup = rd_cmd_cleanup, .needs_file = true, .buffer_select = true,
 				 .unbounded = true, .iopoll = RD_IOPOLL_OK },
-	[RINGD_OP_SEND_ZC] = { .name = "send_zc", .prep = rd_send_zc_prep, .issue = rd_send_zc, .cancel = rd_send_zc_cancel,
-			       .cleanup = rd_send_zc_cleanup, .needs_file = true, .ioprio = true },
-	[RINGD_OP_SENDMSG_ZC] = { .name = "sendmsg_zc" },
+	[RINGD_OP_SEND_ZC] = { .name = "send_zc", .prep = rd_send_zc_prep, RD_ROW_ZC },
+	[RINGD_OP_SENDMSG_ZC] = { .name = "sendmsg_zc", .prep = rd_sendmsg_zc_prep, RD_ROW_ZC },
 	[RINGD_OP_READ_MULTISHOT] = { .name = "read_multishot", .prep = rd_read_mshot_prep, .issue = rd_read_mshot, .work = rd_rw_work,
 				      .finish = rd_read_mshot_finish, .needs_file = true, .buffer_select = true, .unbounded = true },
 	[RINGD_OP_WAITID] = { .name = "waitid", .prep = rd_waitid_prep, .issue = rd_waitid_issue, .cancel = rd_waitid_cancel,
