@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "daemon/common/clock.h"
 #include "daemon/common/util.h"
 #include "daemon/engine/exec/uring.h"
 #include "suite.h"
@@ -372,7 +373,11 @@ START_TEST(a_message_lies_in_a_registered_buffer)
 		m = message(len);
 		m->vec[1].iov_base = buf;
 		msg_zc(sv[0], &m->hdr, FIXED | REPORT);
-		expect_run((int32_t)(2 * len), COPIED);
+		expect_run(-EFAULT, COPIED);	/* the empty one */
+		m->vec[1] = (struct iovec){ buf, len };
+		msg_zc(sv[0], &m->hdr, FIXED | REPORT);
+		expect_run((int32_t)(3 * len), COPIED);
+		assert_received(buf, len);
 		assert_received(buf, 2 * len);
 		m->vec[2].iov_base = buf + 2 * LONG - len + 1;
 		msg_zc(sv[0], &m->hdr, FIXED | REPORT);
@@ -572,6 +577,31 @@ START_TEST(poll_first_looks_before_it_sends)
 		assert_received(buf, i ? LONG : 8);
 	}
 	ck_assert_uint_eq(th.engine.stats.polled, 2);
+}
+END_TEST
+
+START_TEST(a_cancel_says_what_was_sent_before)
+{
+	struct ringd_cqe cqe;
+	size_t queued;
+
+	pair(AF_INET, SOCK_STREAM);
+	queued = fill();
+	zc(sv[0], buf, SIZE, REPORT)->msg_flags = MSG_WAITALL;
+	rd_tc_submit_waiting(&c);
+	drain(queued);
+	/* it sends some, until the other side has nothing to say any more; see fill() */
+	for (uint64_t end = rd_now_ns() + 100000000; rd_now_ns() < end;)
+		rd_th_turn(&th);
+	cancel(77, c.user_data);
+	submit();
+	rd_tc_expect(&c, 77, 0, 0);
+	cqe = rd_tc_wait(&c);
+	ck_assert_uint_eq(cqe.flags, MORE);
+	ck_assert_int_gt(cqe.res, 0);
+	ck_assert_int_lt(cqe.res, (int32_t)SIZE);
+	drain((size_t)cqe.res);
+	rd_tc_expect(&c, cqe.user_data, COPIED, NOTIF);
 }
 END_TEST
 
@@ -925,6 +955,7 @@ static TCase *zc_tests(const char *name, void (*set)(void))
 	tcase_add_test(tc, a_full_socket_is_waited_for);
 	tcase_add_test(tc, all_of_it_is_one_result);
 	tcase_add_test(tc, poll_first_looks_before_it_sends);
+	tcase_add_test(tc, a_cancel_says_what_was_sent_before);
 	tcase_add_test(tc, what_waits_for_room_can_be_cancelled);
 	tcase_add_test(tc, a_chain_goes_on_behind_the_result);
 	tcase_add_test(tc, who_never_ran_has_both_too);

@@ -133,7 +133,7 @@ static bool able(struct rd_file *file)
 	return file->zc != RD_FILE_ZC_NEVER;
 }
 
-/* Every segment lies in the registered buffer. */
+/* Every segment lies in the registered buffer. One of a message that is empty lies nowhere. */
 static int use_fixed(struct rd_req *req)
 {
 	struct rd_net *net = &req->net;
@@ -145,7 +145,7 @@ static int use_fixed(struct rd_req *req)
 		struct iovec *seg = &net->vec[i];
 
 		seg->iov_base = rd_buf_range(buf, (uintptr_t)seg->iov_base, seg->iov_len);
-		if (!seg->iov_base)
+		if (!seg->iov_base || (!seg->iov_len && req->opcode == RINGD_OP_SENDMSG_ZC))
 			return -EFAULT;
 	}
 	req->buf = buf;

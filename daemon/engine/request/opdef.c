@@ -13,7 +13,7 @@
 #define RD_ROW_XATTR	.cleanup = rd_xattr_cleanup, .unbounded = true, .soft = true
 #define RD_ROW_SPLICE	.issue = rd_splice, .cleanup = rd_splice_cleanup, .needs_file = true, .hashed = true, .sleeps = true
 
-#define RD_ROW_ZC	.issue = rd_send_zc, .cancel = rd_send_zc_cancel, .cleanup = rd_send_zc_cleanup, .needs_file = true, \
+#define RD_ROW_ZC	.issue = rd_send_zc, .cancel = rd_send_zc_cancel, .stopped = rd_net_stopped, .cleanup = rd_send_zc_cleanup, .needs_file = true, \
 			.ioprio = true
 #define RD_ROW_FUTEX	.issue = rd_futex_wait_issue, .cancel = rd_futex_wait_cancel, .cleanup = rd_futex_wait_cleanup, .cancel_counts = true
 
