@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Areas of RECV_ZC: which buffer is whose, and a refill ring that says whatever it likes. */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -203,6 +204,52 @@ START_TEST(what_is_left_of_an_area_is_no_buffer)
 }
 END_TEST
 
+static bool stop;
+
+static void *scribbler(void *arg)
+{
+	struct ringd_zcrx_rqe *e = (void *)(rq + RD_ZCRX_RQ_ENTRIES);
+	unsigned int seed = 1;
+
+	(void)arg;
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		unsigned int k = (unsigned int)rand_r(&seed);
+
+		__atomic_store_n(&e[k % RQ].off, k & 8 ? (k >> 4) % (BUFS * PAGE) : (uint64_t)k << (k % 40), __ATOMIC_RELAXED);
+		__atomic_store_n(&e[k % RQ].__pad, k & 0x30 ? 0 : k, __ATOMIC_RELAXED);
+		__atomic_store_n((uint32_t *)(void *)(rq + RD_ZCRX_RQ_TAIL), k, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+START_TEST(entries_that_change_all_the_time)
+{
+	unsigned int out[BUFS] = { 0 }, n_out, total = 0;
+	pthread_t t;
+
+	stop = false;
+	ck_assert_int_eq(pthread_create(&t, NULL, scribbler, NULL), 0);
+	while (total < 20000) {
+		rd_zcrx_refill(z);
+		ck_assert_uint_le(z->n_free, BUFS);
+		/* no buffer is free and handed out, or free twice */
+		memset(out, 0, sizeof(out));
+		for (uint32_t i = 0; i < z->n_free; i++)
+			out[z->free[i]]++;
+		n_out = 0;
+		for (uint32_t i = 0; i < BUFS; i++) {
+			ck_assert_uint_eq(out[i] + ((z->out[i / 8] >> (i % 8)) & 1u), 1);
+			n_out += !out[i];
+		}
+		ck_assert_uint_eq(n_out + z->n_free, BUFS);
+		for (; rd_zcrx_next(z); total++)
+			rd_zcrx_hand_out(z);
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	pthread_join(t, NULL);
+}
+END_TEST
+
 /* --- waiting --- */
 
 static struct rd_zcrx_waiter waiters[4];
@@ -317,6 +364,7 @@ int main(void)
 	tcase_add_test(tc, a_tail_beyond_the_ring_is_a_full_ring);
 	tcase_add_test(tc, indices_wrap);
 	tcase_add_test(tc, one_look_is_bounded_and_a_flush_is_too);
+	tcase_add_test(tc, entries_that_change_all_the_time);
 	tcase_add_test(tc, what_is_left_of_an_area_is_no_buffer);
 	tcase_add_test(tc, who_waits_is_woken_by_what_comes_back);
 	tcase_add_test(tc, ids_begin_at_0_and_are_limited);
