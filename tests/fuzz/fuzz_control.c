@@ -80,6 +80,7 @@ static void service_start(void)
 	rd_list_init(&service.sessions);
 	rd_list_init(&service.infos);
 	rd_list_init(&service.exports);
+	rd_list_init(&service.zcrx_exports);
 	atexit(service_stop);
 	rd_fuzz_dir();
 }
@@ -300,6 +301,8 @@ static void ring_create(struct rd_fuzz_input *in)
 
 	req.params.sq_entries = odd & 1 ? rd_fuzz_u32(in) : 1u + rd_fuzz_u8(in) % 16;
 	req.params.flags = odd & 2 ? rd_fuzz_u32(in) : odd & 4 ? RINGD_SETUP_NO_SQARRAY : 0;
+	if (odd & 64)		/* one that may have areas for RECV_ZC */
+		req.params.flags |= RINGD_SETUP_DEFER_TASKRUN | RINGD_SETUP_SINGLE_ISSUER | RINGD_SETUP_CQE32;
 	req.params.cq_entries = odd & 8 ? rd_fuzz_u32(in) : 0;
 	if (odd & 16)
 		req.scratch_base = (uint64_t)rd_fuzz_u32(in) << 32 | rd_fuzz_u32(in);
@@ -389,6 +392,12 @@ static void ring_name(struct rd_fuzz_input *in)
 	send_packet(in, &token, sizeof(token), 0);
 }
 
+struct zcrx_call {
+	struct ringd_zcrx_ifq_reg reg;
+	struct ringd_zcrx_area_reg area;
+	struct ringd_region_desc desc;
+};
+
 /* The calls that have one structure and nothing else: its size, 0 for the others */
 static size_t reg_plain(uint32_t opcode)
 {
@@ -414,8 +423,35 @@ static size_t reg_plain(uint32_t opcode)
 		return sizeof(struct ringd_mem_region_reg) + sizeof(struct ringd_region_desc);
 	case RINGD_REGISTER_QUERY:
 		return sizeof(struct ringd_query_hdr);
+	case RINGD_REGISTER_NAPI:
+		return sizeof(struct ringd_napi);
+	case RINGD_REGISTER_ZCRX_IFQ:
+		return sizeof(struct zcrx_call);
+	case RINGD_REGISTER_ZCRX_CTRL:
+		return sizeof(struct ringd_zcrx_ctrl);
 	}
 	return 0;
+}
+
+/* A good call but for one word of it, sometimes: an area in a low arena, its refill ring there or of the engine. */
+static void reg_fill_zcrx(struct rd_fuzz_input *in, uint8_t *dst)
+{
+	uint64_t base = 0x200000000ull + ((uint64_t)rd_fuzz_u16(in) << 12);
+	uint8_t b = rd_fuzz_u8(in), at;
+	struct zcrx_call c = {
+		.reg = { .rq_entries = 1u + b % 64, .flags = RINGD_ZCRX_REG_NODEV, .rx_buf_len = b & 64 ? 4096u << (b & 3) : 0 },
+		.area = { .addr = base, .len = (1u + b % 16) * 4096u },
+		.desc = { .size = 4096 },
+	};
+
+	if (b & 128) {
+		c.desc.user_addr = base;
+		c.desc.flags = RINGD_MEM_REGION_TYPE_USER;
+	}
+	at = rd_fuzz_u8(in);
+	if (at < sizeof(c))
+		((uint8_t *)&c)[at] = rd_fuzz_u8(in);
+	memcpy(dst, &c, sizeof(c));
 }
 
 /* Mostly zeros and small numbers */
@@ -477,6 +513,9 @@ static void reg_fill_struct(struct rd_fuzz_input *in, uint32_t opcode, uint32_t 
 	case RINGD_REGISTER_FILE_ALLOC_RANGE:
 		range = (struct ringd_file_index_range){ .off = rd_fuzz_u8(in), .len = rd_fuzz_u8(in) };
 		memcpy(dst, &range, sizeof(range));
+		break;
+	case RINGD_REGISTER_ZCRX_IFQ:
+		reg_fill_zcrx(in, dst);
 		break;
 	default:
 		reg_fill_plain(in, opcode, dst);
