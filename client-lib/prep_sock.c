@@ -9,21 +9,24 @@
 
 /* --- names of sockets --- */
 
-/* A name in the file system that starts from the working directory? */
-static bool starts_here(const struct sockaddr *addr, socklen_t len)
+/* The path of a name in the file system, whose first byte it has. NULL: it is another kind of name. */
+static const char *path_of(const struct sockaddr *addr, socklen_t len)
 {
 	const char *path = (const char *)addr + offsetof(struct sockaddr_un, sun_path);
 
-	return len > offsetof(struct sockaddr_un, sun_path) && addr->sa_family == AF_UNIX && path[0] && path[0] != '/';
+	return len > offsetof(struct sockaddr_un, sun_path) && addr->sa_family == AF_UNIX && path[0] ? path : NULL;
 }
 
 bool rdl_prep_name(struct ringd_ring *ring, struct ringd_sqe *sqe, char *room, const struct sockaddr *addr, socklen_t len,
 		   uint64_t *at)
 {
+	const char *path;
+
 	*at = address(addr);	/* nothing to copy: -EFAULT, or -EINVAL for one that is too long */
 	if (!addr || len > RDL_NAME_ROOM)
 		return true;
-	if (starts_here(addr, len) && !rdl_prep_cwd(ring, sqe, AT_FDCWD, "."))
+	path = path_of(addr, len);
+	if (path && path[0] != '/' && !rdl_prep_cwd(ring, sqe, AT_FDCWD, "."))
 		return false;
 	memcpy(room, addr, len);
 	*at = address(room);
@@ -43,6 +46,8 @@ static void prep_named(struct ringd_ring *ring, struct ringd_sqe *sqe, uint8_t o
 void ringd_prep_bind(struct ringd_ring *ring, struct ringd_sqe *sqe, int fd, const struct sockaddr *addr, socklen_t addrlen)
 {
 	prep_named(ring, sqe, RINGD_OP_BIND, fd, addr, addrlen);
+	if (sqe->opcode == RINGD_OP_BIND && addr && path_of(addr, addrlen))
+		sqe->addr3 = RINGD_BIND_UMASK | rdl_umask();
 }
 
 void ringd_prep_connect(struct ringd_ring *ring, struct ringd_sqe *sqe, int fd, const struct sockaddr *addr,

@@ -181,7 +181,7 @@ START_TEST(names_are_copied)
 }
 END_TEST
 
-/* Names in the file system start from the working directory of this process, not of the engine. */
+/* Names in the file system start from the working directory of this process and get its umask, not the engine's. */
 START_TEST(working_directory_of_names)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX, .sun_path = "/absolute" };
@@ -196,10 +196,13 @@ START_TEST(working_directory_of_names)
 	ringd_prep_bind(ring, sqe, 5, addr, 0);
 	ringd_prep_connect(ring, sqe, 5, name, sizeof(inet));
 	ck_assert_int_eq(fake->cwds, 0);
+	ck_assert_uint_eq(sqe->addr3, 0);
 	strcpy(un.sun_path, "relative");
+	umask(027);
 	ringd_prep_bind(ring, dirty(sqe), 5, addr, sizeof(un));
 	ck_assert_int_eq(fake->cwds, 1);
 	ck_assert_uint_eq(sqe->opcode, RINGD_OP_BIND);
+	ck_assert_uint_eq(sqe->addr3, RINGD_BIND_UMASK | 027);
 	ck_assert_int_eq(chdir("/"), 0);
 	fake->fail = -EPERM;
 	ringd_prep_connect(ring, dirty(sqe), 5, addr, sizeof(un));
