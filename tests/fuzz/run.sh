@@ -10,7 +10,7 @@ seeds=$abs_top_srcdir/tests/fuzz/seeds
 corpus=$(mktemp -d "${TMPDIR:-/tmp}/ringd-corpus.XXXXXX")
 trap 'rm -rf "$corpus"' EXIT
 
-for name in sqe control; do
+for name in sqe control msghdr; do
 	fuzz=$abs_top_builddir/tests/fuzz/fuzz_$name
 	if nm "$fuzz" 2>/dev/null | grep -q LLVMFuzzerRunDriver; then
 		mkdir "$corpus/$name"
