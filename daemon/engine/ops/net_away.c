@@ -129,5 +129,11 @@ int rd_net_finish(struct rd_req *req)
 {
 	int verdict = rd_net_attempted(req, req->net.send ? req->res : rd_msg_received(req, req->res));
 
+	if (verdict != RD_DONE && RD_UNLIKELY(req->work.unwanted)) {
+		/* who asked for its end was told that it may take a while, not that it will not come */
+		req->res = -ECANCELED;
+		rd_net_stopped(req);
+		return RD_DONE;
+	}
 	return verdict == RD_NET_GO ? rd_net_run(req) : verdict;
 }

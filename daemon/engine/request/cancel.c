@@ -36,6 +36,10 @@ static int stop(struct rd_req *req)
 	switch (req->state) {
 	case RD_REQ_POLL:
 		rd_poll_disarm(&req->poll);
+		if (req->tasked) {	/* it is ready, but nothing has come of that yet */
+			rd_list_remove(&req->task);
+			req->tasked = false;
+		}
 		return 0;
 	case RD_REQ_WORK:
 		if (rd_workers_cancel(engine->workers, &req->work))
@@ -48,6 +52,8 @@ static int stop(struct rd_req *req)
 	case RD_REQ_WAIT:
 		return req->op->cancel(req);
 	case RD_REQ_IDLE:	/* on its way back: its task is queued, or its descriptor is being closed */
+		req->work.unwanted = true;
+		return -EALREADY;
 	case RD_REQ_LATER:
 		return -EALREADY;
 	case RD_REQ_NOTIF:	/* who has the data cannot be asked for it; a dying ring tells nobody */

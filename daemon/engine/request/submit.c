@@ -105,6 +105,7 @@ static void start_work(struct rd_req *req, bool ordered)
 
 static void issue_ready(struct rd_req *req)
 {
+	req->state = RD_REQ_IDLE;
 	rd_req_go(req, req->op->issue(req, RD_READY));
 }
 
@@ -112,7 +113,7 @@ static void poll_ready(struct rd_poll *poll)
 {
 	struct rd_req *req = RD_CONTAINER_OF(poll, struct rd_req, poll);
 
-	req->state = RD_REQ_IDLE;
+	/* until its turn comes it can be stopped as if it still waited */
 	rd_req_task(req, issue_ready);
 }
 
