@@ -187,15 +187,6 @@ static void wait_connecting(unsigned int slot)
 	}
 }
 
-static void assert_quiet(void)
-{
-	struct ringd_cqe cqe;
-
-	for (int i = 0; i < 20; i++)
-		rd_th_turn(&th);
-	ck_assert_msg(!rd_tc_peek(&c, &cqe), "a CQE that nobody expected: %d", cqe.res);
-}
-
 /* --- SOCKET --- */
 
 START_TEST(a_socket_is_as_it_was_asked_for)
@@ -350,6 +341,15 @@ START_TEST(names_are_charged)
 }
 END_TEST
 
+/* With zeroes behind it. */
+static const void *longer(const void *name, size_t len)
+{
+	static char room[256];
+
+	memset(room, 0, sizeof(room));
+	return memcpy(room, name, len);
+}
+
 START_TEST(a_name_of_the_internet)
 {
 	struct sockaddr_in at, any = loopback();
@@ -365,8 +365,7 @@ START_TEST(a_name_of_the_internet)
 	any.sin_family = AF_UNIX;
 	ck_assert_int_eq(bind_to(1, &any, sizeof(any)), -EAFNOSUPPORT);
 	/* more of it than there is an address */
-	any = loopback();
-	ck_assert_int_eq(bind_to(1, &any, 128), 0);
+	ck_assert_int_eq(bind_to(1, longer(&(struct sockaddr_in){ .sin_family = AF_INET }, sizeof(any)), 128), 0);
 }
 END_TEST
 
@@ -394,7 +393,7 @@ START_TEST(unix_names_without_a_file)
 	ck_assert_int_eq(bind_to(1, &un, len - 1), 0);
 	ck_assert_int_eq(bind_to(2, &un, 0), -EINVAL);
 	ck_assert_int_eq(bind_to(2, &un, 1), -EINVAL);
-	ck_assert_int_eq(bind_to(2, &un, 111), -EINVAL);
+	ck_assert_int_eq(bind_to(2, longer(&un, sizeof(un)), 111), -EINVAL);
 	ck_assert_int_eq(bind_to(2, &un, 2), 0);	/* the kernel finds one */
 	un.sun_family = AF_INET;
 	ck_assert_int_eq(bind_to(3, &un, len), -EINVAL);
@@ -652,7 +651,7 @@ START_TEST(a_connect_that_is_not_answered_waits)
 	sqe = with_name(RINGD_OP_CONNECT, 0, &at, sizeof(at));
 	id = sqe->user_data;
 	ck_assert_int_eq(rd_tc_submit(&c), 1);
-	assert_quiet();
+	rd_tc_expect_none(&c);
 	/* there is room now, and the kernel will ask again */
 	close(accept(l, NULL, NULL));
 	cqe = rd_tc_wait(&c);
@@ -676,7 +675,7 @@ START_TEST(a_cancelled_connect_leaves_the_socket_connecting)
 	id = sqe->user_data;
 	ck_assert_int_eq(rd_tc_submit(&c), 1);
 	wait_connecting(0);
-	assert_quiet();
+	rd_tc_expect_none(&c);
 	rd_tc_sqe(&c, RINGD_OP_ASYNC_CANCEL)->addr = id;
 	ck_assert_int_eq(rd_tc_submit(&c), 1);
 	for (int i = 0; i < 2; i++) {
@@ -740,7 +739,7 @@ START_TEST(a_unix_listener_without_room_is_waited_for)
 	with_name(RINGD_OP_CONNECT, 1, &un, len);
 	ck_assert_int_eq(rd_tc_submit(&c), 1);
 	if (waits) {
-		assert_quiet();
+		rd_tc_expect_none(&c);
 		close(accept(l, NULL, NULL));
 	}
 	ck_assert_int_eq(rd_tc_wait(&c).res, waits ? 0 : -EAGAIN);
