@@ -490,6 +490,54 @@ START_TEST(buffers_that_one_does_not_need_are_for_the_next)
 }
 END_TEST
 
+/* The same inside one enter of a client that waits: nobody looks at the refill ring again. */
+static void pass_on_without_another_enter(bool at_its_end)
+{
+	int second[2], turns = 0;
+	uint64_t off[BUFS];
+	struct big_cqe b = { 0 };
+
+	tcp_pair(second);
+	rd_tc_file(&c, 1, second[0], 0);
+	use_up_all(off);
+	recv_zc_of(&c, 1, 0)->user_data = 77;
+	ck_assert_int_eq(rd_tc_submit(&c), 1);
+	put("one", 3);
+	put_to(second[1], second[0], "two", 3);
+	nothing_comes();
+	ck_assert_int_eq(recv(pair[0], area, PAGE, MSG_DONTWAIT), 3);
+	if (at_its_end) {
+		struct pollfd p = { .fd = pair[0], .events = POLLRDHUP };
+
+		shutdown(pair[1], SHUT_WR);
+		ck_assert_int_eq(poll(&p, 1, 20000), 1);
+	}
+	give_back(off[0]);
+	c.hot->waiting = 1;
+	rd_tc_enter(&c, 0, RINGD_ENTER_GETEVENTS);
+	while (b.cqe.user_data != 77) {
+		ck_assert_int_lt(turns++, 1000);
+		if (!peek(&c, &b))
+			rd_th_turn(&th);
+	}
+	ck_assert_int_eq(b.cqe.res, 3);
+	c.hot->waiting = 0;
+	close(second[0]);
+	close(second[1]);
+}
+
+START_TEST(a_buffer_is_passed_on_by_who_has_no_data)
+{
+	pass_on_without_another_enter(false);
+}
+END_TEST
+
+START_TEST(a_buffer_is_passed_on_by_who_ends)
+{
+	pass_on_without_another_enter(true);
+}
+END_TEST
+
 START_TEST(an_area_of_two_rings)
 {
 	struct big_cqe b;
@@ -658,7 +706,8 @@ int main(void)
 		a_limit_over_many_transfers, a_peer_that_resets, without_buffers_it_waits_until_one_comes_back,
 		without_buffers_the_end_is_still_heard, who_waits_for_a_buffer_can_be_cancelled,
 		who_waits_for_data_can_be_cancelled, a_ring_ends_while_somebody_waits_for_a_buffer,
-		a_slot_may_be_emptied_while_it_receives, buffers_that_one_does_not_need_are_for_the_next, an_area_of_two_rings,
+		a_slot_may_be_emptied_while_it_receives, buffers_that_one_does_not_need_are_for_the_next, a_buffer_is_passed_on_by_who_has_no_data,
+		a_buffer_is_passed_on_by_who_ends, an_area_of_two_rings,
 		a_full_cq_ends_it_and_the_data_stays, a_full_cq_and_nothing_to_say, others_have_their_turn,
 		buffers_larger_than_a_page, a_chain_waits_for_its_end,
 	};
