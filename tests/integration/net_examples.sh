@@ -4,22 +4,37 @@
 # connections from netcrowd. As root everything is done again, in smaller numbers, by somebody without privileges.
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
-for tool in socat nc curl nginx; do
+for tool in socat nc curl nginx python3; do
 	command -v "$tool" >/dev/null || { echo "SKIP: no $tool"; exit 77; }
 done
+: "${RINGCTL:?}"
 examples=$abs_top_builddir/examples
 netcrowd=$abs_top_builddir/tests/integration/netcrowd
 crowd=${1:-2500}	# connections at a time
 pids=
 
-end_all()
+kill_all()
 {
 	# shellcheck disable=SC2086  # a list
-	[ -z "$pids" ] || kill -9 $pids 2>/dev/null
+	if [ -n "$pids" ]; then
+		kill -9 $pids
+		wait $pids
+	fi 2>/dev/null
+	pids=
+}
+
+end_all()
+{
+	local status=$?
+	kill_all
+	(exit "$status")	# that of the script, for lib_cleanup
 	lib_cleanup
 }
 trap end_all EXIT
-ulimit -S -n "$(ulimit -H -n)"
+hard=$(ulimit -H -n)
+ulimit -S -n "$hard"
+# the engine keeps half of its descriptors for itself
+[ "$hard" = unlimited ] || [ "$crowd" -lt "$((hard / 4))" ] || crowd=$((hard / 4))
 
 # Start a program of ours that tells its port; $pid and $port are its.
 start_server()
@@ -50,9 +65,9 @@ stop_server()
 
 start_nginx()	# sets web (its port, the same as before if there was one) and nginx (its pid)
 {
-	local line as=() tries
+	local line as=()
 	[ "$(id -u)" -ne 0 ] || as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
-	for tries in 1 2 3 4 5 6 7 8; do
+	for _ in 1 2 3 4 5 6 7 8; do
 		: "${web:=$("$netcrowd" 0 port 1 0)}"
 		cat >"$tmp/www/nginx.conf" <<-CONF
 			daemon off; master_process off; pid $tmp/www/pid; error_log stderr notice;
@@ -206,6 +221,22 @@ half_closed()
 	return "$r"
 }
 
+# Nobody is there any more, and nothing is left of them, in any budget.
+all_given_back()
+{
+	for _ in $(seq 300); do
+		"$RINGCTL" status --json >"$tmp/status" && python3 - "$tmp/status" <<-P && return
+			import json, sys
+			engines = json.load(open(sys.argv[1]))["engines"]
+			used = [b["used"] for e in engines for name, b in e["budgets"].items() if name != "workers"]
+			sys.exit(not used or any(used) or any(e["requests"]["in_flight"] for e in engines))
+		P
+		sleep 0.1	# the last closes are a worker's
+	done
+	cat "$tmp/status"
+	return 1
+}
+
 # --- the test ---
 
 start_ringd
@@ -247,6 +278,11 @@ check "proxy: nginx is not there" refused "$port"
 start_nginx
 check "proxy: nginx is there again" get "$port"
 check "proxy: its program has no TCP socket" owns_no_tcp "$pid"
+
+kill_all
+check "everything is given back" all_given_back
+stop_ringd
+check_status 1 "no sanitizer complains" grep -E 'Sanitizer|runtime error' "$tmp/ringd.log"
 
 if [ -z "${1-}" ] && [ "$(id -u)" -eq 0 ]; then
 	unprivileged 300 | sed 's/^ok - /&unprivileged: /; s/^not ok - /&unprivileged: /'
