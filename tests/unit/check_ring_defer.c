@@ -315,6 +315,37 @@ START_TEST(words_that_lie)
 }
 END_TEST
 
+static void heavy(struct rd_req *req)
+{
+	req->ctx->moved += RD_VISIT_BYTES / 2;
+	req->res = 0;
+	rd_req_done(req);
+}
+
+/* A client may have hundreds of tasks that each copy a megabyte. */
+START_TEST(a_visit_ends_when_its_tasks_have_copied_enough)
+{
+	struct rd_ctx *ctx;
+
+	open_ring(8, DEFER);
+	ctx = &c.ring->ctx;
+	for (uint64_t i = 0; i < 8; i++) {
+		struct rd_req *req = rd_req_alloc(ctx);
+
+		rd_req_init(req, RINGD_OP_NOP, i);
+		rd_req_enlist(req);
+		th.engine.stats.submitted++;
+		rd_req_task(req, heavy);
+	}
+	ck_assert_uint_eq(rd_ctx_run_tasks(ctx, 128), 2);
+	ck_assert_uint_eq(rd_ctx_run_tasks(ctx, 128), 2);
+	ck_assert_uint_eq(rd_ctx_run_tasks(ctx, 1), 1);
+	ck_assert_int_eq(rd_tc_enter(&c, 0, RINGD_ENTER_GETEVENTS), 0);	/* which takes several visits */
+	ck_assert_uint_eq(ready(), 8);
+	ck_assert_uint_eq(ctx->inflight, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("ring_defer");
@@ -334,6 +365,7 @@ int main(void)
 	tcase_add_test(tc, other_task_flags_delay_nothing);
 	tcase_add_loop_test(tc, a_ring_that_ends_drops_its_tasks, 0, 2);
 	tcase_add_test(tc, words_that_lie);
+	tcase_add_test(tc, a_visit_ends_when_its_tasks_have_copied_enough);
 	suite_add_tcase(s, tc);
 	return rd_suite_main(s);
 }

@@ -105,11 +105,12 @@ static void splice(struct rd_link *to, struct rd_link *from)
 
 unsigned int rd_ctx_run_tasks(struct rd_ctx *ctx, unsigned int max)
 {
+	const uint64_t moved = ctx->moved;
 	unsigned int n;
 
 	if (rd_list_empty(&ctx->now))
 		splice(&ctx->now, &ctx->tasks);
-	for (n = 0; n < max && !rd_list_empty(&ctx->now); n++) {
+	for (n = 0; n < max && ctx->moved - moved < RD_VISIT_BYTES && !rd_list_empty(&ctx->now); n++) {
 		struct rd_req *req = rd_list_first(&ctx->now, struct rd_req, task);
 
 		rd_list_remove(&req->task);

@@ -395,7 +395,8 @@ static inline void rd_req_task(struct rd_req *req, void (*fn)(struct rd_req *req
 	else
 		fn(req);
 }
-/* Run at most max of ctx->now, which is filled with the tasks there are when it is empty: what they queue stays. How many. */
+/* Run at most max of ctx->now, or until they have copied RD_VISIT_BYTES; it is filled with the tasks there are when it is empty:
+ * what they queue stays. How many. */
 unsigned int rd_ctx_run_tasks(struct rd_ctx *ctx, unsigned int max);
 /* What it has left goes back to the head of ctx->tasks. */
 void rd_ctx_stop_tasks(struct rd_ctx *ctx);
