@@ -4,6 +4,7 @@
  * connections are slots of its ring. Each connection has one request in flight: a receive that takes as many buffers out of
  * a common ring of them as it needs, or a send of just those, with the next receive linked to it.
  */
+#include <err.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -29,10 +30,8 @@ static int hungry = -1, held, connected, accepting;
 
 static void check(const char *what, int res)
 {
-	if (res >= 0)
-		return;
-	fprintf(stderr, "echo-server: %s: %s, %s\n", what, strerror(-res), ringd_strerror(rd));
-	exit(1);
+	if (res < 0)
+		errx(1, "%s: %s, %s", what, strerror(-res), ringd_strerror(rd));
 }
 
 static struct ringd_sqe *get(uint64_t what, int slot, unsigned int flags)
@@ -107,7 +106,7 @@ static void completed(uint64_t what, int slot, int res, unsigned int flags)
 	if (what == ACCEPT)
 		accepting = (flags & RINGD_CQE_F_MORE) != 0;
 	if (what == LISTENING)
-		printf("echo on port %d\n", ntohs(name->addr.sin_port));
+		dprintf(1, "echo on port %d\n", ntohs(name->addr.sin_port));
 	if (!accepting && (what == LISTENING || what == CLOSE || (what == ACCEPT && res > 0))) {
 		ringd_prep_multishot_accept_direct(get(ACCEPT, 0, RINGD_SQE_FIXED_FILE), 0, NULL, NULL, 0);
 		accepting = 1;
@@ -120,13 +119,16 @@ int main(int argc, char **argv)
 	const unsigned int linked = RINGD_SQE_FIXED_FILE | RINGD_SQE_IO_LINK;
 	struct ringd_arena *arena;
 	struct ringd_cqe *cqe;
-	int r, one = 1;
+	int r, one = 1, slots = SLOTS;
 
 	addr.sin_port = htons((uint16_t)(argc == 2 ? atoi(argv[1]) : 0));
 	if ((r = ringd_connect(&rd, NULL)) < 0 || (r = ringd_ring_new(rd, &ring, 256, 0)) < 0 ||
 	    (r = ringd_arena_new(rd, &arena, BUFS * LEN + sizeof(*name), 0)) < 0 ||
-	    (r = ringd_register_files_sparse(ring, SLOTS)) < 0 || !(bufs = ringd_setup_buf_ring(ring, BUFS, 0, 0, &r)))
+	    !(bufs = ringd_setup_buf_ring(ring, BUFS, 0, 0, &r)))
 		check("ringd", r);
+	while ((r = ringd_register_files_sparse(ring, (unsigned int)slots)) == -EMFILE)	/* RLIMIT_NOFILE */
+		slots /= 2;
+	check("slots", r);
 	mem = ringd_arena_base(arena);
 	for (int bid = 0; bid < BUFS; bid++)
 		provide(bid);
@@ -138,7 +140,6 @@ int main(int argc, char **argv)
 	ringd_prep_listen(get(SETUP, 0, linked), 0, 4096);
 	ringd_prep_cmd_getsockname(get(LISTENING, 0, RINGD_SQE_FIXED_FILE), 0, (struct sockaddr *)&name->addr, &name->len, 0);
 	for (;;) {
-		fflush(stdout);
 		check("submit", ringd_submit_and_wait(ring, 1));
 		while (ringd_sq_space_left(ring) > MOST && ringd_peek_cqe(ring, &cqe) == 0) {
 			completed(cqe->user_data >> 32, (int)(uint32_t)cqe->user_data, cqe->res, cqe->flags);

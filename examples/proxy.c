@@ -19,7 +19,7 @@
 
 #include <ringd.h>
 
-#define MAX	2048u		/* connections at a time */
+#define MAX	2048u		/* connections at a time; fewer if the system says so */
 #define SIZE	16384u		/* bytes of a buffer */
 #define ROOM	16u		/* SQEs that one CQE leads to, at most */
 #define PATIENCE	10	/* seconds, until the other side has to be there */
@@ -52,7 +52,7 @@ static struct ringd_ring *ring;
 static struct sockaddr_in target;
 static struct { struct sockaddr_in addr; socklen_t len; } *name;	/* in the arena: the engine writes it */
 static struct conn conns[MAX], *free_conns;
-static unsigned int open_slots;
+static unsigned int max = MAX, open_slots;
 static bool accepting;
 
 static void check(const char *what, int res)
@@ -286,20 +286,22 @@ static void prepare(void)
 	int r;
 
 	if ((r = ringd_connect(&rd, NULL)) < 0 || (r = ringd_ring_new(rd, &ring, 512, 0)) < 0 ||
-	    (r = ringd_arena_new(rd, &arena, bytes + sizeof(*name), 0)) < 0 ||
-	    (r = ringd_register_files_sparse(ring, FIRST + 2 * MAX)) < 0 ||
-	    (r = ringd_register_file_alloc_range(ring, FIRST, MAX)) < 0)
+	    (r = ringd_arena_new(rd, &arena, bytes + sizeof(*name), 0)) < 0)
 		check("ringd", r);
+	while ((r = ringd_register_files_sparse(ring, FIRST + 2 * max)) == -EMFILE)	/* RLIMIT_NOFILE */
+		max /= 2;
+	check("slots", r);
+	check("slots", ringd_register_file_alloc_range(ring, FIRST, max));
 	mem = ringd_arena_base(arena);
 	all = (struct iovec){ .iov_base = mem, .iov_len = bytes };
 	check("buffers", ringd_register_buffers(ring, &all, 1));
 	name = (void *)(mem + bytes);
-	for (unsigned int i = MAX; i-- > 0;) {
+	for (unsigned int i = max; i-- > 0;) {
 		struct conn *c = &conns[i];
 
 		for (unsigned int j = 0; j < 4; j++)
 			c->half[j / 2].buf[j % 2] = mem + ((size_t)i * 4 + j) * SIZE;
-		c->slot[1] = (int)(FIRST + MAX + i);
+		c->slot[1] = (int)(FIRST + max + i);
 		c->next = free_conns;
 		free_conns = c;
 	}
