@@ -87,6 +87,11 @@ static void teardown(void)
 	sv[0] = sv[1] = -1;
 }
 
+static bool has_zc(void)
+{
+	return th.engine.uring && rd_uring_zc_room(th.engine.uring);
+}
+
 static struct ringd_sqe *zc(int fd, const void *addr, uint32_t len, uint16_t ioprio)
 {
 	struct ringd_sqe *sqe = rd_tc_sqe(&c, RINGD_OP_SEND_ZC);
@@ -605,6 +610,25 @@ START_TEST(a_cancel_says_what_was_sent_before)
 }
 END_TEST
 
+START_TEST(a_cancel_during_an_attempt_ends_it)
+{
+	pair(AF_INET, SOCK_STREAM);
+	fill();
+	for (uint32_t len = 8; len <= LONG; len = len == 8 ? LONG : LONG + 1) {
+		struct ringd_cqe cqe;
+
+		zc(sv[0], buf, len, 0)->user_data = 1;
+		cancel(2, 1);
+		submit();
+		cqe = rd_tc_wait(&c);
+		ck_assert_uint_eq(cqe.user_data, 2);
+		ck_assert_int_eq(cqe.res, len == LONG && has_zc() ? -EALREADY : 0);
+		rd_tc_expect(&c, 1, -ECANCELED, MORE);
+		rd_tc_expect(&c, 1, 0, NOTIF);
+	}
+}
+END_TEST
+
 START_TEST(what_waits_for_room_can_be_cancelled)
 {
 	struct ringd_sqe *sqe;
@@ -782,11 +806,6 @@ END_TEST
 
 /* --- peers that do not read --- */
 
-static bool has_zc(void)
-{
-	return th.engine.uring && rd_uring_zc_room(th.engine.uring);
-}
-
 /* Sends whose data stays in use. How many. */
 static unsigned int send_to_nobody(uint16_t ioprio)
 {
@@ -956,6 +975,7 @@ static TCase *zc_tests(const char *name, void (*set)(void))
 	tcase_add_test(tc, all_of_it_is_one_result);
 	tcase_add_test(tc, poll_first_looks_before_it_sends);
 	tcase_add_test(tc, a_cancel_says_what_was_sent_before);
+	tcase_add_test(tc, a_cancel_during_an_attempt_ends_it);
 	tcase_add_test(tc, what_waits_for_room_can_be_cancelled);
 	tcase_add_test(tc, a_chain_goes_on_behind_the_result);
 	tcase_add_test(tc, who_never_ran_has_both_too);

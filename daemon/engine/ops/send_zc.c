@@ -59,6 +59,7 @@ static int begin(struct rd_req *req, const struct ringd_sqe *sqe)
 	rd_list_init(&zc->parts);
 	zc->sending = NULL;
 	zc->used = zc->copied = false;
+	req->work.unwanted = false;	/* see stop() in cancel.c; nothing of it goes to a worker */
 	r = rd_net_prep(req, sqe, RD_ZC_FLAGS);
 	if (r < 0)
 		return r;
@@ -275,11 +276,23 @@ static int attempt(struct rd_req *req)
 	return pays(req) && send_part(req) ? rd_req_wait(req) : copy(req);
 }
 
+/* Somebody has asked for its end while an attempt was made. */
+static int cancelled(struct rd_req *req)
+{
+	req->res = -ECANCELED;
+	rd_net_stopped(req);
+	return RD_DONE;
+}
+
 /* An attempt without a copy has moved n bytes, or failed. */
 static int went(struct rd_req *req, ssize_t n)
 {
 	struct rd_net *net = &req->net;
+	bool unwanted = req->work.unwanted;
 	int verdict;
+
+	if (unwanted && (n == -EAGAIN || n == -ENOBUFS || n == -ENOMEM))
+		return cancelled(req);
 
 	/* it may have become writable since then; when it says so again and again and is not, copying knows how to wait */
 	if (n == -EAGAIN && !(net->msg_flags & MSG_DONTWAIT) && (!net->done || rd_net_goes_on(req)))
@@ -287,7 +300,9 @@ static int went(struct rd_req *req, ssize_t n)
 	if (n == -ENOBUFS || n == -ENOMEM)
 		return copy(req);	/* it is also what RLIMIT_MEMLOCK says about pages that are lent */
 	verdict = rd_net_attempted(req, n);
-	return verdict == RD_NET_GO ? attempt(req) : verdict;
+	if (verdict != RD_NET_GO)
+		return verdict;
+	return unwanted ? cancelled(req) : attempt(req);
 }
 
 static void go_on(struct rd_req *req)
@@ -309,9 +324,10 @@ int rd_send_zc(struct rd_req *req, unsigned int issue_flags)
 	return attempt(req);
 }
 
-/* It is in the kernel ring, which does not wait with it; but it may have to wait for room there. */
+/* It is in the kernel ring, which does not wait with it, though it may have to wait for room there; it does not go on then. */
 int rd_send_zc_cancel(struct rd_req *req)
 {
+	req->work.unwanted = true;
 	if (req->zc.sending->held)
 		rd_uring_cancel(req->ctx->engine->uring, req->zc.sending);
 	return -EALREADY;
