@@ -32,6 +32,7 @@ struct n_conn {
 	uint32_t received;	/* bytes */
 	uint16_t next_bid;	/* of a stream */
 	bool eof, receiving;
+	bool gone;		/* its close has been submitted */
 };
 
 struct n_buf {
@@ -95,10 +96,14 @@ static int n_recv(struct n_server *s, uint32_t slot)
 
 static int n_hang_up(struct n_server *s, uint32_t slot)
 {
-	N_SQE *sqe = n_sqe(s, RINGD_OP_CLOSE, 0, N_OP_CLOSE, slot);
+	N_SQE *sqe;
 
+	if (s->conns[slot].gone)
+		return 0;
+	sqe = n_sqe(s, RINGD_OP_CLOSE, 0, N_OP_CLOSE, slot);
 	if (!sqe)
 		return -EAGAIN;
+	s->conns[slot].gone = true;
 	sqe->flags = 0;
 	sqe->file_index = slot + 1;
 	return 0;
@@ -270,10 +275,12 @@ static inline int n_event(struct n_server *s, const N_CQE *cqe)
 	case N_OP_SEND:
 		return s->o->op == BENCH_STREAM ? n_streamed(s, cqe, slot) : n_sent(s, cqe, slot, bid);
 	default:
-		/* one that was linked to a send which failed: n_sent() closes in that case */
-		if (cqe->res == 0)
-			s->live--;
-		return cqe->res == -ECANCELED ? 0 : cqe->res;
+		if (cqe->res == -ECANCELED) {	/* it was linked to a send that failed */
+			s->conns[bid].gone = false;
+			return n_hang_up(s, bid);
+		}
+		s->live--;
+		return cqe->res;
 	}
 }
 
@@ -306,7 +313,8 @@ static int n_prepare(struct n_server *s)
 	size_t memory = s->o->bs;
 
 	s->slots = s->o->conns + s->o->idle_conns + 64;
-	s->buf_size = (unsigned int)rd_align(s->o->bs, 64);
+	/* more than a message: a server does not know how long one is, and sees by what is left that it has all of it */
+	s->buf_size = (unsigned int)rd_align(s->o->bs, 64) + 64;
 	if (s->o->op != BENCH_STREAM) {
 		for (s->nbufs = 64; s->nbufs < 2 * s->o->conns; s->nbufs *= 2)
 			;
