@@ -209,6 +209,57 @@ START_TEST(a_pipe_is_stored_where_it_can_be)
 }
 END_TEST
 
+/* Into the control message that is there already; those that did not come are taken off it. */
+START_TEST(numbers_of_a_message_are_stored_in_it)
+{
+	struct {
+		struct cmsghdr head;
+		int numbers[4];
+	} cm;
+	uint32_t flags = 0;
+	struct ringd_channel p = {
+		.user_data = 1, .ring_id = RING_ID, .kind = RINGD_CHANNEL_RIGHTS, .addr = (uintptr_t)cm.numbers,
+		.msg_flags = (uintptr_t)&flags, .res = 77, .nr = 3,
+	};
+	int fd = new_file("x"), fds[4] = { fd, fd, fd, fd }, first;
+
+	want_channel();
+	first = lowest();
+	for (unsigned int n = 0; n <= 4; n++) {
+		cm.head.cmsg_len = CMSG_LEN(3 * sizeof(int));
+		memset(cm.numbers, 0xff, sizeof(cm.numbers));
+		flags = 2;
+		fake_packet(fake, &p, fds, n);
+		post(1, 0);
+		ck_assert_int_eq(take().res, 77);
+		/* more than it says are no engine's */
+		ck_assert_uint_eq(cm.head.cmsg_len, CMSG_LEN((n > 3 ? 3 : n) * sizeof(int)));
+		ck_assert_uint_eq(flags, n < 3 ? 2 | MSG_CTRUNC : 2);
+		for (unsigned int i = 0; i < 4; i++) {
+			if (i < n && n < 4) {
+				ck_assert(has_text(cm.numbers[i], "x"));
+				ck_assert_int_eq(fcntl(cm.numbers[i], F_GETFD), 0);
+				close(cm.numbers[i]);
+			} else {
+				ck_assert_int_eq(cm.numbers[i], -1);
+			}
+		}
+		ck_assert_int_eq(lowest(), first);
+	}
+	/* no memory there any more, or none that makes sense: they are closed, and the message has come all the same */
+	for (int i = 0; i < 3; i++) {
+		p.addr = i == 0 ? 4096 : (uintptr_t)cm.numbers;
+		p.msg_flags = i == 1 ? 4096 : (uintptr_t)&flags;
+		p.nr = i == 2 ? UINT32_MAX : 3;
+		fake_packet(fake, &p, fds, 3);
+		post(1, 0);
+		ck_assert_int_eq(take().res, 77);
+		ck_assert_int_eq(lowest(), first);
+	}
+	close(fd);
+}
+END_TEST
+
 START_TEST(a_closed_number_is_closed_here)
 {
 	int fd = new_file("x");
@@ -418,7 +469,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		packets_find_their_cqes_in_any_order, a_cqe_takes_only_its_own_packet, close_on_exec_is_as_asked,
-		a_pipe_is_stored_where_it_can_be, a_closed_number_is_closed_here, no_room_is_emfile_and_the_next_one_works,
+		a_pipe_is_stored_where_it_can_be, numbers_of_a_message_are_stored_in_it, a_closed_number_is_closed_here, no_room_is_emfile_and_the_next_one_works,
 		silent_packets_are_seen_to_when_the_ring_says_so, what_nobody_asked_for_goes_with_its_ring,
 		packets_of_no_known_kind_do_nothing, an_engine_without_a_channel_fails_the_request,
 		messages_have_the_fields_of_io_uring, lists_are_sent_in_packets, tokens_and_handles,

@@ -492,7 +492,7 @@ static void on_token(struct fake *f, const struct ringd_msg *msg)
 
 void fake_packet(struct fake *f, const struct ringd_channel *packet, const int *fds, int n)
 {
-	char control[CMSG_SPACE(2 * sizeof(int))] = { 0 };
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(RINGD_MSG_FDS * sizeof(int))] = { 0 };
 	struct iovec iov = { .iov_base = (void *)(uintptr_t)packet, .iov_len = sizeof(*packet) };
 	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
 
