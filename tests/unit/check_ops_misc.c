@@ -497,6 +497,35 @@ static int32_t get_name(int fd, uint32_t peer, void *addr, void *len)
 	return rd_tc_run(&c);
 }
 
+START_TEST(sockets_of_the_ring_take_commands)
+{
+	static const uint32_t options[] = { SO_REUSEADDR, SO_KEEPALIVE, SO_PRIORITY, SO_RCVLOWAT, SO_MARK };
+	RD_CLOSE int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int32_t *value = rd_th_alloc(&th, sizeof(*value));
+	struct ringd_sqe *sqe = rd_tc_sqe(&c, RINGD_OP_SOCKET);
+
+	rd_tc_files(&c, 1);
+	sqe->fd = AF_INET;
+	sqe->off = SOCK_STREAM;
+	sqe->file_index = 1;
+	ck_assert_int_eq(rd_tc_run(&c), 0);
+	for (size_t i = 0; i < RD_ARRAY_SIZE(options); i++) {
+		/* who may not do it says so, whoever made the socket */
+		int own = setsockopt(s, SOL_SOCKET, (int)options[i], &(int){ 1 }, sizeof(int)) < 0 ? -errno : 0;
+
+		*value = 1;
+		opt_sqe(0, RINGD_SOCKET_OP_SETSOCKOPT, SOL_SOCKET, options[i], value, sizeof(*value))->flags = RINGD_SQE_FIXED_FILE;
+		ck_assert_int_eq(rd_tc_run(&c), own);
+		*value = 7;
+		opt_sqe(0, RINGD_SOCKET_OP_GETSOCKOPT, SOL_SOCKET, options[i], value, sizeof(*value))->flags = RINGD_SQE_FIXED_FILE;
+		ck_assert_int_eq(rd_tc_run(&c), sizeof(*value));
+		ck_assert_int_eq(*value, own == 0);
+	}
+	cmd_sqe(0, RINGD_SOCKET_OP_SIOCOUTQ)->flags = RINGD_SQE_FIXED_FILE;
+	ck_assert_int_eq(rd_tc_run(&c), 0);
+}
+END_TEST
+
 START_TEST(sockets_tell_their_names)
 {
 	struct sockaddr_in *sin = rd_th_alloc(&th, 128), expect;
@@ -610,7 +639,8 @@ int main(void)
 		madvise_has_its_errnos, slots_are_updated, what_comes_before_a_bad_entry_is_done, files_update_has_its_errnos,
 		free_slots_are_found_and_told, a_long_list_is_done_in_parts, a_dying_ring_does_not_go_on,
 		commands_are_for_some_kinds_of_files, sockets_tell_what_they_hold, options_are_read_and_set,
-		options_have_their_errnos, options_that_mean_the_engine_are_refused, sockets_tell_their_names, block_devices_discard,
+		options_have_their_errnos, options_that_mean_the_engine_are_refused, sockets_tell_their_names,
+		sockets_of_the_ring_take_commands, block_devices_discard,
 		a_dying_ring_drops_commands,
 	};
 	Suite *s = suite_create("ops_misc");
