@@ -160,8 +160,8 @@ START_TEST(kinds_are_told_apart)
 		{ open("/tmp", O_PATH | O_CLOEXEC), RD_FILE_DIR },
 		{ pipe2(p, O_CLOEXEC) ? -1 : p[0], RD_FILE_STREAM },
 		{ socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s) ? -1 : s[0],
-		  RD_FILE_STREAM | RD_FILE_CARRIER | RD_FILE_SOCK },
-		{ socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), RD_FILE_STREAM | RD_FILE_SOCK | RD_FILE_INET },
+		  RD_FILE_STREAM | RD_FILE_CARRIER | RD_FILE_SOCK | RD_FILE_BYTES },
+		{ socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), RD_FILE_STREAM | RD_FILE_SOCK | RD_FILE_INET | RD_FILE_BYTES },
 	};
 
 	for (size_t i = 0; i < RD_ARRAY_SIZE(t); i++) {

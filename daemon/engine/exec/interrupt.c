@@ -76,7 +76,7 @@ void rd_workers_interrupt(struct rd_workers *w, struct rd_work *work)
 
 	pthread_mutex_lock(&w->lock);
 	runs = work->state == RD_WORK_RUNNING;
-	work->unwanted = true;	/* also of what is on its way back, and would be sent on */
+	work->unwanted = work->state != RD_WORK_QUEUED;	/* also of what is on its way back, and would be sent on */
 	pthread_mutex_unlock(&w->lock);
 	/* the first signal comes from the timer, too: one walk over the threads for all the work of a ring that ends */
 	if (runs && (!evtimer_pending(&w->again, NULL) || w->again_ms > RD_AGAIN_MS))
