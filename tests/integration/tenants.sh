@@ -95,6 +95,62 @@ if as $A unshare -U -r -m true 2>/dev/null; then
 else
 	echo "# no user namespaces here"
 fi
+# --- sockets: whose they are, and in which network ---
+listen()	# FILE ADDRESS: somebody without ringd listens there; what he says goes to FILE
+{
+	rm -f "$tmp/says"
+	mkfifo "$tmp/says"
+	$F listen "$2" >"$tmp/says" &
+	exec 4<"$tmp/says"
+	read -r -t 60 said <&4 || said=nothing
+	cat <&4 >"$1" &
+	collector=$!
+	exec 4<&-
+}
+
+cd "$tmp/a"
+install -d -m 755 -o $A -g $A "$tmp/a/dir"
+listen "$tmp/peer" "$tmp/a/server"
+chmod 777 "$tmp/a/server"
+check "a tenant connects to a UNIX socket" as $A $F dial "$tmp/a/server"
+wait "$collector"
+check "where it is the tenant that connects" grep -qx "peer $A:$A" "$tmp/peer"
+check "a name is bound" bash -c "cd '$tmp/a/dir' && umask 037 && exec setpriv --reuid=$A --regid=$A --clear-groups $F bind sock"
+check "in the client's directory, with its umask, as the tenant" test "$(stat -c %u:%g:%a "$tmp/a/dir/sock")" = $A:$A:740
+check_status 1 "another tenant may not bind there" as $B $F bind "$tmp/a/dir/theirs"
+said "Permission denied"
+check_status 1 "nor connect to what is not his" as $B $F dial "$tmp/a/dir/sock"
+said "Permission denied"
+cd /
+
+listen "$tmp/peer" 0
+port=$said
+check_status 1 "a tenant in an empty network reaches nothing" unshare -n setpriv --reuid=$A --regid=$A --clear-groups $F dial "$port"
+said "unreachable"
+if command -v ip >/dev/null; then
+	check_status 1 "also where it has a loopback of its own" unshare -n bash -c "
+		ip link set lo up && exec setpriv --reuid=$A --regid=$A --clear-groups $F dial $port"
+	said "refused"
+fi
+check "a tenant in ours does" as $A $F dial "$port"
+wait "$collector"
+listen "$tmp/peer" "@ringd-test-$$"
+check_status 1 "abstract names are of the network, too" unshare -n setpriv --reuid=$A --regid=$A --clear-groups $F dial "@ringd-test-$$"
+said "refused"
+check "and reached in ours" as $A $F dial "@ringd-test-$$"
+wait "$collector"
+check_status 1 "ports of the system are root's" as $A $F bind 79
+said "Permission denied"
+check_status 1 "whose engine has no privilege either" $F bind 79
+said "Permission denied"
+stop_ringd
+
+# --- the operator's choice of families ---
+start_system --socket-families=inet6,unix
+check_status 1 "a family that is not allowed" as $A $F bind 0
+said "not supported"
+check "one that is" as $A $F bind "@ringd-test-$$"
+check "the log tells once" test "$(grep -c 'socket-families' "$tmp/ringd.log")" = 1
 stop_ringd
 
 # --- ringd --user does not guess what others see ---
@@ -106,4 +162,7 @@ check_status 1 "a client in another mount namespace opens no paths" \
 said "not permitted"
 check_status 1 "nor does one with other groups" setpriv --groups=$G $F cat /etc/passwd
 said "not permitted"
+check "the user's own sockets" $F bind "@ringd-test-$$"
+check_status 1 "a client in another network gets none" unshare -n $F bind "@ringd-test-$$"
+said "Permission denied"
 [ "$failures" -eq 0 ]

@@ -397,7 +397,8 @@ START_TEST(unix_names_without_a_file)
 	ck_assert_int_eq(bind_to(2, &un, 2), 0);	/* the kernel finds one */
 	un.sun_family = AF_INET;
 	ck_assert_int_eq(bind_to(3, &un, len), -EINVAL);
-	ck_assert_uint_eq(th.engine.stats.punted, 0);
+	if (_i < BLOCKING)
+		ck_assert_uint_eq(th.engine.stats.punted, 0);
 }
 END_TEST
 

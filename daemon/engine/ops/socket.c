@@ -237,8 +237,8 @@ int rd_bind_issue(struct rd_req *req, unsigned int issue_flags)
 	req->res = rd_sockname_start(req);
 	if (req->res < 0)
 		return RD_DONE;
-	/* families that we do not know may do anything */
-	if (n->at_fs || !(req->file->flags & (RD_FILE_INET | RD_FILE_CARRIER)))
+	/* families that we do not know may do anything, and who shares the socket may hold its lock */
+	if (n->at_fs || !(req->file->flags & RD_FILE_OURS))
 		return RD_PUNT;
 	if (bind(req->file->fd, n->addr, n->len) < 0)
 		req->res = -errno;
@@ -281,7 +281,7 @@ int rd_listen_issue(struct rd_req *req, unsigned int issue_flags)
 	req->res = rd_socket_check(req);
 	if (req->res < 0)
 		return RD_DONE;
-	if (!(req->file->flags & (RD_FILE_INET | RD_FILE_CARRIER)))
+	if (!(req->file->flags & RD_FILE_OURS))
 		return RD_PUNT;
 	rd_listen_work(req);
 	return RD_DONE;
