@@ -215,19 +215,26 @@ trio()
 	done
 }
 
-# connections that say nothing: what each costs the engine, and what many cost one that is busy
+# what a connection that says nothing takes of an engine that has had none yet
+idle_memory()
+{
+	local target field bytes=()
+	wanted "idle connection" || return 0
+	for target in "$R service" "$K server"; do
+		field=${target#* }
+		bytes+=("$(timeout 120 "$RINGBENCH" ${target% *} --op=echo --idle-conns=10000 --seconds=0.2 --terse |
+			sed -n "s/^${field}_bytes_per_conn=//p")")
+	done
+	row "idle connection: bytes in the engine; in the kernel's server" - - "${bytes[0]:-failed}" "${bytes[1]:-failed}" ""
+}
+
+# what many of them cost one that is busy: both columns ringd
 idle_connections()
 {
-	local n bytes ours
-	wanted "idle connections" || return 0
-	for n in tcp unix; do
-		bytes=$(timeout 120 "$RINGBENCH" $R --op=echo --family=$n --idle-conns=10000 --seconds=0.2 --terse |
-			sed -n 's/^service_bytes_per_conn=//p')
-		ours=$(timeout 120 "$RINGBENCH" $K --op=echo --family=$n --idle-conns=10000 --seconds=0.2 --terse |
-			sed -n 's/^server_bytes_per_conn=//p')
-		row "idle connections, $n: bytes of each in the engine" - - "${bytes:-failed}" "${ours:-failed}" ""
-		pair "10,000 idle connections beside / alone, $n" rate ">=" 0.95 "$R --op=echo --family=$n --idle-conns=10000" \
-			"$R --op=echo --family=$n"
+	local family
+	for family in tcp unix; do
+		pair "10,000 idle connections beside / alone, $family" rate ">=" 0.95 "$R --op=echo --family=$family --idle-conns=10000" \
+			"$R --op=echo --family=$family"
 	done
 }
 
@@ -319,6 +326,7 @@ printf '%-46s %14s %14s %9s  %-10s %s\n' what ringd other ratio goal ""
 R=--target=ringd K=--target=kernel E=--target=epoll
 read4k="--op=read --bs=4K --fixed --qd=32 --file=$file"
 idle_rows fresh
+idle_memory
 pair "NOP QD1, time, SQPOLL" time "<=" 0.5 "$R --sqpoll" "$K --sqpoll"
 pair "NOP QD1, time, SQPOLL / bare cache line" time - - "$R --sqpoll" "--target=bare"
 pair "NOP QD1, time, plain" time "<=" 0.5 "$R" "$K"
