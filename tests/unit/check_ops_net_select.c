@@ -774,15 +774,16 @@ END_TEST
 static void take_all(size_t sum)
 {
 	static unsigned char sink[65536];
-	size_t got = 0;
+	size_t got = 0, bad = 0;
 
 	while (got < sum) {
 		ssize_t n = recv(sv[0], sink, sizeof(sink), MSG_DONTWAIT);
 
 		for (ssize_t i = 0; i < n; i++, got++)
-			ck_assert_int_eq(sink[i], (unsigned char)(got * 7 / 4096));
+			bad += sink[i] != (unsigned char)(got * 7 / 4096);
 		rd_th_turn(&th);
 	}
+	ck_assert_uint_eq(bad, 0);
 }
 
 START_TEST(a_bundle_goes_on_where_it_had_to_wait)

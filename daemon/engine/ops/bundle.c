@@ -49,13 +49,14 @@ void rd_batch_next(struct rd_req *req)
 static int take_new(struct rd_req *req, struct rd_batch *b)
 {
 	struct rd_net *net = &req->net;
+	uint64_t max = RD_NET_MAX - net->done, limit = b->limit ? RD_MIN(b->limit, max) : max;	/* a CQE can say no more */
 	struct rd_ctx *ctx = req->ctx;
 	int r;
 
 	if (b->room)
-		r = rd_bufsel_peek(&b->sel, ctx->groups, ctx->host, net->buf_index, b->limit, b->iov, b->owners, b->room);
+		r = rd_bufsel_peek(&b->sel, ctx->groups, ctx->host, net->buf_index, limit, b->iov, b->owners, b->room);
 	else
-		r = rd_bufsel_take(&b->sel, ctx->groups, ctx->host, net->buf_index, b->limit, b->iov, b->owners);
+		r = rd_bufsel_take(&b->sel, ctx->groups, ctx->host, net->buf_index, limit, b->iov, b->owners);
 	if (r < 0)
 		return r;
 	net->dry = b->sel.dry;
