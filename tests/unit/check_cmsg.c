@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -247,25 +248,27 @@ END_TEST
 
 START_TEST(nothing_is_kept_of_a_budget_that_has_no_room)
 {
-	struct rd_cmsg_fit f;
-	struct msghdr mh = { 0 };
-	char dst[200];
+	struct rlimit rl, few;
 	int fd = dup(0);
 
-	th.engine.user.limit[RINGD_LIMIT_FILES] = RD_FDS_MAX - 1;
-	ck_assert_int_eq(rd_cmsg_begin(&in, &th.engine), -EDQUOT);
+	th.engine.user.limit[RINGD_LIMIT_RINGS] = th.engine.user.limit[RINGD_LIMIT_CLIENTS] = 8;
 	th.engine.user.limit[RINGD_LIMIT_FILES] = 0;
 	add(SOL_SOCKET, SCM_RIGHTS, &fd, sizeof(fd));
-	rd_cmsg_begin_uncharged(&in);
-	rd_cmsg_room(&in, &mh);
-	memcpy(in.buf, data, len);
-	mh.msg_controllen = len;
-	rd_cmsg_end_late(&in, &th.engine, &mh);
+	came(0);
 	ck_assert_ptr_null(in.fds);
-	rd_cmsg_fit(&in, dst, sizeof(dst), NULL, &f);
-	ck_assert(f.cut);
-	while (dup2(fd, fd) >= 0)
+	/* one at a time */
+	ck_assert_uint_eq(th.engine.strays, 1);
+	ck_assert_int_eq(rd_cmsg_begin(&in, &th.engine), -EDQUOT);
+	while (th.engine.strays)
 		rd_th_turn(&th);
+	ck_assert_int_lt(dup2(fd, fd), 0);
+	ck_assert_int_eq(rd_cmsg_begin(&in, &th.engine), 0);
+	/* a process that may have few files */
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &rl), 0);
+	few = (struct rlimit){ .rlim_cur = 256, .rlim_max = rl.rlim_max };
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	ck_assert_int_eq(rd_cmsg_begin(&in, &th.engine), -EDQUOT);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &rl), 0);
 }
 END_TEST
 

@@ -517,7 +517,7 @@ START_TEST(descriptors_for_who_cannot_have_them)
 }
 END_TEST
 
-/* A budget without room for all that a message could bring: a worker receives, and what is too much is closed. */
+/* A budget without room for all that a message could bring: what is too much is closed; a worker receives when some still is. */
 START_TEST(a_budget_without_room_for_descriptors)
 {
 	int p[2];
@@ -525,9 +525,12 @@ START_TEST(a_budget_without_room_for_descriptors)
 	make_pair(AF_UNIX, SOCK_STREAM);
 	ck_assert_int_eq(pipe2(p, O_CLOEXEC | O_NONBLOCK), 0);
 	th.engine.user.limit[RINGD_LIMIT_FILES] = 12;
+	th.engine.user.limit[RINGD_LIMIT_RINGS] = th.engine.user.limit[RINGD_LIMIT_CLIENTS] = 8;
+	th.engine.strays = (uint32_t)_i;
 	send_fds(p[1], 5);
 	ck_assert_uint_eq(received(200, p[1], 0), 5);
 	ck_assert_int_eq(mh->msg_flags, 0);
+	ck_assert_uint_eq(th.engine.stats.punted, (uint64_t)_i);
 	send_fds(p[1], 20);
 	ck_assert_uint_eq(received(200, p[1], 0), 0);
 	ck_assert_int_eq(mh->msg_flags, MSG_CTRUNC);
@@ -555,7 +558,7 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, descriptors_that_cannot_be_sent);
 	tcase_add_loop_test(tc, descriptors_are_received, 0, 2);
 	tcase_add_test(tc, descriptors_for_who_cannot_have_them);
-	tcase_add_test(tc, a_budget_without_room_for_descriptors);
+	tcase_add_loop_test(tc, a_budget_without_room_for_descriptors, 0, 2);
 }
 
 static Suite *msg_suite(void)

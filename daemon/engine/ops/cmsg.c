@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "daemon/common/util.h"
 #include "../engine.h"
@@ -156,6 +157,7 @@ static int import_rights(struct rd_host *host, char *numbers, size_t n, struct r
 		r = host->ops->file(host, fd, &files[*nr]);
 		if (r < 0)
 			return r;
+		rd_file_share(files[*nr]);
 		memcpy(numbers, &files[*nr]->fd, sizeof(fd));
 		(*nr)++;
 	}
@@ -227,11 +229,28 @@ void rd_cmsg_begin_uncharged(struct rd_cmsg_in *in)
 	in->lost = false;
 }
 
+/* May the process have open what all budgets together allow (session/service.c counts alike), and those of one message besides? */
+static bool process_has_room(const struct rd_engine *engine)
+{
+	static const struct {
+		unsigned int slot, each;
+	} kinds[] = { { RINGD_LIMIT_FILES, 1 }, { RINGD_LIMIT_RINGS, 2 }, { RINGD_LIMIT_CLIENTS, 2 } };
+	uint64_t sum = RD_FDS_MAX + 128;	/* some are our own */
+	struct rlimit rl;
+
+	for (size_t i = 0; i < RD_ARRAY_SIZE(kinds); i++)
+		sum += kinds[i].each * RD_MIN(engine->user.limit[kinds[i].slot], (uint64_t)UINT32_MAX);
+	return getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur >= sum;
+}
+
 int rd_cmsg_begin(struct rd_cmsg_in *in, struct rd_engine *engine)
 {
 	rd_cmsg_begin_uncharged(in);
 	/* the budget fits into what the process may have open (session/service.c), so there is room for them in the kernel */
-	return rd_charge_take(&in->files, &engine->user, RINGD_LIMIT_FILES, RD_FDS_MAX);
+	if (rd_charge_take(&in->files, &engine->user, RINGD_LIMIT_FILES, RD_FDS_MAX) == 0)
+		return 0;
+	/* few have so many free, and few messages bring any: one at a time may go beyond */
+	return engine->strays || !process_has_room(engine) ? -EDQUOT : 0;
 }
 
 void rd_cmsg_room(struct rd_cmsg_in *in, struct msghdr *mh)
@@ -248,6 +267,15 @@ static uint32_t take_numbers(const struct cmsghdr *c, int *fds, uint32_t nr)
 	n = RD_MIN(n, (size_t)(RD_FDS_MAX + 1 - nr));	/* more the kernel does not give: those and a pidfd */
 	memcpy(fds + nr, CMSG_DATA(c), n * sizeof(int));
 	return nr + (uint32_t)n;
+}
+
+/* They came without a charge: over budget they are closed. */
+static void charge_late(struct rd_cmsg_in *in, struct rd_engine *engine)
+{
+	if (rd_charge_take(&in->fds->charge, &engine->user, RINGD_LIMIT_FILES, in->fds->n) == 0)
+		return;
+	in->lost = true;
+	rd_cmsg_drop(in);
 }
 
 void rd_cmsg_end(struct rd_cmsg_in *in, struct rd_engine *engine, struct msghdr *mh)
@@ -280,16 +308,8 @@ void rd_cmsg_end(struct rd_cmsg_in *in, struct rd_engine *engine, struct msghdr 
 	if (nr)
 		in->fds = rd_fds_new(engine, fds, nr, &in->files);
 	rd_charge_give(&in->files);
-}
-
-void rd_cmsg_end_late(struct rd_cmsg_in *in, struct rd_engine *engine, struct msghdr *mh)
-{
-	rd_cmsg_end(in, engine, mh);
-	if (!in->fds || rd_charge_take(&in->fds->charge, &engine->user, RINGD_LIMIT_FILES, in->fds->n) == 0)
-		return;
-	in->fds->charge.user = NULL;
-	in->lost = true;
-	rd_cmsg_drop(in);
+	if (in->fds && !in->fds->charge.user)
+		charge_late(in, engine);
 }
 
 void rd_cmsg_end_close(struct msghdr *mh)

@@ -53,16 +53,18 @@ struct rd_cmsg_in {
 	_Alignas(struct cmsghdr) char buf[RD_CMSG_ROOM];
 };
 
-/* Descriptors may come. 0, -EDQUOT: the files budget has no room for all there may be. */
+/*
+ * Descriptors may come. 0, -EDQUOT: the files budget has no room for all there may be, and neither has the process, or such as
+ * came over the budget are not closed yet.
+ */
 int rd_cmsg_begin(struct rd_cmsg_in *in, struct rd_engine *engine);
 /* None can, or it is a worker that receives. */
 void rd_cmsg_begin_uncharged(struct rd_cmsg_in *in);
 /* mh gets the room. */
 void rd_cmsg_room(struct rd_cmsg_in *in, struct msghdr *mh);
-/* Reactor thread. mh (NULL: nothing was received) was filled in: descriptors are taken out, what is not on the list goes. */
+/* Reactor thread. mh (NULL: nothing was received) was filled in: descriptors are taken out and charged, or closed when they cannot
+ * be; what is not on the list goes. */
 void rd_cmsg_end(struct rd_cmsg_in *in, struct rd_engine *engine, struct msghdr *mh);
-/* The same for what was received without a charge: over budget they are closed. */
-void rd_cmsg_end_late(struct rd_cmsg_in *in, struct rd_engine *engine, struct msghdr *mh);
 /* Worker thread, instead: close the descriptors here. */
 void rd_cmsg_end_close(struct msghdr *mh);
 /* Close the descriptors, on a worker. */

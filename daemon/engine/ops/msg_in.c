@@ -220,7 +220,7 @@ ssize_t rd_msg_received(struct rd_req *req, ssize_t n)
 	if (!got || n < 0)
 		return n;
 	got->fresh = false;
-	rd_cmsg_end_late(&got->c, req->ctx->engine, &got->mh);
+	rd_cmsg_end(&got->c, req->ctx->engine, &got->mh);
 	return deliver(req, got, n);
 }
 
@@ -229,7 +229,7 @@ void rd_msg_got_free(struct rd_req *req)
 	struct rd_msg_got *got = req->net.msg->in.got;
 
 	if (got && got->fresh) {	/* its ring has ended */
-		rd_cmsg_end_late(&got->c, req->ctx->engine, &got->mh);
+		rd_cmsg_end(&got->c, req->ctx->engine, &got->mh);
 		rd_cmsg_drop(&got->c);
 	}
 	req->net.msg->in.got = rd_stage_free(got);

@@ -20,6 +20,8 @@ static void close_done(struct rd_work *work)
 {
 	struct rd_fds *fds = RD_CONTAINER_OF(work, struct rd_fds, work);
 
+	if (!fds->charge.user)
+		fds->engine->strays -= fds->n;
 	rd_charge_give(&fds->charge);
 	if (fds->closed)
 		fds->closed(fds->arg);
@@ -71,6 +73,8 @@ void rd_fds_close(struct rd_fds *fds, void (*closed)(void *arg), void *arg)
 {
 	if (!fds)
 		return;
+	if (!fds->charge.user)
+		fds->engine->strays += fds->n;
 	fds->closed = closed;
 	fds->arg = arg;
 	fds->work = (struct rd_work){ .run = close_run, .done = close_done, .unbounded = 1 };

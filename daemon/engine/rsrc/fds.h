@@ -19,7 +19,7 @@ struct rd_engine;
 struct rd_fds {
 	struct rd_work work;
 	struct rd_engine *engine;
-	struct rd_charge charge;	/* FILES, one each */
+	struct rd_charge charge;	/* FILES, one each; no user: over budget, to be closed */
 	void (*closed)(void *arg);
 	void *arg;
 	uint32_t n;
