@@ -289,6 +289,11 @@ bool rd_uring_zc_room(const struct rd_uring *u)
 	return u->has_zc && u->zc < RD_URING_ZC;
 }
 
+bool rd_uring_zc_held(const struct rd_uring *u)
+{
+	return u->zc;
+}
+
 void rd_uring_cancel(struct rd_uring *u, struct rd_uring_io *io)
 {
 	rd_list_remove(&io->link);

@@ -53,6 +53,8 @@ void rd_uring_free(struct rd_uring *u);
  * not read must not use up what other operations need. Never on a kernel that has none.
  */
 bool rd_uring_zc_room(const struct rd_uring *u);
+/* Does the network still hold data of some, whoever sent it? */
+bool rd_uring_zc_held(const struct rd_uring *u);
 /* Fill io in, all but done. What is pointed to stays valid until done(). */
 void rd_uring_prep_connect(struct rd_uring_io *io, int fd, struct sockaddr *addr, socklen_t len);
 /* Never waits: -EAGAIN. addr and len may be NULL. What comes of it is a descriptor of ours. Only where it can be had: */

@@ -18,6 +18,7 @@
 #include "daemon/common/fdpass.h"
 #include "daemon/common/log.h"
 #include "session.h"
+#include "../exec/uring.h"
 
 #define RD_STOP_NS	2000000000ull	/* for requests to come back */
 #define RD_STOP_TICK_MS	5
@@ -106,9 +107,11 @@ static void service_stop(struct rd_service *service)
 	tick_after(service, 0);
 }
 
-/* Descriptors and threads are given back later than the last session: close() takes its time. */
-static bool slot_is_late(unsigned int slot)
+/* Descriptors and threads are given back later than the last session: close() takes its time, and so does the network. */
+static bool slot_is_late(const struct rd_engine *engine, unsigned int slot)
 {
+	if (slot == RINGD_LIMIT_OBJECTS && engine->uring)
+		return rd_uring_zc_held(engine->uring);
 	return slot == RINGD_LIMIT_FILES || slot == RINGD_LIMIT_WORKERS;
 }
 
@@ -117,7 +120,7 @@ static void check_budget(const struct rd_service *service)
 	const struct rd_user *user = &service->engine.user;
 
 	for (unsigned int i = 0; i < RINGD_LIMIT_MAX; i++) {
-		if (user->used[i] && !slot_is_late(i))
+		if (user->used[i] && !slot_is_late(&service->engine, i))
 			rd_error("leak: %llu %s are charged to no client", (unsigned long long)user->used[i],
 				 rd_limit_name(i));
 	}
