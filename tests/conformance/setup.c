@@ -180,7 +180,7 @@ CF_TEST(features_and_flags, 24, "Successful setup -> features contains exactly t
 
 	ck_assert_uint_eq(ring->p.flags, S(CLAMP) | S(SUBMIT_ALL) | S(NO_SQARRAY));
 	if (cf_on(CF_RINGD))
-		ck_assert_uint_eq(ring->p.features, RINGD_FEAT_ALL & ~RINGD_FEAT_RECVSEND_BUNDLE);
+		ck_assert_uint_eq(ring->p.features, RINGD_FEAT_ALL);
 	else
 		ck_assert_uint_eq(ring->p.features & 0xfff, 0xfff);
 }
