@@ -100,6 +100,82 @@ START_TEST(already_ready_fires_in_the_next_loop)
 }
 END_TEST
 
+/* Of a pipe that was found empty: armed without a look, also when it has an entry already. */
+START_TEST(news_is_what_happens_from_then_on)
+{
+	struct waiter w = { 0 };
+	char c;
+
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(rd_poll_arm_news(&w.poll, reactor, &watched[0], fds[0], EPOLLIN, on_ready), 0);
+		loop();
+		ck_assert_int_eq(w.fired, i);
+		ck_assert_int_eq(write(fds[1], "x", 1), 1);
+		loop();
+		ck_assert_int_eq(w.fired, i + 1);
+		ck_assert(rd_poll_calm(&w.poll, EPOLLHUP) && !rd_poll_calm(&w.poll, EPOLLIN));
+		ck_assert_int_eq(read(fds[0], &c, 1), 1);
+	}
+	/* an event that nobody waits for is one more that is not known */
+	ck_assert_int_eq(write(fds[1], "x", 1), 1);
+	loop();
+	ck_assert(!rd_poll_calm(&w.poll, EPOLLHUP));
+}
+END_TEST
+
+START_TEST(what_is_about_to_be_told_is_news)
+{
+	struct waiter first = { 0 }, w = { 0 };
+
+	ck_assert_int_eq(rd_poll_arm(&first.poll, reactor, &watched[0], fds[0], EPOLLIN, on_ready), 0);
+	ck_assert_int_eq(write(fds[1], "x", 1), 1);
+	rd_polls_look(&reactor->polls);
+	ck_assert_int_eq(rd_poll_arm_news(&w.poll, reactor, &watched[0], fds[0], EPOLLIN, on_ready), 0);
+	loop();
+	ck_assert_int_eq(w.fired, 1);
+}
+END_TEST
+
+START_TEST(soon_asks_nobody)
+{
+	struct waiter w = { 0 };
+
+	rd_poll_soon(&w.poll, reactor, &watched[0], on_ready);
+	ck_assert(w.poll.armed && w.fired == 0);
+	loop();
+	ck_assert_int_eq(w.fired, 1);
+	ck_assert(!rd_poll_calm(&w.poll, EPOLLHUP));
+	rd_poll_soon(&w.poll, reactor, &watched[0], on_ready);
+	rd_poll_disarm(&w.poll);
+	loop();
+	ck_assert_int_eq(w.fired, 1);
+}
+END_TEST
+
+START_TEST(who_is_deaf_does_not_hear_the_other_side_finish)
+{
+	struct waiter w = { 0 };
+	struct rd_watched wsk;
+	char block[4096] = { 0 };
+	int sk[2];
+
+	rd_watched_init(&wsk);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sk), 0);
+	while (write(sk[0], block, sizeof(block)) > 0)
+		;
+	ck_assert_int_eq(shutdown(sk[1], SHUT_WR), 0);
+	ck_assert_int_eq(rd_poll_arm(&w.poll, reactor, &wsk, sk[0], EPOLLOUT | RD_POLL_DEAF, on_ready), 0);
+	loop();
+	ck_assert_int_eq(w.fired, 0);
+	while (read(sk[1], block, sizeof(block)) > 0)
+		;
+	loop();
+	ck_assert_int_eq(w.fired, 1);
+	forget_close(&wsk, sk[0]);
+	close(sk[1]);
+}
+END_TEST
+
 START_TEST(several_polls_on_one_descriptor_all_fire)
 {
 	struct waiter w[5] = { 0 }, out = { 0 };
@@ -456,6 +532,10 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, fires_once_when_ready);
 	tcase_add_test(tc, already_ready_fires_in_the_next_loop);
+	tcase_add_test(tc, news_is_what_happens_from_then_on);
+	tcase_add_test(tc, what_is_about_to_be_told_is_news);
+	tcase_add_test(tc, soon_asks_nobody);
+	tcase_add_test(tc, who_is_deaf_does_not_hear_the_other_side_finish);
 	tcase_add_test(tc, several_polls_on_one_descriptor_all_fire);
 	tcase_add_test(tc, disarmed_by_another_of_the_same_round);
 	tcase_add_test(tc, can_be_armed_again_from_ready);
