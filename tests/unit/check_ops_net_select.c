@@ -257,6 +257,21 @@ START_TEST(waitall_keeps_its_buffer_while_it_waits)
 }
 END_TEST
 
+/* Its length is told though there was no room for it: it may be more than all buffers have. */
+START_TEST(waitall_and_a_record_that_is_too_long)
+{
+	use(AF_UNIX, SOCK_SEQPACKET);
+	group(0, 3, 8);
+	net(RECV, 0, MSG_WAITALL | MSG_TRUNC, 0);
+	rd_tc_submit_waiting(&c);
+	peer_sends("abc");
+	rd_tc_expect_none(&c);
+	peer_sends("0123456789");
+	is(13, used(0));
+	ck_assert_mem_eq(data, "abc01234", 8);
+}
+END_TEST
+
 START_TEST(waitall_in_an_incremental_group)
 {
 	use(families[_i], SOCK_STREAM);
@@ -875,6 +890,7 @@ static void add_all(TCase *tc)
 	tcase_add_loop_test(tc, groups_that_are_missing_or_empty, 0, 2);
 	tcase_add_loop_test(tc, a_group_that_goes_while_a_recv_waits, 0, 2);
 	tcase_add_loop_test(tc, waitall_keeps_its_buffer_while_it_waits, 0, 2);
+	tcase_add_test(tc, waitall_and_a_record_that_is_too_long);
 	tcase_add_loop_test(tc, waitall_in_an_incremental_group, 0, 2);
 	tcase_add_loop_test(tc, datagrams_and_buffers, 0, 2);
 	tcase_add_loop_test(tc, a_send_from_a_buffer, 0, 2);

@@ -123,7 +123,8 @@ static void settle(struct rd_req *req, struct rd_batch *b, unsigned int first, s
 		if (!net->one.iov_len)
 			drop_rest(req);
 	}
-	if (bytes)
+	/* with MSG_TRUNC a record may be longer than all there was room for */
+	if (bytes && b->sel.group)
 		use(req, b, first, bytes);
 	else
 		rd_bufsel_drop(&b->sel);
