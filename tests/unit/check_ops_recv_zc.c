@@ -455,6 +455,35 @@ START_TEST(a_ring_ends_while_somebody_waits_for_a_buffer)
 }
 END_TEST
 
+/* The first has been woken and had no turn yet; the buffer that its end leaves is not for one that ends with the same ring. */
+START_TEST(a_ring_ends_between_a_buffer_and_its_turn)
+{
+	int second[2], third[2];
+	uint64_t off[BUFS];
+
+	tcp_pair(second);
+	tcp_pair(third);
+	rd_tc_file(&c, 1, second[0], 0);
+	rd_tc_file(&c, 2, third[0], 0);
+	use_up_all(off);
+	recv_zc_of(&c, 1, 0);
+	recv_zc_of(&c, 2, 0);
+	ck_assert_int_eq(rd_tc_submit(&c), 2);
+	put("one", 3);
+	put_to(second[1], second[0], "two", 3);
+	put_to(third[1], third[0], "two", 3);
+	nothing_comes();
+	give_back(off[0]);
+	rd_tc_enter(&c, 0, 0);
+	ck_assert_uint_eq(z->n_free, 1);
+	rd_tc_close(&c);
+	close(second[0]);
+	close(second[1]);
+	close(third[0]);
+	close(third[1]);
+}
+END_TEST
+
 START_TEST(a_slot_may_be_emptied_while_it_receives)
 {
 	start(0);
@@ -706,6 +735,7 @@ int main(void)
 		a_limit_over_many_transfers, a_peer_that_resets, without_buffers_it_waits_until_one_comes_back,
 		without_buffers_the_end_is_still_heard, who_waits_for_a_buffer_can_be_cancelled,
 		who_waits_for_data_can_be_cancelled, a_ring_ends_while_somebody_waits_for_a_buffer,
+		a_ring_ends_between_a_buffer_and_its_turn,
 		a_slot_may_be_emptied_while_it_receives, buffers_that_one_does_not_need_are_for_the_next, a_buffer_is_passed_on_by_who_has_no_data,
 		a_buffer_is_passed_on_by_who_ends, an_area_of_two_rings,
 		a_full_cq_ends_it_and_the_data_stays, a_full_cq_and_nothing_to_say, others_have_their_turn,

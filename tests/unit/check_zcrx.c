@@ -253,12 +253,13 @@ END_TEST
 /* --- waiting --- */
 
 static struct rd_zcrx_waiter waiters[4];
-static unsigned int woken;
+static unsigned int woken, unwilling;	/* the one who wants none, from 1 */
 
-static void wake(struct rd_zcrx_waiter *w)
+static bool wake(struct rd_zcrx_waiter *w)
 {
 	ck_assert_ptr_eq(w, &waiters[woken]);	/* in order */
 	woken++;
+	return woken != unwilling;
 }
 
 static void wait_all(void)
@@ -288,6 +289,20 @@ START_TEST(who_waits_is_woken_by_what_comes_back)
 	rd_zcrx_hand_out(z);
 	rd_zcrx_pass_on(z);
 	ck_assert_uint_eq(woken, 3);
+	rd_list_remove(&waiters[3].link);
+}
+END_TEST
+
+START_TEST(who_wants_none_leaves_it_to_the_next)
+{
+	hand_out_all();
+	wait_all();
+	unwilling = 1;
+	entry(PAGE, 0, 0);
+	rd_zcrx_flush(z);
+	unwilling = 0;
+	ck_assert_uint_eq(woken, 2);
+	rd_list_remove(&waiters[2].link);
 	rd_list_remove(&waiters[3].link);
 }
 END_TEST
@@ -367,6 +382,7 @@ int main(void)
 	tcase_add_test(tc, entries_that_change_all_the_time);
 	tcase_add_test(tc, what_is_left_of_an_area_is_no_buffer);
 	tcase_add_test(tc, who_waits_is_woken_by_what_comes_back);
+	tcase_add_test(tc, who_wants_none_leaves_it_to_the_next);
 	tcase_add_test(tc, ids_begin_at_0_and_are_limited);
 	tcase_add_test(tc, an_enter_looks_at_what_is_waited_for);
 	tcase_add_test(tc, over_budget_nothing_is_made);

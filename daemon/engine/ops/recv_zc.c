@@ -69,12 +69,16 @@ static void try_again(struct rd_req *req)
 	rd_req_go(req, rd_recv_zc(req, RD_READY));
 }
 
-static void wake(struct rd_zcrx_waiter *waiter)
+static bool wake(struct rd_zcrx_waiter *waiter)
 {
 	struct rd_req *req = RD_CONTAINER_OF(waiter, struct rd_req, recv_zc.waiter);
 
+	/* its ring stops one after the other, and may be at the one before */
+	if (req->ctx->dying)
+		return false;
 	req->state = RD_REQ_IDLE;
 	rd_req_task(req, try_again);
+	return true;
 }
 
 /* recv() said n. */

@@ -87,13 +87,13 @@ static void take_back(struct rd_zcrx *z, const struct ringd_zcrx_rqe *entry)
 
 void rd_zcrx_pass_on(struct rd_zcrx *z)
 {
-	struct rd_zcrx_waiter *w;
+	while (z->n_free && !rd_list_empty(&z->waiters)) {
+		struct rd_zcrx_waiter *w = rd_list_first(&z->waiters, struct rd_zcrx_waiter, link);
 
-	if (!z->n_free || rd_list_empty(&z->waiters))
-		return;
-	w = rd_list_first(&z->waiters, struct rd_zcrx_waiter, link);
-	rd_list_remove(&w->link);
-	w->wake(w);
+		rd_list_remove(&w->link);
+		if (w->wake(w))
+			return;
+	}
 }
 
 static void wake_waiters(struct rd_zcrx *z)

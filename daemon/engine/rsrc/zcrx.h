@@ -26,7 +26,8 @@
 /* Who wants a buffer and got none. */
 struct rd_zcrx_waiter {
 	struct rd_link link;
-	void (*wake)(struct rd_zcrx_waiter *waiter);	/* there may be some; not waiting any more */
+	/* there may be some; not waiting any more. False: it wants none now */
+	bool (*wake)(struct rd_zcrx_waiter *waiter);
 };
 
 /* The name by which other rings get at it; the host's to fill in. */
