@@ -81,15 +81,20 @@ static int come(void)
 /* Which listener: tests run for each. */
 enum { OWN, BLOCKING, NONBLOCKING, KINDS };
 
-static void setup(int kind)
+static void use_listener(int kind)
 {
-	rd_tc_open(&c, &th, 64, 0);
 	rd_tc_files(&c, TABLE);
 	mine = -1;
 	if (kind == OWN)
 		listen_in_slot();
 	else
 		listen_mine(kind == NONBLOCKING ? SOCK_NONBLOCK : 0);
+}
+
+static void setup(int kind)
+{
+	rd_tc_open(&c, &th, 64, 0);
+	use_listener(kind);
 }
 
 static void setup_sync(void)
@@ -552,6 +557,44 @@ START_TEST(a_ring_may_die_at_any_time)
 }
 END_TEST
 
+/* Who asks for its end is told that it comes: then it has to. */
+START_TEST(stopped_on_its_way_back_it_does_not_go_on)
+{
+	struct rd_link *pending;
+	struct ringd_cqe cqe;
+	uint64_t user_data;
+	int client;
+
+	rd_tc_open(&c, &th, 64, RINGD_SETUP_DEFER_TASKRUN | RINGD_SETUP_SINGLE_ISSUER);
+	use_listener(_i);
+	user_data = submit_accept(RINGD_FILE_INDEX_ALLOC, RINGD_ACCEPT_MULTISHOT);
+	pending = &c.ring->ctx.pending;
+	client = come();
+	for (int i = 0; i < 2; i++) {
+		/* readiness, and what came of the attempt */
+		const struct rd_req *req = rd_list_first(pending, struct rd_req, link);
+
+		for (int turns = 0; !req->tasked; turns++) {
+			ck_assert_int_lt(turns, 100000);
+			rd_th_turn(&th);
+		}
+		if (i || _i == OWN)
+			break;
+		rd_tc_enter(&c, 0, RINGD_ENTER_GETEVENTS);
+	}
+	cancel(user_data);
+	for (int turns = 0; !rd_list_empty(pending); turns++) {
+		ck_assert_int_lt(turns, 1000);
+		rd_tc_enter(&c, 0, RINGD_ENTER_GETEVENTS);
+	}
+	do
+		ck_assert(rd_tc_peek(&c, &cqe));
+	while (cqe.user_data != user_data || (cqe.flags & RINGD_CQE_F_MORE));
+	ck_assert_int_eq(cqe.res, -ECANCELED);
+	close(client);
+}
+END_TEST
+
 /* --- several requests --- */
 
 START_TEST(one_connection_is_for_one_request)
@@ -767,7 +810,7 @@ static void add_both(Suite *s, const char *name, void (*set_up)(void))
 		without_budget_the_connection_stays, without_a_table_the_connection_stays, the_peer_is_told, each_peer_is_told,
 		a_peer_that_cannot_be_told_is_lost, a_listener_that_is_shut_down, a_listener_that_is_closed_goes_on,
 		a_ring_may_die_at_any_time, one_connection_is_for_one_request, who_ends_leaves_the_rest_to_others,
-		a_full_cq_ends_it, unix_connections, a_slot_remembers_what_was_asked_for,
+		a_full_cq_ends_it, unix_connections, stopped_on_its_way_back_it_does_not_go_on, a_slot_remembers_what_was_asked_for,
 		a_listener_that_lingers_does_not_keep_anybody_waiting,
 	};
 	TCase *tc = tcase_create(name);

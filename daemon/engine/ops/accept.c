@@ -37,6 +37,7 @@ int rd_accept_prep(struct rd_req *req, const struct ringd_sqe *sqe)
 		.addr = sqe->addr, .addrlen = sqe->addr2, .flags = sqe->accept_flags, .file_index = sqe->file_index,
 		.ioprio = sqe->ioprio, .fd = -1,
 	};
+	req->work.unwanted = false;
 	if (a->file_index && (a->flags & SOCK_CLOEXEC))
 		return -EINVAL;		/* a slot is not inherited by anybody */
 	if ((a->ioprio & RINGD_ACCEPT_MULTISHOT) && a->file_index && a->file_index != RINGD_FILE_INDEX_ALLOC)
@@ -283,6 +284,9 @@ void rd_accept_work(struct rd_req *req)
 /* Go on as long as it goes, and then keep nothing for a connection that may never come. */
 static int settle(struct rd_req *req, int verdict)
 {
+	/* somebody has asked for its end, and been told that it comes, while it was on its way back */
+	if (req->work.unwanted && (verdict == RD_AGAIN || verdict == RD_POLL_IN))
+		verdict = done(req, -ECANCELED);
 	for (unsigned int i = 0; verdict == RD_AGAIN && i < RD_ACCEPT_BURST; i++)
 		verdict = rd_file_quiet(req->file) ? accept_own(req) : accept_theirs(req);
 	if (verdict == RD_AGAIN) {

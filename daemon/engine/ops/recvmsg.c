@@ -18,6 +18,7 @@ int rd_recvmsg_prep(struct rd_req *req, const struct ringd_sqe *sqe)
 {
 	int r = rd_net_prep(req, sqe, RD_RECVMSG_FLAGS);
 
+	req->work.unwanted = false;
 	if (r < 0)
 		return r;
 	if (sqe->addr2 || sqe->optlen)
@@ -39,6 +40,10 @@ int rd_recvmsg_installed(struct rd_req *req)
 	if (!req->net.msg->in.head || !rd_req_more(req, req->res, req->cflags))
 		return RD_DONE;
 	rd_batch_next(req);
+	if (RD_UNLIKELY(req->work.unwanted)) {
+		req->res = -ECANCELED;
+		return RD_DONE;
+	}
 	return RD_NEXT_TURN;
 }
 
@@ -65,7 +70,10 @@ static int give(struct rd_req *req)
 /* A message that has come cannot be sent back: only the end of its ring ends the wait. */
 int rd_recvmsg_cancel(struct rd_req *req)
 {
-	return req->ctx->dying ? rd_install_cancel(req) : -EALREADY;
+	if (req->ctx->dying)
+		return rd_install_cancel(req);
+	req->work.unwanted = true;	/* it is the last one */
+	return -EALREADY;
 }
 
 /* --- again and again --- */

@@ -47,6 +47,7 @@ static int stop(struct rd_req *req)
 		rd_workers_interrupt(engine->workers, &req->work);
 		return -EALREADY;
 	case RD_REQ_URING:
+		req->work.unwanted = true;	/* it may have succeeded, and is not to be gone on with */
 		rd_uring_cancel(engine->uring, &req->io);
 		return -EALREADY;
 	case RD_REQ_WAIT:
