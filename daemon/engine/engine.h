@@ -66,6 +66,7 @@ struct rd_engine {
 	uint32_t ring_connects;		/* connect() that the kernel ring is at */
 	bool told_family;		/* the log knows that an address family was refused */
 	uint32_t strays;		/* descriptors from messages that are being closed and were never charged */
+	bool away;			/* a worker has descriptors of a message that nobody was charged for; __atomic */
 	uint32_t epoll_waits;		/* workers asleep for EPOLL_WAIT or POLL_ADD, or about to be; at most RD_EPOLL_WAITS */
 };
 

@@ -540,6 +540,57 @@ START_TEST(a_budget_without_room_for_descriptors)
 }
 END_TEST
 
+static unsigned int open_files(void)
+{
+	unsigned int n = 0;
+
+	for (int fd = 0; fd < 4096; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* What workers have received stays where it is as long as the client of a lazy ring is away. */
+START_TEST(descriptors_that_nobody_was_charged_for_are_few)
+{
+	struct ringd_cqe cqe;
+	struct rd_link *l, *tmp;
+	unsigned int before, ended = 0;
+	int p[2];
+
+	rd_tc_close(&c);
+	rd_tc_open(&c, &th, 64, RINGD_SETUP_DEFER_TASKRUN | RINGD_SETUP_SINGLE_ISSUER);
+	make_pair(AF_UNIX, SOCK_DGRAM);
+	ck_assert_int_eq(pipe2(p, O_CLOEXEC | O_NONBLOCK), 0);
+	th.engine.user.limit[RINGD_LIMIT_FILES] = 12;
+	th.engine.user.limit[RINGD_LIMIT_RINGS] = th.engine.user.limit[RINGD_LIMIT_CLIENTS] = 8;
+	th.engine.strays = 1;		/* so they are workers' */
+	for (int i = 0; i < 4; i++)
+		send_fds(p[1], 100);
+	for_receiving(0);
+	before = open_files();
+	for (int i = 0; i < 4; i++)
+		msg(RINGD_OP_RECVMSG, sv[1]);
+	ck_assert_int_eq(rd_tc_submit(&c), 4);
+	rd_list_foreach(l, tmp, &c.ring->ctx.pending) {
+		while (!rd_list_entry(l, struct rd_req, link)->tasked)
+			rd_th_turn(&th);
+	}
+	ck_assert_uint_le(open_files(), before + RD_FDS_MAX);
+	for (int turns = 0; ended < 4; turns++) {
+		ck_assert_int_lt(turns, 100000);
+		rd_tc_enter(&c, 0, RINGD_ENTER_GETEVENTS);
+		while (rd_tc_peek(&c, &cqe))
+			ended += cqe.res == 1;
+	}
+	ck_assert_int_eq(mh->msg_flags, MSG_CTRUNC);
+	th.engine.strays--;
+	close(p[1]);
+	wait_closed(p[0]);
+	close(p[0]);
+	ck_assert(!th.engine.away);
+}
+END_TEST
+
 /* --- suite --- */
 
 static void add_tests(TCase *tc)
@@ -559,6 +610,7 @@ static void add_tests(TCase *tc)
 	tcase_add_loop_test(tc, descriptors_are_received, 0, 2);
 	tcase_add_test(tc, descriptors_for_who_cannot_have_them);
 	tcase_add_loop_test(tc, a_budget_without_room_for_descriptors, 0, 2);
+	tcase_add_test(tc, descriptors_that_nobody_was_charged_for_are_few);
 }
 
 static Suite *msg_suite(void)

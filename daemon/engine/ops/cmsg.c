@@ -235,7 +235,7 @@ static bool process_has_room(const struct rd_engine *engine)
 	static const struct {
 		unsigned int slot, each;
 	} kinds[] = { { RINGD_LIMIT_FILES, 1 }, { RINGD_LIMIT_RINGS, 2 }, { RINGD_LIMIT_CLIENTS, 2 } };
-	uint64_t sum = RD_FDS_MAX + 128;	/* some are our own */
+	uint64_t sum = 2 * RD_FDS_MAX + 128;	/* a worker may be at one, too; some are our own */
 	struct rlimit rl;
 
 	for (size_t i = 0; i < RD_ARRAY_SIZE(kinds); i++)
@@ -251,6 +251,17 @@ int rd_cmsg_begin(struct rd_cmsg_in *in, struct rd_engine *engine)
 		return 0;
 	/* few have so many free, and few messages bring any: one at a time may go beyond */
 	return engine->strays || !process_has_room(engine) ? -EDQUOT : 0;
+}
+
+bool rd_cmsg_begin_away(struct rd_engine *engine)
+{
+	/* relaxed: nothing is handed over by it */
+	return process_has_room(engine) && !__atomic_exchange_n(&engine->away, true, __ATOMIC_RELAXED);
+}
+
+void rd_cmsg_end_away(struct rd_engine *engine)
+{
+	__atomic_store_n(&engine->away, false, __ATOMIC_RELAXED);
 }
 
 void rd_cmsg_room(struct rd_cmsg_in *in, struct msghdr *mh)
@@ -310,19 +321,6 @@ void rd_cmsg_end(struct rd_cmsg_in *in, struct rd_engine *engine, struct msghdr 
 	rd_charge_give(&in->files);
 	if (in->fds && !in->fds->charge.user)
 		charge_late(in, engine);
-}
-
-void rd_cmsg_end_close(struct msghdr *mh)
-{
-	int fds[RD_FDS_MAX + 1];
-	uint32_t nr = 0;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
-		if (is_socket_message(c, SCM_RIGHTS) || is_socket_message(c, RD_SCM_PIDFD))
-			nr = take_numbers(c, fds, nr);
-	}
-	for (uint32_t i = 0; i < nr; i++)
-		rd_close(fds[i]);
 }
 
 void rd_cmsg_drop(struct rd_cmsg_in *in)

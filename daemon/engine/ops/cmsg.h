@@ -58,6 +58,13 @@ struct rd_cmsg_in {
  * came over the budget are not closed yet.
  */
 int rd_cmsg_begin(struct rd_cmsg_in *in, struct rd_engine *engine);
+/*
+ * Any thread: may a worker give a message room for descriptors, which nobody is charged for until the reactor has looked at
+ * them? That may take as long as a client likes to be away, so one message at a time; the kernel closes what another one brings,
+ * and who receives it waits for that. True: end_away() when they are the reactor's, or there are none.
+ */
+bool rd_cmsg_begin_away(struct rd_engine *engine);
+void rd_cmsg_end_away(struct rd_engine *engine);
 /* None can, or it is a worker that receives. */
 void rd_cmsg_begin_uncharged(struct rd_cmsg_in *in);
 /* mh gets the room. */
@@ -65,8 +72,6 @@ void rd_cmsg_room(struct rd_cmsg_in *in, struct msghdr *mh);
 /* Reactor thread. mh (NULL: nothing was received) was filled in: descriptors are taken out and charged, or closed when they cannot
  * be; what is not on the list goes. */
 void rd_cmsg_end(struct rd_cmsg_in *in, struct rd_engine *engine, struct msghdr *mh);
-/* Worker thread, instead: close the descriptors here. */
-void rd_cmsg_end_close(struct msghdr *mh);
 /* Close the descriptors, on a worker. */
 void rd_cmsg_drop(struct rd_cmsg_in *in);
 

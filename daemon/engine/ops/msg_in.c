@@ -16,6 +16,7 @@ struct rd_msg_got {
 	struct sockaddr_storage name;
 	struct rd_cmsg_in c;
 	bool fresh;		/* a worker has received it, and nobody has looked at it since */
+	bool away;		/* with descriptors, perhaps: see rd_cmsg_begin_away() */
 };
 
 /* --- writing back --- */
@@ -198,18 +199,32 @@ ssize_t rd_msg_receive(struct rd_req *req, struct msghdr *mh, uint32_t flags)
 	return deliver(req, &got, n);
 }
 
+/* Somebody else's turn. */
+static void end_away(const struct rd_req *req, struct rd_msg_got *got)
+{
+	if (got->away)
+		rd_cmsg_end_away(req->ctx->engine);
+	got->away = false;
+}
+
+/* Without room for control data the kernel closes what comes, on this thread. */
 ssize_t rd_msg_receive_work(struct rd_req *req, struct msghdr *mh, uint32_t flags)
 {
-	struct rd_msg_got own, *got = req->net.msg ? req->net.msg->in.got : &own;
+	struct rd_msg_got *got = req->net.msg ? req->net.msg->in.got : NULL;
 	ssize_t n;
 
+	if (!got)
+		return call(req->file->fd, mh, flags);
 	rd_cmsg_begin_uncharged(&got->c);
 	got->mh = *mh;
 	make_room(req, got);
+	got->away = rd_cmsg_begin_away(req->ctx->engine);
+	if (!got->away)
+		got->mh.msg_controllen = 0;
 	n = call(req->file->fd, &got->mh, flags);
 	got->fresh = n >= 0;
-	if (n >= 0 && got == &own)
-		rd_cmsg_end_close(&got->mh);
+	if (n < 0 || !got->mh.msg_controllen)
+		end_away(req, got);
 	return n;
 }
 
@@ -221,6 +236,7 @@ ssize_t rd_msg_received(struct rd_req *req, ssize_t n)
 		return n;
 	got->fresh = false;
 	rd_cmsg_end(&got->c, req->ctx->engine, &got->mh);
+	end_away(req, got);
 	return deliver(req, got, n);
 }
 
@@ -231,6 +247,7 @@ void rd_msg_got_free(struct rd_req *req)
 	if (got && got->fresh) {	/* its ring has ended */
 		rd_cmsg_end(&got->c, req->ctx->engine, &got->mh);
 		rd_cmsg_drop(&got->c);
+		end_away(req, got);
 	}
 	req->net.msg->in.got = rd_stage_free(got);
 }
