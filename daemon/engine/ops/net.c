@@ -21,6 +21,7 @@
 
 #include "msg.h"
 #include "ops.h"
+#include "segments.h"
 #include "../rsrc/stage.h"
 
 /* What the kernel uses inside of itself, in calls on behalf of 32-bit programs and for pages of its own. */
@@ -148,36 +149,11 @@ void rd_net_cleanup(struct rd_req *req)
 
 /* --- issue --- */
 
-/* The client's addresses become ours. */
-static int map_segments(struct rd_req *req)
-{
-	struct rd_host *host = req->ctx->host;
-	struct rd_net *net = &req->net;
-
-	for (uint32_t i = 0; i < net->nr; i++) {
-		struct iovec *seg = &net->vec[i];
-		struct rd_mem *owner = NULL;
-
-		if (!seg->iov_len) {
-			seg->iov_base = NULL;	/* nobody looks at it */
-			continue;
-		}
-		seg->iov_base = host->ops->map(host, (uintptr_t)seg->iov_base, seg->iov_len, &owner);
-		if (!seg->iov_base)
-			return -EFAULT;
-		if (net->owners)
-			net->owners[i] = rd_mem_get(owner);
-		else
-			req->mem = owner;
-	}
-	return 0;
-}
-
 int rd_net_start(struct rd_req *req)
 {
 	if (RD_UNLIKELY(!(req->file->flags & RD_FILE_SOCK)))
 		return -ENOTSOCK;
-	return req->flags & RINGD_SQE_BUFFER_SELECT ? 0 : map_segments(req);
+	return req->flags & RINGD_SQE_BUFFER_SELECT ? 0 : rd_segments_map(req, req->net.vec, req->net.nr, req->net.owners);
 }
 
 /* Bytes for the next call. A stream is moved in pieces of limited size: a peer as fast as we are would keep it going for ever. */
@@ -294,18 +270,8 @@ uint32_t rd_net_queued(const struct rd_req *req)
 
 void rd_net_advance(struct rd_req *req, uint64_t n)
 {
-	struct rd_net *net = &req->net;
-
-	net->done += n;
-	for (uint32_t i = 0; n; i++) {
-		uint64_t part = RD_MIN(n, net->vec[i].iov_len);
-
-		if (!part)
-			continue;	/* an empty segment has no base either */
-		net->vec[i].iov_base = (char *)net->vec[i].iov_base + part;
-		net->vec[i].iov_len -= part;
-		n -= part;
-	}
+	req->net.done += n;
+	rd_segments_cut(req->net.vec, n);
 }
 
 bool rd_net_goes_on(const struct rd_req *req)

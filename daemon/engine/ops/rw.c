@@ -12,6 +12,7 @@
 
 #include "ops.h"
 #include "rw.h"
+#include "segments.h"
 
 static inline int rw_done(struct rd_req *req, int64_t res)
 {
@@ -60,19 +61,11 @@ static inline ssize_t transfer_inline(struct rd_req *req, uint32_t rwf)
 	return n;
 }
 
-/* n bytes were moved; segments that are used up stay, with length 0. */
+/* n bytes were moved. */
 static void advance(struct rd_rw *rw, uint64_t n)
 {
 	rw->done += n;
-	for (uint32_t i = 0; n; i++) {
-		uint64_t part = RD_MIN(n, rw->vec[i].iov_len);
-
-		if (!part)
-			continue;	/* an empty segment has no base either */
-		rw->vec[i].iov_base = (char *)rw->vec[i].iov_base + part;
-		rw->vec[i].iov_len -= part;
-		n -= part;
-	}
+	rd_segments_cut(rw->vec, n);
 }
 
 static int map_fixed(struct rd_req *req)
@@ -88,31 +81,6 @@ static int map_fixed(struct rd_req *req)
 		return -EFAULT;
 	rw->one.iov_base = ptr;
 	req->buf = buf;
-	return 0;
-}
-
-/* The client's addresses become ours. */
-static int map_segments(struct rd_req *req)
-{
-	struct rd_host *host = req->ctx->host;
-	struct rd_rw *rw = &req->rw;
-
-	for (uint32_t i = 0; i < rw->nr; i++) {
-		struct iovec *seg = &rw->vec[i];
-		struct rd_mem *owner = NULL;
-
-		if (!seg->iov_len) {
-			seg->iov_base = NULL;	/* nobody looks at it */
-			continue;
-		}
-		seg->iov_base = host->ops->map(host, (uintptr_t)seg->iov_base, seg->iov_len, &owner);
-		if (!seg->iov_base)
-			return -EFAULT;
-		if (rw->owners)
-			rw->owners[i] = rd_mem_get(owner);
-		else
-			req->mem = owner;
-	}
 	return 0;
 }
 
@@ -186,7 +154,7 @@ static inline int rw_start(struct rd_req *req)
 			return r;
 	}
 	know_file(req);
-	return rw->fixed ? map_fixed(req) : map_segments(req);
+	return rw->fixed ? map_fixed(req) : rd_segments_map(req, rw->vec, rw->nr, rw->owners);
 }
 
 /* Where system calls are dear a batch of short reads is cheaper in the kernel ring, of a file that it knows. */
