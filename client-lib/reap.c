@@ -17,6 +17,8 @@ static inline uint32_t ready(struct ringd_ring *ring)
 	uint32_t h = head(ring), tail = rdl_load_acquire(&ring->cq_hot->cq_tail);
 
 	rdl_store(&ring->cq_tail, tail);
+	/* what a request without a CQE has brought is there when the CQEs behind it are: the engine told of it before their tail */
+	rdl_channel_look(ring);
 	return tail - h;
 }
 
@@ -77,7 +79,6 @@ static RDL_COLD int empty(struct ringd_ring *ring)
 {
 	int r;
 
-	rdl_channel_look(ring);
 	for (;;) {
 		if (gone(ring))
 			return ready(ring) ? 0 : -ECONNRESET;
