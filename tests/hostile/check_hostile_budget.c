@@ -202,7 +202,7 @@ START_TEST(descriptors_of_the_process)
 	struct rd_daemon d;
 	struct raw_ring ring;
 	struct raw own;
-	int fds[60];
+	int fds[60], r;
 
 	for (int i = 0; i < 60; i++)
 		fds[i] = null_fd;
@@ -229,7 +229,11 @@ START_TEST(descriptors_of_the_process)
 		ck_assert_int_eq(e.msg.res, -EMFILE);
 	}
 	rd_daemon_expect_used(&d, geteuid(), RINGD_LIMIT_FILES, 0);
-	ck_assert_int_eq(raw_register(&ring, RINGD_REGISTER_FILES, 10, 0, want, 40, fds, 10), 0);
+	/* what was too many is closed by a worker */
+	do {
+		r = raw_register(&ring, RINGD_REGISTER_FILES, 10, 0, want, 40, fds, 10);
+	} while (r == -EMFILE);
+	ck_assert_int_eq(r, 0);
 	raw_ring_drop(&ring);
 	raw_close(&own);
 	rd_daemon_expect_idle(&d, geteuid());

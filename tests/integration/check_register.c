@@ -520,9 +520,10 @@ START_TEST(probe_tells_what_is_served)
 	ck_assert_uint_eq(answer.probe.ops_len, RINGD_OP_LAST);
 	ck_assert_uint_eq(answer.ops[RINGD_OP_NOP].flags, RINGD_OP_SUPPORTED);
 	ck_assert_uint_eq(answer.ops[RINGD_OP_READ].flags, RINGD_OP_SUPPORTED);
-	ck_assert_uint_eq(answer.ops[RINGD_OP_RECV_ZC].flags, 0);
+	ck_assert_uint_eq(answer.ops[RINGD_OP_RECV_ZC].flags, RINGD_OP_SUPPORTED);
 	for (uint8_t i = 0; i < RINGD_OP_LAST; i++)
 		ck_assert_uint_eq(answer.ops[i].op, i);
+	ck_assert_uint_eq(answer.ops[RINGD_OP_LAST].flags, 0);
 	ck_assert_uint_eq(answer.ops[255].flags, 0);
 	ck_assert_int_eq(bare(RINGD_REGISTER_PROBE, 257), -EINVAL);
 	ck_assert_int_eq(bare(RINGD_REGISTER_LAST, 1), -EINVAL);
