@@ -22,6 +22,7 @@
 #define DATA	(A + 262144)
 #define OURS	7		/* the number of our end of the pair */
 #define PIPE	8
+#define FLOOD	2	/* messages full of descriptors at a time */
 #define LINGERERS 12
 
 static struct scene s;
@@ -325,11 +326,14 @@ END_TEST
 START_TEST(a_flood_of_descriptors)
 {
 	struct ringd_sqe sqe = { .opcode = RINGD_OP_RECV, .fd = OURS, .addr = DATA, .len = 100 };
+	unsigned int queued = 0;
 
 	for (unsigned int i = 0; i < 300; i++) {
-		while (send_fds(p[1], RINGD_MSG_FDS) == 1)
-			;
+		/* no more: a uid may have as many under way as RLIMIT_NOFILE, and other engines of this one run beside us */
+		while (queued < FLOOD && send_fds(p[1], RINGD_MSG_FDS) == 1)
+			queued++;
 		ck_assert_int_gt(raw_one(&ring, &sqe), 0);
+		queued--;
 	}
 	sqe.msg_flags = MSG_DONTWAIT;
 	while (raw_one(&ring, &sqe) > 0)
@@ -359,7 +363,7 @@ START_TEST(messages_for_who_never_reads_the_channel)
 	for (unsigned int i = 0; i < 50; i++) {
 		*raw_sqe(&ring) = (struct ringd_sqe){ .opcode = RINGD_OP_RECVMSG, .fd = OURS, .addr = A, .len = 1, .user_data = 1 };
 		ck_assert_int_eq(raw_submit(&ring), 1);
-		ck_assert_int_eq(send_fds(p[1], 100), 1);
+		ck_assert_int_eq(send_fds(p[1], 10), 1);
 	}
 	*raw_sqe(&ring) = (struct ringd_sqe){ .opcode = RINGD_OP_NOP, .user_data = 2 };
 	ck_assert_int_eq(raw_submit(&ring), 1);
