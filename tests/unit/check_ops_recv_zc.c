@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* RECV_ZC over loopback, in an area whose buffers the test gives back or keeps. */
 #include <arpa/inet.h>
+#include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -421,6 +422,27 @@ START_TEST(who_waits_for_a_buffer_can_be_cancelled)
 }
 END_TEST
 
+/* Something else is ready, for ever: that is not waited for. */
+START_TEST(a_full_error_queue_is_no_data)
+{
+	unsigned int on = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_TSONLY;
+	struct pollfd p = { .fd = pair[0] };
+	uint64_t polled;
+
+	ck_assert_int_eq(setsockopt(pair[0], SOL_SOCKET, SO_TIMESTAMPING, &on, sizeof(on)), 0);
+	ck_assert_int_eq(send(pair[0], "x", 1, 0), 1);
+	ck_assert_int_eq(poll(&p, 1, 20000), 1);
+	ck_assert_int_eq(p.revents & POLLERR, POLLERR);
+	start(0);
+	nothing_comes();
+	polled = th.engine.stats.polled;
+	nothing_comes();
+	ck_assert_uint_eq(th.engine.stats.polled, polled);
+	put("x", 1);
+	expect_data("x", 1);
+}
+END_TEST
+
 START_TEST(who_waits_for_data_can_be_cancelled)
 {
 	struct ringd_sqe *sqe;
@@ -734,7 +756,7 @@ int main(void)
 		fields_that_are_not_of_it, only_tcp, one_at_a_time, data_comes_in_buffers_until_the_end, a_limit_is_exact,
 		a_limit_over_many_transfers, a_peer_that_resets, without_buffers_it_waits_until_one_comes_back,
 		without_buffers_the_end_is_still_heard, who_waits_for_a_buffer_can_be_cancelled,
-		who_waits_for_data_can_be_cancelled, a_ring_ends_while_somebody_waits_for_a_buffer,
+		a_full_error_queue_is_no_data, who_waits_for_data_can_be_cancelled, a_ring_ends_while_somebody_waits_for_a_buffer,
 		a_ring_ends_between_a_buffer_and_its_turn,
 		a_slot_may_be_emptied_while_it_receives, buffers_that_one_does_not_need_are_for_the_next, a_buffer_is_passed_on_by_who_has_no_data,
 		a_buffer_is_passed_on_by_who_ends, an_area_of_two_rings,

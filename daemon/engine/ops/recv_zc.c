@@ -7,6 +7,7 @@
  * Who finds no buffer waits until the client has given some back, which is looked at when it enters a ring that has the area.
  */
 #include <netinet/in.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "ops.h"
@@ -84,8 +85,11 @@ static bool wake(struct rd_zcrx_waiter *waiter)
 /* recv() said n. */
 static int no_data(struct rd_req *req, ssize_t n)
 {
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return RD_POLL_IN;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		/* data brings an event; something else may be there for ever (an error queue that nobody reads) */
+		req->poll.events = EPOLLIN;
+		return errno == EAGAIN ? RD_POLL_NEWS : RD_POLL_FOR;
+	}
 	req->res = n < 0 ? -errno : 0;
 	req->outcome = RD_OUT_FAILED;	/* the end of the stream, too */
 	return RD_DONE;
@@ -158,7 +162,7 @@ int rd_recv_zc(struct rd_req *req, unsigned int issue_flags)
 	}
 	if (r == GO_ON)
 		r = RD_POLL_IN;		/* others have their turn */
-	if (r == RD_POLL_IN)
+	if (r == RD_POLL_IN || r == RD_POLL_NEWS || r == RD_POLL_FOR)
 		rd_zcrx_pass_on(req->recv_zc.zcrx);
 	return r;
 }
