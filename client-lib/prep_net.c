@@ -139,7 +139,7 @@ static bool prep_rights(struct ringd_ring *ring, struct ringd_sqe *sqe, const st
 	if (!mh.msg_control)
 		return true;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&mh); c; c = CMSG_NXTHDR(&mh, c)) {
-		const size_t room = (size_t)((char *)mh.msg_control + mh.msg_controllen - (char *)c);
+		const size_t room = mh.msg_controllen - (size_t)((char *)c - (char *)mh.msg_control);
 		int r = 0;
 
 		if (c->cmsg_len < CMSG_LEN(0) || c->cmsg_len > room)
