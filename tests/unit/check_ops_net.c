@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SEND and RECV with segments of their own. */
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,6 +129,28 @@ START_TEST(data_comes_and_goes)
 	net(RECV, buf, 50, 0);
 	gives(7, 0);
 	ck_assert_mem_eq(buf, "welcome", 7);
+}
+END_TEST
+
+/* netlink, say, does all it is asked for inside of sendmsg(), and loads modules for it. */
+START_TEST(what_an_odd_family_does_is_a_workers_to_wait_for)
+{
+	struct nlmsghdr *nl;
+	uint64_t punted;
+
+	sv[1] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	ck_assert_int_ge(sv[1], 0);
+	rd_tc_file(&c, 1, sv[1], 0);
+	nl = (struct nlmsghdr *)(void *)buf;
+	*nl = (struct nlmsghdr){ .nlmsg_len = NLMSG_LENGTH(4), .nlmsg_type = NLMSG_NOOP, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK };
+	for (int i = 0; i < 2; i++) {
+		punted = th.engine.stats.punted;
+		net(SEND, buf, nl->nlmsg_len, 0);
+		gives((int32_t)nl->nlmsg_len, 0);
+		ck_assert_uint_eq(th.engine.stats.punted, punted + 1);
+	}
+	net(RECV, buf + 4096, 4096, 0);
+	ck_assert_int_gt(rd_tc_run(&c), 0);
 }
 END_TEST
 
@@ -694,6 +717,7 @@ static void add_streams(TCase *tc)
 static void add_all(TCase *tc)
 {
 	tcase_add_loop_test(tc, data_comes_and_goes, 0, KINDS);
+	tcase_add_test(tc, what_an_odd_family_does_is_a_workers_to_wait_for);
 	tcase_add_loop_test(tc, a_recv_waits_for_data, 0, KINDS);
 	tcase_add_loop_test(tc, those_who_wait_are_served_in_order, 0, KINDS);
 	tcase_add_loop_test(tc, dontwait_does_not_wait, 0, 3);

@@ -245,10 +245,11 @@ ssize_t rd_net_transfer(struct rd_req *req, uint32_t extra)
 {
 	struct rd_net *net = &req->net;
 	uint32_t flags = rd_net_flags(net) | extra;
-	bool carrier = (req->file->flags & RD_FILE_CARRIER) && !net->send;
+	/* what a family does that we do not know when it is sent something, nobody knows either */
+	bool plain = net->send ? req->file->flags & (RD_FILE_INET | RD_FILE_CARRIER) : !(req->file->flags & RD_FILE_CARRIER);
 	ssize_t n;
 
-	if (RD_LIKELY(net->nr == 1 && !net->msg && !net->namelen && !carrier))
+	if (RD_LIKELY(net->nr == 1 && !net->msg && !net->namelen && plain))
 		n = transfer_plain(req, flags);
 	else
 		n = transfer_message(req, flags);

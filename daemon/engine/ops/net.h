@@ -61,7 +61,7 @@ int rd_net_look(struct rd_req *req);
 int rd_net_issue(struct rd_req *req, unsigned int issue_flags);
 
 /* --- net_away.c: attempts that could sleep, on a worker --- */
-/* Would sending it look up a name, or give the kernel descriptors to keep? */
+/* Would sending it look up a name, give the kernel descriptors to keep, or do what we do not know? */
 _Bool rd_net_sleeps(const struct rd_req *req);
 /* Is it a send that no event would follow when there is room for it, and so a worker's to try again? */
 _Bool rd_net_unheard(const struct rd_req *req);

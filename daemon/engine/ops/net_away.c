@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Attempts that could sleep although they say MSG_DONTWAIT, and are a worker's: a destination is a path; descriptors are given to
- * the kernel, which may first look for sockets that nobody can reach any more; or there is no budget for the descriptors that may
+ * the kernel, which may first look for sockets that nobody can reach any more; a family that is neither the Internet's nor UNIX may
+ * take locks of others or load modules for what it is sent (netlink does both); or there is no budget for the descriptors that may
  * come, so that the kernel closes them. And those that nothing would wake.
  */
 #include <fcntl.h>
@@ -45,6 +46,8 @@ bool rd_net_unheard(const struct rd_req *req)
 
 bool rd_net_sleeps(const struct rd_req *req)
 {
+	if (!(req->file->flags & (RD_FILE_INET | RD_FILE_CARRIER)))
+		return true;
 	return (req->file->flags & RD_FILE_CARRIER) && (rd_msg_brings_files(&req->net) || has_path(req));
 }
 
