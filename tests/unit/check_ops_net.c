@@ -143,9 +143,9 @@ START_TEST(what_an_odd_family_does_is_a_workers_to_wait_for)
 	rd_tc_file(&c, 1, sv[1], 0);
 	nl = (struct nlmsghdr *)(void *)buf;
 	*nl = (struct nlmsghdr){ .nlmsg_len = NLMSG_LENGTH(4), .nlmsg_type = NLMSG_NOOP, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK };
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 4; i++) {
 		punted = th.engine.stats.punted;
-		net(SEND, buf, nl->nlmsg_len, 0);
+		net(i & 1 ? RINGD_OP_WRITE : SEND, buf, nl->nlmsg_len, 0);
 		gives((int32_t)nl->nlmsg_len, 0);
 		ck_assert_uint_eq(th.engine.stats.punted, punted + 1);
 	}

@@ -288,6 +288,9 @@ static int issue_pollable(struct rd_req *req, unsigned int issue_flags)
 
 	if (RD_UNLIKELY(rw->carrier))
 		return issue_carrier(req, issue_flags);
+	/* as a SEND, see net_away.c */
+	if (RD_UNLIKELY((req->file->flags & (RD_FILE_SOCK | RD_FILE_INET | RD_FILE_CARRIER)) == RD_FILE_SOCK && rw->write))
+		return RD_PUNT;
 	/* a directory has nothing to wait for either: the system call says what is wrong with it */
 	if ((rw->rwf & RD_RWF_NOWAIT) || (req->file->flags & RD_FILE_DIR))
 		return rw_done(req, transfer_inline(req, rw->rwf));
