@@ -433,6 +433,44 @@ START_TEST(descriptors_in_a_multishot)
 }
 END_TEST
 
+/* Its descriptors are on their way to the client, so it cannot be stopped at once: this one is the last. */
+START_TEST(a_multishot_that_is_cancelled_while_it_gives)
+{
+	struct ringd_sqe *sqe;
+	struct ringd_cqe cqe = { 0 };
+	struct rd_req *req;
+	uint64_t user_data;
+	int p[2];
+
+	rd_tc_close(&c);
+	rd_tc_open(&c, &th, 64, RINGD_SETUP_DEFER_TASKRUN | RINGD_SETUP_SINGLE_ISSUER);
+	make_pair(AF_UNIX, SOCK_STREAM);
+	ck_assert_int_eq(pipe2(p, O_CLOEXEC), 0);
+	make_ring(256, 0);
+	say_with_fds(p[0], 1);
+	start(0, 64);
+	user_data = c.user_data;
+	ck_assert_int_eq(rd_tc_submit(&c), 1);
+	req = rd_list_first(&c.ring->ctx.pending, struct rd_req, link);
+	while (!req->tasked)
+		rd_th_turn(&th);
+	sqe = rd_tc_sqe(&c, RINGD_OP_ASYNC_CANCEL);
+	sqe->addr = user_data;
+	ck_assert_int_eq(rd_tc_submit(&c), 1);
+	for (int turns = 0; !rd_list_empty(&c.ring->ctx.pending); turns++) {
+		ck_assert_int_lt(turns, 1000);
+		rd_tc_enter(&c, 0, RINGD_ENTER_GETEVENTS);
+	}
+	do
+		ck_assert(rd_tc_peek(&c, &cqe));
+	while (cqe.user_data != user_data || (cqe.flags & MORE));
+	ck_assert_int_eq(cqe.res, -ECANCELED);
+	ck_assert_uint_eq(cqe.flags, 0);
+	close(p[0]);
+	close(p[1]);
+}
+END_TEST
+
 /* --- suite --- */
 
 static void add_tests(TCase *tc)
@@ -450,6 +488,7 @@ static void add_tests(TCase *tc)
 	tcase_add_loop_test(tc, the_end_of_a_stream, 0, 2);
 	tcase_add_test(tc, buffers_run_out);
 	tcase_add_test(tc, an_incremental_group);
+	tcase_add_test(tc, a_multishot_that_is_cancelled_while_it_gives);
 	tcase_add_test(tc, descriptors_in_a_multishot);
 }
 
