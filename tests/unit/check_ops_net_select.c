@@ -272,6 +272,23 @@ START_TEST(waitall_and_a_record_that_is_too_long)
 }
 END_TEST
 
+/* What was moved is told, whatever keeps the rest from coming. */
+START_TEST(waitall_that_may_not_go_on_says_how_far_it_came)
+{
+	use(AF_UNIX, SOCK_STREAM);
+	group(0, 3, 8);
+	net(RECV, 0, MSG_WAITALL, 0);
+	rd_tc_submit_waiting(&c);
+	peer_sends("abc");
+	rd_tc_expect_none(&c);
+	th.engine.user.limit[RINGD_LIMIT_FILES] = 12;
+	th.engine.strays = 1;		/* descriptors could come, and there is no budget for any */
+	peer_sends("def");
+	is(3, used(0));
+	th.engine.strays = 0;
+}
+END_TEST
+
 START_TEST(waitall_in_an_incremental_group)
 {
 	use(families[_i], SOCK_STREAM);
@@ -891,6 +908,7 @@ static void add_all(TCase *tc)
 	tcase_add_loop_test(tc, a_group_that_goes_while_a_recv_waits, 0, 2);
 	tcase_add_loop_test(tc, waitall_keeps_its_buffer_while_it_waits, 0, 2);
 	tcase_add_test(tc, waitall_and_a_record_that_is_too_long);
+	tcase_add_test(tc, waitall_that_may_not_go_on_says_how_far_it_came);
 	tcase_add_loop_test(tc, waitall_in_an_incremental_group, 0, 2);
 	tcase_add_loop_test(tc, datagrams_and_buffers, 0, 2);
 	tcase_add_loop_test(tc, a_send_from_a_buffer, 0, 2);

@@ -57,8 +57,11 @@ int rd_net_away(struct rd_req *req)
 	uint32_t len;
 
 	/* what waits or runs elsewhere has no provided buffer */
-	if (req->flags & RINGD_SQE_BUFFER_SELECT)
-		return rd_net_done(req, net->send ? -EOPNOTSUPP : -EDQUOT);
+	if (req->flags & RINGD_SQE_BUFFER_SELECT) {
+		if (net->done)
+			req->outcome = RD_OUT_FAILED;
+		return rd_net_done(req, net->done ? (int64_t)net->done : net->send ? -EOPNOTSUPP : -EDQUOT);
+	}
 	if (net->send && !net->placed && has_path(req)) {
 		net->at = rd_sockname_at(req, name_of(net, &len), &net->at_mem);
 		if (net->at < 0 && net->at != AT_FDCWD)
