@@ -137,7 +137,7 @@ void rd_msg_take_back(struct rd_req *req)
 
 static bool brings_descriptors(const struct rd_req *req)
 {
-	return req->file->flags & RD_FILE_CARRIER;
+	return req->net.kind & RD_FILE_CARRIER;
 }
 
 /* Where to put what comes besides data. The segments are there already. */

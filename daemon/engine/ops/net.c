@@ -151,7 +151,8 @@ void rd_net_cleanup(struct rd_req *req)
 
 int rd_net_start(struct rd_req *req)
 {
-	if (RD_UNLIKELY(!(req->file->flags & RD_FILE_SOCK)))
+	req->net.kind = req->file->flags;
+	if (RD_UNLIKELY(!(req->net.kind & RD_FILE_SOCK)))
 		return -ENOTSOCK;
 	return req->flags & RINGD_SQE_BUFFER_SELECT ? 0 : rd_segments_map(req, req->net.vec, req->net.nr, req->net.owners);
 }
@@ -161,7 +162,7 @@ static inline uint64_t offer(struct rd_req *req)
 {
 	uint64_t left = req->net.want - req->net.done;
 
-	if (RD_UNLIKELY(left > RD_NET_CHUNK) && (req->file->flags & RD_FILE_BYTES))
+	if (RD_UNLIKELY(left > RD_NET_CHUNK) && (req->net.kind & RD_FILE_BYTES))
 		left = RD_NET_CHUNK;
 	req->net.offered = (uint32_t)left;
 	return left;

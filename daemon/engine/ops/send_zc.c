@@ -162,6 +162,7 @@ static int start(struct rd_req *req)
 		return -ENOTSOCK;
 	if (!able(req->file))
 		return -EOPNOTSUPP;
+	req->net.kind = req->file->flags;
 	if (req->net.ioprio & RINGD_RECVSEND_FIXED_BUF)
 		return use_fixed(req);
 	r = rd_net_start(req);

@@ -29,6 +29,7 @@ struct rd_net {			/* SEND SENDMSG RECV RECVMSG SEND_ZC SENDMSG_ZC */
 	uint32_t take;		/* buffers that a bundle begins with, 0: one */
 	uint32_t offered;	/* bytes there was room for, or that there were, in the last attempt */
 	int32_t head;		/* of the group when the last buffers were taken; see bundle.c */
+	uint32_t kind;		/* file->flags when it began: for workers, of others some change meanwhile */
 	uint32_t msg_flags;	/* MSG_* as asked, without what is for nobody but the kernel */
 	struct rd_msg *msg;	/* *MSG: what the message has besides its data; else NULL */
 	void *name;		/* destination of a SEND: &small, or rd_stage_new() */
