@@ -222,7 +222,7 @@ START_TEST(numbers_that_were_not_lent_are_not_sent)
 }
 END_TEST
 
-static volatile bool stop;
+static bool stop;
 
 /* Every word of the message is right half of the time. */
 static void *scribble(void *arg)
@@ -231,7 +231,7 @@ static void *scribble(void *arg)
 	const uint64_t good[] = { NAME, 0, IOV, 2, CONTROL, 48, 0 };
 
 	(void)arg;
-	for (unsigned int i = 0; !stop; i++) {
+	for (unsigned int i = 0; !__atomic_load_n(&stop, __ATOMIC_RELAXED); i++) {
 		unsigned int n = i % 7;
 
 		__atomic_store_n(&words[n], i & 8 ? good[n] : UINT64_MAX - i, __ATOMIC_RELAXED);
@@ -259,7 +259,7 @@ START_TEST(a_msghdr_that_changes_while_it_is_read)
 		if (i % 4 == 0 && send(sv[1], "x", 1, MSG_DONTWAIT) == 1)
 			ck_assert_int_ne(msg(RINGD_OP_RECVMSG, MSG_DONTWAIT), -ECONNRESET);
 	}
-	stop = true;
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 	drain();
 	expect_alive();
