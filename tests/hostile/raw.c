@@ -241,13 +241,20 @@ static void ring_if_asked(struct raw_ring *ring)
 		raw_ring_doorbell(ring);
 }
 
+/* CQEs are held back until we enter. */
+static bool overflown(const struct raw_ring *ring)
+{
+	return !(ring->params.flags & RINGD_SETUP_SQPOLL) &&
+	       (__atomic_load_n(&ring->hot->sq_flags, __ATOMIC_ACQUIRE) & RINGD_SQ_CQ_OVERFLOW);
+}
+
 static bool reached(const struct raw_ring *ring, uint32_t kind, uint32_t target)
 {
 	switch (kind) {
 	case RINGD_WAIT_KIND_ENTER:
 		return __atomic_load_n(&ring->hot->enter_done, __ATOMIC_ACQUIRE) == target;
 	case RINGD_WAIT_KIND_CQ:
-		return (int32_t)(__atomic_load_n(&ring->hot->cq_tail, __ATOMIC_ACQUIRE) - target) >= 0;
+		return (int32_t)(__atomic_load_n(&ring->hot->cq_tail, __ATOMIC_ACQUIRE) - target) >= 0 || overflown(ring);
 	default:
 		return (int32_t)(__atomic_load_n(&ring->hot->sq_head, __ATOMIC_ACQUIRE) - target) >= 0;
 	}
@@ -322,10 +329,13 @@ bool raw_cqe_ready(struct raw_ring *ring)
 
 int raw_cqe(struct raw_ring *ring, struct ringd_cqe *cqe)
 {
-	int r = raw_cqe_ready(ring) ? 0 : wait_for(ring, RINGD_WAIT_KIND_CQ, ring->cq_head + 1);
+	while (!raw_cqe_ready(ring)) {
+		int r = overflown(ring) ? raw_enter(ring, 0, RINGD_ENTER_GETEVENTS) :
+					  wait_for(ring, RINGD_WAIT_KIND_CQ, ring->cq_head + 1);
 
-	if (r < 0)
-		return r;
+		if (r < 0)
+			return r;
+	}
 	memcpy(cqe, &ring->cqes[ring->cq_head & (ring->params.cq_entries - 1)], sizeof(*cqe));
 	__atomic_store_n(&ring->hot->cq_head, ++ring->cq_head, __ATOMIC_RELEASE);
 	return 0;
