@@ -279,62 +279,6 @@ START_TEST(a_busy_poller_does_not_keep_events_waiting)
 }
 END_TEST
 
-/* Works once, waking somebody or not; then looks on what the reactor does in quiet turns. */
-struct waker {
-	struct rd_poller poller;
-	bool wakes;
-	unsigned int looks;
-	uint32_t quiet[3];
-};
-
-static unsigned int waker_look(struct rd_poller *p)
-{
-	struct waker *w = RD_CONTAINER_OF(p, struct waker, poller);
-
-	if (w->looks < 3)
-		w->quiet[w->looks] = reactor->quiet;
-	if (++w->looks == 4)
-		rd_reactor_stop(reactor);
-	if (w->looks == 1 && w->wakes)
-		rd_reactor_gives_way(reactor);
-	return w->looks == 1 || w->looks == 4;
-}
-
-static void waker_nothing(struct rd_poller *p)
-{
-	(void)p;
-}
-
-static bool waker_pending(struct rd_poller *p)
-{
-	(void)p;
-	return true;
-}
-
-START_TEST(who_was_woken_is_not_kept_waiting_by_pauses)
-{
-	struct waker w = {
-		.poller = { .look = waker_look, .doze = waker_nothing, .pending = waker_pending, .wake = waker_nothing,
-			    .publish = waker_nothing },
-		.wakes = _i,
-	};
-	uint32_t patience = reactor->patience;
-
-	rd_poller_init(&w.poller);
-	rd_poller_wake(reactor, &w.poller);
-	rd_reactor_run(reactor);
-	/* the turn behind the work is the first quiet one; in the next it pauses, or it is beyond that */
-	ck_assert_uint_eq(w.quiet[1], 0);
-	if (_i) {
-		ck_assert_uint_gt(w.quiet[2], patience);
-		ck_assert_uint_eq(reactor->patience, patience);	/* that work came after a yield has taught it nothing */
-	} else {
-		ck_assert_uint_eq(w.quiet[2], 1);
-	}
-	rd_poller_remove(&w.poller);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *s = suite_create("reactor");
@@ -346,7 +290,6 @@ int main(void)
 	tcase_add_test(tc, dozing_pollers_are_woken);
 	tcase_add_test(tc, a_busy_poller_does_not_keep_events_waiting);
 	tcase_add_test(tc, removed_pollers_are_not_looked_at);
-	tcase_add_loop_test(tc, who_was_woken_is_not_kept_waiting_by_pauses, 0, 2);
 	tcase_add_loop_test(tc, a_storm_of_events_does_not_keep_pollers_waiting, 0, 2);
 	suite_add_tcase(s, tc);
 	return rd_suite_main(s);

@@ -4,8 +4,7 @@
  * libevent see to sockets and doorbells. Quiet: pause for some microseconds (a peer that is about to answer is 0.1 us
  * away), then yield between looks (a peer on this very CPU can only answer when it runs), then sleep. How long to pause
  * is learnt: who yields while a stranger is runnable is away for milliseconds, so as long as work comes during the
- * pauses they may last 20 us; when it only ever comes after a yield they shrink to 1 us. There are no pauses when a client
- * has been woken: the kernel likes to put who is woken on the CPU of who wakes, and there he waits for the pauses to end.
+ * pauses they may last 20 us; when it only ever comes after a yield they shrink to 1 us.
  *
  * Going to sleep is a store-buffering race with everybody who may bring work: each says "I sleep" (NEED_WAKEUP in a ring,
  * reactor->sleeping for workers), passes a full barrier, and looks once more. tests/model has the proof.
@@ -306,11 +305,6 @@ static void reactor_quiet(struct rd_reactor *r)
 {
 	unsigned int fired;
 
-	if (r->woke) {
-		r->woke = false;
-		r->gave_way = true;
-		r->quiet = RD_MAX(r->quiet, r->patience);
-	}
 	if (r->polls.entries && (r->quiet >= r->patience || r->quiet % RD_LOOK_TURNS == RD_LOOK_FIRST)) {
 		rd_polls_look(&r->polls);
 		if (r->polls.pending)
@@ -347,9 +341,8 @@ static void reactor_learn(struct rd_reactor *r)
 
 static void reactor_busy(struct rd_reactor *r, unsigned int n)
 {
-	if (r->quiet && !r->gave_way)
+	if (r->quiet)
 		reactor_learn(r);
-	r->gave_way = false;
 	r->quiet = 0;
 	r->quiet_since = 0;
 	/* work, not turns: one turn may visit many rings, and libevent has the doorbells of the others */

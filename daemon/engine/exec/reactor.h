@@ -57,8 +57,6 @@ struct rd_reactor {
 	uint32_t quiet;			/* turns in a row that found nothing */
 	uint32_t patience, patience_max;	/* of them, those that only pause */
 	uint32_t worked;		/* and paused, since it last looked at the clock */
-	bool woke;			/* a client that slept, since it was last quiet */
-	bool gave_way;			/* no pauses for that reason since the last work: nothing to learn from */
 	bool stop;
 };
 
@@ -80,11 +78,6 @@ static inline void rd_poller_dirty(struct rd_reactor *r, struct rd_poller *p)
 {
 	if (rd_list_empty(&p->dirty))
 		rd_list_append(&r->dirty, &p->dirty);
-}
-/* Reactor thread: somebody was woken who may need this CPU. If nothing else is to be done he has it, before any pauses. */
-static inline void rd_reactor_gives_way(struct rd_reactor *r)
-{
-	r->woke = true;
 }
 /* Before its first use. The callbacks are the caller's to set. */
 static inline void rd_poller_init(struct rd_poller *p)

@@ -110,10 +110,8 @@ void rd_hostring_wake(struct rd_host *host, struct rd_ring *ring)
 
 	(void)host;
 	/* a failure means a full socket (the client has bytes to read) or a closed one (its own doing) */
-	if (hr->wake < 0)
-		return;
-	(void)!send(hr->wake, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-	rd_reactor_gives_way(ring->ctx.engine->reactor);
+	if (hr->wake >= 0)
+		(void)!send(hr->wake, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void hostring_rung(evutil_socket_t fd, short what, void *arg)
