@@ -154,9 +154,7 @@ END_TEST
 
 START_TEST(sqpoll_sleeps_until_the_wakeup)
 {
-	while (!(__atomic_load_n(&peer->hot->sq_flags, __ATOMIC_ACQUIRE) & RINGD_SQ_NEED_WAKEUP))
-		sched_yield();
-	usleep(5000);	/* it looks once more before it sleeps */
+	fake_await_asleep(fake, peer);	/* with NEED_WAKEUP alone it may still look once more */
 	get_nops(1);
 	ck_assert_int_eq(ringd_enter(ring, 1, 0, 0, NULL, 0), 1);
 	ck_assert_int_eq(wait_ts(0, 1, &short_time, 0, 0), -ETIME);

@@ -186,12 +186,26 @@ static void doze(struct fake *f, bool on)
 			continue;
 		publish_flags(&f->rings[i], on);
 		f->rings[i].dozes += on;
+		f->rings[i].asleep = false;
 	}
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	pthread_mutex_unlock(&f->lock);
 }
 
-/* Looks a while, then asks for the doorbell, looks once more, sleeps: as a reactor. */
+/* After the last look: what has happened before is done with. Rings that came after doze() have yet to be looked at. */
+static bool fall_asleep(struct fake *f, int ep)
+{
+	struct epoll_event ev;
+
+	if (epoll_wait(ep, &ev, 1, 0) > 0)
+		return false;
+	pthread_mutex_lock(&f->lock);
+	for (int i = 0; i < FAKE_MAX_RINGS; i++)
+		f->rings[i].asleep = f->rings[i].used && (f->rings[i].hot->sq_flags & RINGD_SQ_NEED_WAKEUP);
+	pthread_mutex_unlock(&f->lock);
+	return true;
+}
+
 /* New rings, and the end, are not told by a doorbell. */
 static void kick(struct fake *f)
 {
@@ -200,6 +214,7 @@ static void kick(struct fake *f)
 	MUST(write(f->kick, &one, sizeof(one)) == sizeof(one));
 }
 
+/* Looks a while, then asks for the doorbell, looks once more, sleeps: as a reactor. */
 static void *engine_thread(void *arg)
 {
 	struct fake *f = arg;
@@ -228,7 +243,7 @@ static void *engine_thread(void *arg)
 		doze(f, true);
 		any = look(f);
 		/* no timeout: without the doorbell this is the end */
-		if (!any && !f->done && epoll_wait(ep, &ev, 1, -1) > 0)
+		if (!any && !f->done && (!fall_asleep(f, ep) || epoll_wait(ep, &ev, 1, -1) > 0))
 			idle = 0;
 		doze(f, false);
 	}
@@ -349,8 +364,8 @@ static void on_ring(struct fake *f, const struct ringd_ring_create *c)
 	fds[2] = wake[0];
 	r->wake = wake[1];
 	r->used = true;
+	kick(f);	/* inside: what is seen as used was kicked for, so a ring that is asleep is not woken by it */
 	pthread_mutex_unlock(&f->lock);
-	kick(f);
 	answer(f, &out, sizeof(out), &c->msg, 0, fds, 3);
 	close(fds[0]);
 	close(fds[2]);
@@ -695,6 +710,18 @@ void fake_kill_ring(struct fake *f, struct fake_ring *r, uint32_t reason)
 	close(r->wake);
 	r->wake = -1;
 	pthread_mutex_unlock(&f->lock);
+}
+
+void fake_await_asleep(struct fake *f, struct fake_ring *r)
+{
+	bool asleep;
+
+	do {
+		sched_yield();
+		pthread_mutex_lock(&f->lock);
+		asleep = r->asleep;
+		pthread_mutex_unlock(&f->lock);
+	} while (!asleep);
 }
 
 uint32_t fake_await_sleeper(struct fake_ring *r)

@@ -40,6 +40,7 @@ struct fake_ring {
 	unsigned int n_held;
 	bool lost;				/* CQEs, and nobody was told */
 	unsigned int bytes_sent, dozes;
+	bool asleep;				/* looked at for the last time before the doorbell is rung */
 };
 
 /* A register request, all its packets put together; and SET_CWD. */
@@ -104,6 +105,8 @@ void fake_lose(struct fake *f, struct fake_ring *ring);
 void fake_kill_ring(struct fake *f, struct fake_ring *ring, uint32_t reason);
 /* The whole engine dies: rings and control connection. */
 void fake_kill(struct fake *f);
+/* Wait until the engine thread sleeps and has looked at that ring for the last time: only the doorbell changes that. */
+void fake_await_asleep(struct fake *f, struct fake_ring *ring);
 /* Wait until the client has armed its wait word; the kind of it. */
 uint32_t fake_await_sleeper(struct fake_ring *ring);
 
