@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The reactor's loop: work comes back from any thread, pollers doze and wake, nothing is lost on the way to sleep. */
+#include <event2/event.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Timers: in order, on three clocks, never early, soon enough, and for nothing while the reactor sleeps. */
 
+#include <event2/event.h>
+
 #include "daemon/common/clock.h"
 #include "daemon/engine/exec/reactor.h"
 #include "suite.h"

@@ -4,8 +4,6 @@
  * gets a signal whose handler does nothing; but the signal may arrive before the system call, so it is sent again, less and
  * less often, until the work has come back. What ignores signals (a hung NFS server) is left alone by that.
  */
-#include <event2/event.h>
-
 #include "daemon/common/util.h"
 #include "pool.h"
 #include "reactor.h"
@@ -42,20 +40,19 @@ static bool worker_interrupt(struct rd_worker *t)
 
 static void again_after(struct rd_workers *w, unsigned int ms)
 {
-	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
+	struct rd_timers *ts = &w->reactor->timers;
 
 	w->again_ms = ms;
-	evtimer_add(&w->again, &tv);
+	rd_timer_disarm(ts, &w->again);
+	rd_timer_arm(ts, &w->again, RD_TIMER_MONOTONIC, rd_timer_now(RD_TIMER_MONOTONIC) + (uint64_t)ms * 1000000u);
 }
 
-static void on_again(evutil_socket_t fd, short events, void *arg)
+static void on_again(struct rd_timer *timer)
 {
-	struct rd_workers *w = arg;
+	struct rd_workers *w = RD_CONTAINER_OF(timer, struct rd_workers, again);
 	struct rd_link *l, *tmp;
 	bool any = false;
 
-	(void)fd;
-	(void)events;
 	pthread_mutex_lock(&w->lock);
 	rd_list_foreach(l, tmp, &w->all)
 		any |= worker_interrupt(rd_list_entry(l, struct rd_worker, all));
@@ -64,10 +61,10 @@ static void on_again(evutil_socket_t fd, short events, void *arg)
 		again_after(w, RD_MIN(w->again_ms * 2, RD_AGAIN_MAX_MS));
 }
 
-int rd_interrupt_init(struct rd_workers *w)
+void rd_interrupt_init(struct rd_workers *w)
 {
 	signal_setup();
-	return evtimer_assign(&w->again, w->reactor->base, on_again, w);
+	w->again.fire = on_again;
 }
 
 void rd_workers_interrupt(struct rd_workers *w, struct rd_work *work)
@@ -79,6 +76,6 @@ void rd_workers_interrupt(struct rd_workers *w, struct rd_work *work)
 	work->unwanted = work->state != RD_WORK_QUEUED;	/* also of what is on its way back, and would be sent on */
 	pthread_mutex_unlock(&w->lock);
 	/* the first signal comes from the timer, too: one walk over the threads for all the work of a ring that ends */
-	if (runs && (!evtimer_pending(&w->again, NULL) || w->again_ms > RD_AGAIN_MS))
+	if (runs && (!w->again.armed || w->again_ms > RD_AGAIN_MS))
 		again_after(w, RD_AGAIN_MS);
 }

@@ -16,8 +16,10 @@
 #include <poll.h>
 #include <sys/epoll.h>
 
+#include "daemon/common/privatefd.h"
 #include "daemon/common/util.h"
 #include "bell.h"
+#include "loop.h"
 #include "reactor.h"
 
 #define RD_POLL_BATCH	64	/* events fetched at once */
@@ -342,6 +344,8 @@ void rd_poll_disarm(struct rd_poll *poll)
 
 bool rd_polls_doze(struct rd_polls *ps)
 {
+	if (ps->nested)
+		return true;
 	if (ps->bell)
 		rd_bell_heard(ps->bell);
 	for (unsigned int i = 0; i < RD_POLL_WAYS; i++) {
@@ -351,22 +355,25 @@ bool rd_polls_doze(struct rd_polls *ps)
 	return true;
 }
 
-int rd_polls_init(struct rd_polls *ps, int efd)
+int rd_polls_init(struct rd_polls *ps, struct rd_loop *loop, int efd)
 {
 	rd_list_init(&ps->told);
 	rd_list_init(&ps->now);
 	ps->pending = false;
 	ps->entries = 0;
 	ps->bell = NULL;
+	ps->nested = true;
 	for (unsigned int i = 0; i < RD_POLL_WAYS; i++)
 		ps->way[i] = (struct rd_poll_way){ .epfd = -1 };
 	for (unsigned int i = 0; i < RD_POLL_WAYS; i++) {
-		ps->way[i].epfd = epoll_create1(EPOLL_CLOEXEC);
+		ps->way[i].epfd = rd_private_fd(epoll_create1(EPOLL_CLOEXEC));
 		if (ps->way[i].epfd < 0)
 			return -errno;
+		ps->nested = ps->nested && rd_loop_nest(loop, ps->way[i].epfd) == 0;
 	}
 	/* at once: later others may have used up what the system has of them */
-	(void)rd_bell_new(&ps->bell, efd);
+	if (!ps->nested)
+		(void)rd_bell_new(&ps->bell, efd);
 	return 0;
 }
 

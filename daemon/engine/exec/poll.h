@@ -6,12 +6,12 @@
 #ifndef RD_POLL_H
 #define RD_POLL_H
 
-#include <event2/event.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/common/list.h"
 
+struct rd_loop;
 struct rd_reactor;
 
 #define RD_POLL_ALWAYS	0x2038u		/* EPOLLERR, EPOLLHUP, POLLNVAL, EPOLLRDHUP: reported to everybody */
@@ -52,15 +52,16 @@ struct rd_polls {
 	struct rd_link now;		/* rd_poll: were ready when they were armed */
 	bool pending;			/* one of the two is not empty */
 	uint32_t entries;		/* descriptors in epoll, all ways together */
-	struct rd_bell *bell;		/* NULL: this machine has none */
+	bool nested;			/* the loop itself sleeps on our instances */
+	struct rd_bell *bell;		/* else; NULL: this machine has none */
 	struct rd_poll_way {
 		int epfd;
 		uint32_t entries;
 	} way[RD_POLL_WAYS];
 };
 
-/* efd wakes the reactor. 0 or -errno; to be deinit'ed in every case. */
-int rd_polls_init(struct rd_polls *ps, int efd);
+/* efd wakes the reactor out of its loop. 0 or -errno; to be deinit'ed in every case. */
+int rd_polls_init(struct rd_polls *ps, struct rd_loop *loop, int efd);
 void rd_polls_deinit(struct rd_polls *ps);
 /* See whether anything happened, without waiting for the event base to do so: pending says so. */
 void rd_polls_look(struct rd_polls *ps);

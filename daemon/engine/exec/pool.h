@@ -14,7 +14,6 @@
 #ifndef RD_POOL_H
 #define RD_POOL_H
 
-#include <event2/event_struct.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -22,6 +21,8 @@
 
 #include "../rsrc/charge.h"
 #include "lane.h"
+#include "loop.h"
+#include "timer.h"
 #include "workers.h"
 
 struct rd_class {
@@ -70,7 +71,8 @@ struct rd_workers {
 	unsigned int alive;
 	unsigned int retry_ms;
 	unsigned int again_ms;
-	struct event notice, retry, again;
+	struct rd_source notice;
+	struct rd_timer retry, again;
 	pthread_attr_t attr;
 };
 
@@ -117,6 +119,6 @@ void rd_worker_move(struct rd_worker *t, unsigned int moves);
 void rd_workers_feed(struct rd_workers *w);
 
 /* --- interrupt.c --- */
-int rd_interrupt_init(struct rd_workers *w);
+void rd_interrupt_init(struct rd_workers *w);
 
 #endif

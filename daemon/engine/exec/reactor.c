@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The loop. Busy: look at the active pollers, take back finished work, reap the kernel ring, and every now and then let
- * libevent see to sockets and doorbells. Quiet: pause for some microseconds (a peer that is about to answer is 0.1 us
+ * The reactor's run. Busy: look at the active pollers, take back finished work, reap the kernel ring, and every now and then let
+ * its loop see to sockets and doorbells. Quiet: pause for some microseconds (a peer that is about to answer is 0.1 us
  * away), then yield between looks (a peer on this very CPU can only answer when it runs), then sleep. How long to pause
  * is learnt: who yields while a stranger is runnable is away for milliseconds, so as long as work comes during the
  * pauses they may last 20 us; when it only ever comes after a yield they shrink to 1 us.
@@ -15,6 +15,7 @@
 #include <sys/eventfd.h>
 
 #include "daemon/common/clock.h"
+#include "daemon/common/privatefd.h"
 #include "daemon/common/util.h"
 #include "uring.h"
 
@@ -23,66 +24,44 @@
 #define RD_PAUSE_NS	40
 #define RD_CLOCK_WORK	64		/* work done (requests, about), or pauses made, between looks at the clock */
 #define RD_NAP_US	1000		/* sleep no longer where nothing tells of what is polled */
-#define RD_EVENTS_NS	50000		/* libevent waits at most this long for a busy reactor */
-/* Quiet turns between looks at descriptors that somebody waits for: libevent's looks are too far apart while a reactor spins,
+#define RD_EVENTS_NS	50000		/* the loop waits at most this long for a busy reactor */
+/* Quiet turns between looks at descriptors that somebody waits for: the loop's looks are too far apart while a reactor spins,
  * and a look takes as long as four to eight turns. The first ones after work are for the rings alone. */
 #define RD_LOOK_TURNS		16
 #define RD_LOOK_FIRST		8
-/* What is active now, once: alone, EVLOOP_NONBLOCK goes on as long as anything is, and a storm of doorbells or of control
- * messages would keep the reactor from everything else. */
-#define RD_EVENTS_POLL	(EVLOOP_ONCE | EVLOOP_NONBLOCK)
-
-static void reactor_on_efd(evutil_socket_t fd, short what, void *arg)
+static void reactor_on_efd(void *arg)
 {
+	struct rd_reactor *r = arg;
 	uint64_t n;
 
-	(void)what;
-	(void)arg;
 	/* the counter only wakes; the work is in r->returned */
-	if (read(fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+	if (read(r->efd, &n, sizeof(n)) < 0 && errno != EAGAIN)
 		return;
-}
-
-static void reactor_napped(evutil_socket_t fd, short what, void *arg)
-{
-	/* it has ended the sleep */
-	(void)fd;
-	(void)what;
-	(void)arg;
 }
 
 int rd_reactor_new(struct rd_reactor **ret, unsigned int spin_us)
 {
-	struct event_config *ecfg = event_config_new();
 	struct rd_reactor *r = calloc(1, sizeof(*r));
 
-	if (!r || !ecfg)
-		goto fail;
+	if (!r)
+		return -ENOMEM;
 	rd_list_init(&r->active);
 	rd_list_init(&r->dirty);
 	r->spin_ns = (uint64_t)spin_us * 1000;
 	r->patience_max = (uint32_t)RD_MAX(RD_MIN(r->spin_ns / RD_PAUSE_NS, (uint64_t)RD_PAUSES_MAX), (uint64_t)RD_PAUSES);
 	r->patience = RD_PAUSES;
-	event_config_set_flag(ecfg, EVENT_BASE_FLAG_NOLOCK);
-	r->base = event_base_new_with_config(ecfg);
-	event_config_free(ecfg);
-	ecfg = NULL;
-	r->efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (!r->base)
+	r->efd = rd_private_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	if (rd_loop_new(&r->loop) < 0)
 		goto fail;
+	r->base = rd_loop_base(r->loop);
 	/* both, so that both can be undone */
-	if ((rd_timers_init(&r->timers, r->base) | rd_polls_init(&r->polls, r->efd)) < 0 || r->efd < 0 ||
-	    evtimer_assign(&r->nap, r->base, reactor_napped, r) < 0)
-		goto fail;
-	r->efd_event = event_new(r->base, r->efd, EV_READ | EV_PERSIST, reactor_on_efd, r);
-	if (!r->efd_event || event_add(r->efd_event, NULL) < 0)
+	if ((rd_timers_init(&r->timers, r->loop) | rd_polls_init(&r->polls, r->loop, r->efd)) < 0 || r->efd < 0 ||
+	    rd_loop_add(r->loop, &r->woken, r->efd, reactor_on_efd, r) < 0)
 		goto fail;
 	r->now_ns = rd_now_ns();
 	*ret = r;
 	return 0;
 fail:
-	if (ecfg)
-		event_config_free(ecfg);
 	rd_reactor_free(r);
 	return -ENOMEM;
 }
@@ -91,14 +70,13 @@ struct rd_reactor *rd_reactor_free(struct rd_reactor *r)
 {
 	if (!r)
 		return NULL;
-	if (r->efd_event)
-		event_free(r->efd_event);
-	if (r->base) {
-		rd_timers_deinit(&r->timers);
+	if (r->loop) {
+		rd_loop_remove(r->loop, &r->woken);
+		rd_timers_deinit(&r->timers, r->loop);
 		rd_polls_deinit(&r->polls);
-		event_base_free(r->base);
-		rd_close(r->efd);
+		rd_loop_free(r->loop);
 	}
+	rd_close(r->efd);
 	free(r);
 	return NULL;
 }
@@ -106,7 +84,7 @@ struct rd_reactor *rd_reactor_free(struct rd_reactor *r)
 void rd_reactor_stop(struct rd_reactor *r)
 {
 	r->stop = true;
-	event_base_loopbreak(r->base);
+	rd_loop_break(r->loop);
 }
 
 void rd_reactor_return(struct rd_reactor *r, struct rd_work *work)
@@ -171,9 +149,9 @@ static inline unsigned int reactor_now(struct rd_reactor *r)
 	return rd_timers_due(&r->timers, r->now_ns) ? reactor_timers(r) : 0;
 }
 
-static void reactor_events(struct rd_reactor *r, int flags)
+static void reactor_events(struct rd_reactor *r, int how, unsigned int nap_us)
 {
-	event_base_loop(r->base, flags);
+	rd_loop_run(r->loop, how, nap_us);
 	if (r->polls.entries) {
 		rd_polls_look(&r->polls);
 		rd_polls_run(&r->polls);
@@ -262,7 +240,7 @@ static unsigned int reactor_turn(struct rd_reactor *r)
 
 void rd_reactor_events(struct rd_reactor *r)
 {
-	reactor_events(r, EVLOOP_NONBLOCK);
+	reactor_events(r, RD_LOOP_ALL, 0);
 }
 
 unsigned int rd_reactor_turn(struct rd_reactor *r)
@@ -272,23 +250,28 @@ unsigned int rd_reactor_turn(struct rd_reactor *r)
 	return n + reactor_now(r);
 }
 
-/* Nothing happened for the spin time and no poller is awake: wait for an event. */
-static void reactor_sleep(struct rd_reactor *r)
+bool rd_reactor_doze(struct rd_reactor *r)
 {
-	const struct timeval nap = { .tv_usec = RD_NAP_US };
-	int flags = EVLOOP_ONCE;
-
 	rd_timers_doze(&r->timers);
 	atomic_store_explicit(&r->sleeping, 1, memory_order_relaxed);
 	/* full barrier: pairs with the exchange in rd_reactor_return() */
 	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_load_explicit(&r->returned, memory_order_relaxed) || (r->uring && rd_uring_doze(r->uring)))
-		flags = RD_EVENTS_POLL;
-	if (r->polls.entries && !rd_polls_doze(&r->polls))
-		evtimer_add(&r->nap, &nap);
-	reactor_events(r, flags);
+	return !atomic_load_explicit(&r->returned, memory_order_relaxed) && !(r->uring && rd_uring_doze(r->uring));
+}
+
+void rd_reactor_woken(struct rd_reactor *r)
+{
 	atomic_store_explicit(&r->sleeping, 0, memory_order_relaxed);
 	r->quiet = 0;
+}
+
+/* Nothing happened for the spin time and no poller is awake: wait for an event. */
+static void reactor_sleep(struct rd_reactor *r)
+{
+	int how = rd_reactor_doze(r) ? RD_LOOP_SLEEP : RD_LOOP_ONCE;
+
+	reactor_events(r, how, r->polls.entries && !rd_polls_doze(&r->polls) ? RD_NAP_US : 0);
+	rd_reactor_woken(r);
 }
 
 static void reactor_clock(struct rd_reactor *r)
@@ -297,7 +280,7 @@ static void reactor_clock(struct rd_reactor *r)
 	reactor_now(r);
 	reactor_doze_quiet(r);
 	if (r->now_ns - r->events_ns > RD_EVENTS_NS)
-		reactor_events(r, RD_EVENTS_POLL);
+		reactor_events(r, RD_LOOP_ONCE, 0);
 }
 
 /* A turn found nothing. */
@@ -326,7 +309,7 @@ static void reactor_quiet(struct rd_reactor *r)
 		return;
 	}
 	if (r->now_ns - r->events_ns > RD_EVENTS_NS)
-		reactor_events(r, RD_EVENTS_POLL);
+		reactor_events(r, RD_LOOP_ONCE, 0);
 	if (!fired)
 		sched_yield();
 }
@@ -345,7 +328,7 @@ static void reactor_busy(struct rd_reactor *r, unsigned int n)
 		reactor_learn(r);
 	r->quiet = 0;
 	r->quiet_since = 0;
-	/* work, not turns: one turn may visit many rings, and libevent has the doorbells of the others */
+	/* work, not turns: one turn may visit many rings, and the loop has the doorbells of the others */
 	r->worked += n;
 	if (r->worked >= RD_CLOCK_WORK)
 		reactor_clock(r);

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A thread's loop: looks at its active pollers (rings), takes work back from workers, reaps the back end, runs libevent,
+ * A thread's work: looks at its active pollers (rings), takes work back from workers, reaps the back end, runs its loop,
  * and goes to sleep when nothing happened for the spin time. Driven by one thread at a time.
  */
 #ifndef RD_REACTOR_H
 #define RD_REACTOR_H
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/common/list.h"
+#include "loop.h"
 #include "poll.h"
 #include "timer.h"
 #include "work.h"
@@ -39,21 +38,21 @@ struct rd_poller {
 };
 
 struct rd_reactor {
-	struct event_base *base;
+	struct rd_loop *loop;
+	struct event_base *base;	/* the loop's, for who has events of his own; NULL: not libevent's */
 	struct rd_link active;		/* pollers that are awake */
 	struct rd_link dirty;		/* pollers with something to publish at the end of this phase */
 	struct rd_uring *uring;		/* may be NULL */
 	struct rd_timers timers;
-	struct event nap;
 	struct rd_polls polls;
 	_Atomic(struct rd_work *) returned;	/* newest first; any thread pushes, the reactor takes all */
 	_Atomic uint32_t sleeping;	/* 1: a push must write to efd */
 	int efd;
-	struct event *efd_event;
+	struct rd_source woken;
 	uint64_t now_ns;		/* coarse: as of the last time somebody had to look at the clock */
 	uint64_t spin_ns;		/* stay awake this long after the last work */
 	uint64_t quiet_since;		/* as in struct rd_poller, for the whole reactor */
-	uint64_t events_ns;		/* when libevent was last given a chance */
+	uint64_t events_ns;		/* when the loop was last given a chance */
 	uint32_t quiet;			/* turns in a row that found nothing */
 	uint32_t patience, patience_max;	/* of them, those that only pause */
 	uint32_t worked;		/* and paused, since it last looked at the clock */
@@ -67,8 +66,14 @@ void rd_reactor_run(struct rd_reactor *r);
 void rd_reactor_stop(struct rd_reactor *r);
 /* One turn without sleeping, timers included, for hosts that drive it themselves and for tests. Returns how much was done. */
 unsigned int rd_reactor_turn(struct rd_reactor *r);
-/* What libevent and the polls have to tell, without sleeping; for those who drive it themselves. */
+/* What the loop and the polls have to tell, without sleeping; for those who drive it themselves. */
 void rd_reactor_events(struct rd_reactor *r);
+/*
+ * For those who sleep themselves, on what the loop sleeps on: before, and after. False: there is work already. Between the two
+ * other threads may drive the reactor if they do the same.
+ */
+bool rd_reactor_doze(struct rd_reactor *r);
+void rd_reactor_woken(struct rd_reactor *r);
 /* Any thread: hand work back; done() will run on the reactor. */
 void rd_reactor_return(struct rd_reactor *r, struct rd_work *work);
 /* Reactor thread: the poller has (or may have) work; undo doze(). Already awake: nothing. */

@@ -14,6 +14,8 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
+#include "daemon/common/privatefd.h"
+
 #define RD_TIMER_BATCH	256	/* fired in a row: then the reactor looks at its rings */
 
 static const clockid_t clocks[RD_TIMER_CLOCKS] = {
@@ -173,16 +175,14 @@ void rd_timers_doze(struct rd_timers *ts)
 }
 
 /* What is due the reactor sees when it looks at the clock. Edge-triggered: what was not read does not count. */
-static void on_alarm(evutil_socket_t fd, short what, void *arg)
+static void on_alarm(void *arg)
 {
 	struct rd_timer_alarm *alarm = arg;
 
-	(void)fd;
-	(void)what;
 	alarm->set = UINT64_MAX;
 }
 
-int rd_timers_init(struct rd_timers *ts, struct event_base *base)
+int rd_timers_init(struct rd_timers *ts, struct rd_loop *loop)
 {
 	*ts = (struct rd_timers){ .next = UINT64_MAX };
 	for (unsigned int clock = 0; clock < RD_TIMER_CLOCKS; clock++) {
@@ -192,23 +192,21 @@ int rd_timers_init(struct rd_timers *ts, struct event_base *base)
 	for (unsigned int clock = 0; clock < RD_TIMER_CLOCKS; clock++) {
 		struct rd_timer_alarm *alarm = &ts->alarm[clock];
 
-		alarm->fd = timerfd_create(clocks[clock], TFD_CLOEXEC | TFD_NONBLOCK);
+		alarm->fd = rd_private_fd(timerfd_create(clocks[clock], TFD_CLOEXEC | TFD_NONBLOCK));
 		if (alarm->fd < 0)
 			return -errno;
-		alarm->event = event_new(base, alarm->fd, EV_READ | EV_ET | EV_PERSIST, on_alarm, alarm);
-		if (!alarm->event || event_add(alarm->event, NULL) < 0)
+		if (rd_loop_add(loop, &alarm->source, alarm->fd, on_alarm, alarm) < 0)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-void rd_timers_deinit(struct rd_timers *ts)
+void rd_timers_deinit(struct rd_timers *ts, struct rd_loop *loop)
 {
 	for (unsigned int clock = 0; clock < RD_TIMER_CLOCKS; clock++) {
 		struct rd_timer_alarm *alarm = &ts->alarm[clock];
 
-		if (alarm->event)
-			event_free(alarm->event);
+		rd_loop_remove(loop, &alarm->source);
 		rd_close(alarm->fd);
 		*alarm = (struct rd_timer_alarm){ .fd = -1 };
 	}

@@ -7,11 +7,11 @@
 #ifndef RD_TIMER_H
 #define RD_TIMER_H
 
-#include <event2/event.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/common/util.h"
+#include "loop.h"
 
 #define RD_TIMER_MONOTONIC	0
 #define RD_TIMER_BOOTTIME	1
@@ -38,14 +38,14 @@ struct rd_timers {
 	struct rd_timer_alarm {
 		uint64_t set;		/* the time it will ring; UINT64_MAX: not set */
 		int fd;
-		struct event *event;
+		struct rd_source source;
 	} alarm[RD_TIMER_CLOCKS];
 };
 
 /* 0, -EMFILE, -ENOMEM ...; to be deinit'ed in every case. */
-int rd_timers_init(struct rd_timers *ts, struct event_base *base);
-/* Nothing is armed, or nobody cares any more. Before the base is freed. */
-void rd_timers_deinit(struct rd_timers *ts);
+int rd_timers_init(struct rd_timers *ts, struct rd_loop *loop);
+/* Nothing is armed, or nobody cares any more. Before the loop is freed. */
+void rd_timers_deinit(struct rd_timers *ts, struct rd_loop *loop);
 
 /* Call timer->fire() at the time when (at most RD_TIMER_NEVER) of the clock, or soon if it has passed. timer is not armed. */
 void rd_timer_arm(struct rd_timers *ts, struct rd_timer *timer, unsigned int clock, uint64_t when);
@@ -70,7 +70,7 @@ static inline bool rd_timers_due(const struct rd_timers *ts, uint64_t now_ns)
 }
 /* Fire what is due at now_ns (CLOCK_MONOTONIC), a bounded number; the rest stays due. How many. */
 unsigned int rd_timers_run(struct rd_timers *ts, uint64_t now_ns);
-/* The reactor is about to sleep in its event base: let the earliest wake it. */
+/* The reactor is about to sleep in its loop: let the earliest wake it. */
 void rd_timers_doze(struct rd_timers *ts);
 
 #endif

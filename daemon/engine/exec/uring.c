@@ -11,14 +11,13 @@
  */
 #include "uring.h"
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include "daemon/common/log.h"
+#include "daemon/common/privatefd.h"
 #include "daemon/common/util.h"
 #include "kring.h"
 #include "reactor.h"
@@ -57,7 +56,7 @@ struct rd_uring {
 	unsigned int free_slots;
 	struct rd_reactor *reactor;
 	int efd;
-	struct event event;
+	struct rd_source event;
 };
 
 /* --- setting up --- */
@@ -110,11 +109,9 @@ static int uring_restrict(struct rd_uring *u)
 	return rd_kring_register(&u->ring, IORING_REGISTER_RESTRICTIONS, res, n);
 }
 
-static void on_event(evutil_socket_t fd, short events, void *arg)
+static void on_event(void *arg)
 {
 	/* edge-triggered and never read: it only ends the reactor's sleep, rd_uring_flush() follows */
-	(void)fd;
-	(void)events;
 	(void)arg;
 }
 
@@ -122,17 +119,14 @@ static int uring_event(struct rd_uring *u)
 {
 	int r;
 
-	u->efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	u->efd = rd_private_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	if (u->efd < 0)
 		return -errno;
 	r = rd_kring_register(&u->ring, IORING_REGISTER_EVENTFD, &u->efd, 1);
 	if (r < 0)
 		return r;
 	rd_kring_signal(&u->ring, false);
-	if (event_assign(&u->event, u->reactor->base, u->efd, EV_READ | EV_PERSIST | EV_ET, on_event, u) < 0 ||
-	    event_add(&u->event, NULL) < 0)
-		return -ENOMEM;
-	return 0;
+	return rd_loop_add(u->reactor->loop, &u->event, u->efd, on_event, u);
 }
 
 int rd_uring_new(struct rd_uring **ret, struct rd_reactor *reactor)
@@ -177,8 +171,7 @@ void rd_uring_free(struct rd_uring *u)
 {
 	if (!u)
 		return;
-	if (event_initialized(&u->event))
-		event_del(&u->event);
+	rd_loop_remove(u->reactor->loop, &u->event);
 	rd_kring_deinit(&u->ring);
 	/* the kernel waits for the network by itself, and the pages are its own until then */
 	while (!rd_list_empty(&u->lent))

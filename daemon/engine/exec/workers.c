@@ -2,7 +2,6 @@
 /* The worker pool as the reactor's thread sees it: queue, cancel, start and join threads. See pool.h. */
 #include "workers.h"
 
-#include <event2/event.h>
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
@@ -10,6 +9,7 @@
 #include <sys/eventfd.h>
 
 #include "daemon/common/clock.h"
+#include "daemon/common/privatefd.h"
 #include "daemon/common/util.h"
 #include "pool.h"
 #include "reactor.h"
@@ -120,10 +120,9 @@ static void class_feed(struct rd_workers *w, struct rd_class *c)
 	}
 	class_refused(w, c, &call);
 	rd_call_out(w, &call);
-	if (!evtimer_pending(&w->retry, NULL)) {
-		struct timeval tv = { .tv_sec = w->retry_ms / 1000, .tv_usec = (suseconds_t)(w->retry_ms % 1000) * 1000 };
-
-		evtimer_add(&w->retry, &tv);
+	if (!w->retry.armed) {
+		rd_timer_arm(&w->reactor->timers, &w->retry, RD_TIMER_MONOTONIC,
+			     rd_timer_now(RD_TIMER_MONOTONIC) + (uint64_t)w->retry_ms * 1000000u);
 		w->retry_ms = RD_MIN(w->retry_ms * 2, RD_WORKER_RETRY_MAX_MS);
 	}
 }
@@ -146,11 +145,9 @@ void rd_workers_feed(struct rd_workers *w)
 	feed_all(w, false);
 }
 
-static void on_retry(evutil_socket_t fd, short events, void *arg)
+static void on_retry(struct rd_timer *timer)
 {
-	(void)fd;
-	(void)events;
-	feed_all(arg, true);
+	feed_all(RD_CONTAINER_OF(timer, struct rd_workers, retry), true);
 }
 
 /* Join what ended; its record can be used again. True: there was something. */
@@ -181,12 +178,10 @@ static bool reap(struct rd_workers *w)
 }
 
 /* Edge-triggered: the counter is never read. */
-static void on_notice(evutil_socket_t fd, short events, void *arg)
+static void on_notice(void *arg)
 {
 	struct rd_workers *w = arg;
 
-	(void)fd;
-	(void)events;
 	feed_all(w, reap(w));
 }
 
@@ -264,14 +259,12 @@ static void pool_destroy(struct rd_workers *w)
 
 static int pool_events(struct rd_workers *w)
 {
-	w->efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	w->efd = rd_private_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	if (w->efd < 0)
 		return -errno;
-	if (event_assign(&w->notice, w->reactor->base, w->efd, EV_READ | EV_PERSIST | EV_ET, on_notice, w) < 0 ||
-	    evtimer_assign(&w->retry, w->reactor->base, on_retry, w) < 0 ||
-	    rd_interrupt_init(w) < 0 || event_add(&w->notice, NULL) < 0)
-		return -ENOMEM;
-	return 0;
+	w->retry.fire = on_retry;
+	rd_interrupt_init(w);
+	return rd_loop_add(w->reactor->loop, &w->notice, w->efd, on_notice, w);
 }
 
 static void pool_locks(struct rd_workers *w)
@@ -364,9 +357,9 @@ bool rd_workers_free(struct rd_workers *w, unsigned int grace_ms)
 
 	if (!w)
 		return true;
-	event_del(&w->notice);
-	evtimer_del(&w->retry);
-	evtimer_del(&w->again);
+	rd_loop_remove(w->reactor->loop, &w->notice);
+	rd_timer_disarm(&w->reactor->timers, &w->retry);
+	rd_timer_disarm(&w->reactor->timers, &w->again);
 	pthread_mutex_lock(&w->lock);
 	ended = pool_stop(w, grace_ms);
 	pthread_mutex_unlock(&w->lock);
