@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The in-process host: one engine for all rings of the process, made with the first and gone with the last, and one lock, which
+ * is held by whoever drives it. Unless said otherwise a function is called with the lock held.
+ *
+ *   setup.c     rings come and go            enter.c    submit and wait         ringfd.c   the descriptor and its numbers
+ *   driver.c    who drives, who sleeps where process.c  the engine and the lock slots.c    registered ring descriptors
+ *   host.c files.c memory.c  what the engine asks of us                          register.c io_uring_register
+ */
+#ifndef RD_LOCAL_PROCESS_H
+#define RD_LOCAL_PROCESS_H
+
+#include <pthread.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "daemon/common/list.h"
+#include "daemon/engine/engine.h"
+#include "daemon/engine/exec/reactor.h"
+#include "daemon/engine/ring/layout.h"
+#include "daemon/engine/ring/ring.h"
+#include "host.h"
+#include "local.h"
+
+struct rd_local_ring {
+	struct rd_link link;		/* rd_local.all, until the last request is back */
+	struct rd_link touched;		/* rd_local.touched: something was published */
+	struct rd_ring *ring;		/* valid until ring_gone() */
+	uint32_t refs;			/* descriptor numbers and registered slots that mean it; 0: it is dying */
+	uint32_t id;			/* never given again in this process; marks its descriptor, see ringfd.c */
+	int epfd;			/* the number it was made with, -1 without one (REGISTERED_FD_ONLY) */
+	int efd;			/* in epfd: readable when the ring is */
+	bool readable;			/* efd is */
+	bool watched;			/* somebody has looked or waits; see rd_local_poll_sync() */
+	bool waiting;			/* lazy ring: somebody is inside an enter that waits */
+	uint32_t wait_seq;		/* of the wait word that is armed, so that each publication is told */
+	int memfd;
+	struct rd_layout layout;
+	struct ringd_params params;	/* as setup wrote them back */
+	struct rd_ring_memory mem;
+	bool user_mem;			/* NO_MMAP: mem is the program's */
+	pid_t issuer;			/* SINGLE_ISSUER: the thread, 0: nobody yet */
+	clockid_t clock;		/* of waits: REGISTER_CLOCK */
+	void *regs;			/* register.c's own: wait region, memory of buffer rings... */
+};
+
+/* A thread that waits in rd_local_enter(). */
+struct rd_local_waiter {
+	struct rd_link link;		/* rd_local.waiters */
+	struct rd_local_ring *lr;	/* NULL: it has gone */
+	uint32_t target;		/* CQ tail */
+	int efd;			/* wakes it when it does not drive; -1: it has none yet */
+};
+
+struct rd_local {
+	pthread_mutex_t lock;
+	struct rd_engine engine;	/* running: there is one */
+	bool running;
+	struct rd_local_host host;
+	struct rd_link all;		/* struct rd_local_ring */
+	struct rd_link touched;
+	struct rd_link waiters;
+	const void *driver;		/* who sleeps in the reactor: a waiter, &rd_local.background, NULL: nobody */
+	bool asleep;			/* it does at this moment */
+	uint32_t last_id;
+	struct rd_local_background {
+		pthread_t thread;
+		bool started, quit;
+		int epfd;		/* where it sleeps: the loop (when it drives) and ctl */
+		int ctl;
+		bool armed;		/* the loop is in epfd */
+	} background;
+	bool bound;			/* libc's poll() and friends, as the program calls them, are ours */
+};
+extern struct rd_local rd_local;
+
+/* --- process.c --- */
+void rd_local_lock(void);
+void rd_local_unlock(void);
+/* The engine, if there is none yet. 0, -ENOMEM, -EMFILE. */
+int rd_local_start(void);
+/* Without the lock: the last ring may have gone; then the engine goes, too. */
+void rd_local_settle_down(void);
+
+/* --- driver.c --- */
+/* One turn, and those who wait hear of what it brought. How much was done. */
+unsigned int rd_local_turn(void);
+/* Before the lock is given back after the engine was used: somebody sees to what is pending. */
+void rd_local_leave(void);
+/* As long as somebody waits for a CQE. until NULL: no limit. mask NULL: signals as they are. */
+struct rd_local_until {
+	bool timed;
+	clockid_t clock;
+	uint64_t deadline;		/* ns of clock, absolute */
+	uint64_t min_deadline;		/* until then target counts, from then on one CQE is enough; 0: none */
+	const void *mask;		/* kernel's sigset, 8 bytes; NULL: none */
+};
+/* Until the CQ has min CQEs. 0, -ETIME, -EINTR. The lock is given up while it sleeps. */
+int rd_local_wait(struct rd_local_ring *lr, uint32_t min, const struct rd_local_until *until);
+void rd_local_driver_stop(void);	/* without the lock: the background thread ends */
+/* Child of fork(): nobody drives, nobody waits. */
+void rd_local_driver_forget(void);
+
+/* --- ringfd.c --- */
+/* A descriptor (the lowest free number) and all that makes it readable. 0, -EMFILE, -ENOMEM. */
+int rd_local_ringfd_new(struct rd_local_ring *lr);
+/* The ring a number means, or NULL. The reference is the number's. */
+struct rd_local_ring *rd_local_ring_of(int fd);
+/* Is the ring readable, does its descriptor say so? */
+void rd_local_ringfd_update(struct rd_local_ring *lr);
+/* What rd_local_close() does, with the lock. */
+bool rd_local_ringfd_close(int fd);
+void rd_local_ringfd_free(struct rd_local_ring *lr);	/* what is ours of it */
+
+/* --- setup.c --- */
+struct rd_local_ring *rd_local_ring_get(struct rd_local_ring *lr);
+/* The last reference ends the ring. */
+void rd_local_ring_put(struct rd_local_ring *lr);
+/* Move to other sizes: params in and out as REGISTER_RESIZE_RINGS; the program maps the new memory afterwards. */
+int rd_local_ring_resize(struct rd_local_ring *lr, struct ringd_params *params);
+void rd_local_ring_gone(struct rd_host *host, struct rd_ring *ring);	/* host ops */
+void rd_local_ring_dead(struct rd_host *host, struct rd_ring *ring, uint32_t reason);
+void rd_local_ring_wake(struct rd_host *host, struct rd_ring *ring);
+
+/* --- slots.c: REGISTER_RING_FDS, 16 per thread --- */
+#define RD_LOCAL_SLOTS	16
+/* slot < 0: the first free one. The slot, -EINVAL, -EBUSY. */
+int rd_local_slot_set(int slot, struct rd_local_ring *lr);
+int rd_local_slot_clear(unsigned int slot);			/* 0; not in use is fine. -EINVAL */
+struct rd_local_ring *rd_local_slot_get(unsigned int slot);	/* NULL: nothing there */
+
+/* --- register.c --- */
+void rd_local_register_drop(struct rd_local_ring *lr);	/* lr->regs; the ring is dead */
+/* An entry of the wait region for EXT_ARG_REG at this offset. NULL: there is none. */
+const struct ringd_reg_wait *rd_local_reg_wait(struct rd_local_ring *lr, uint64_t off);
+/* What is to be mapped at an offset of the ring's descriptor that is no ring memory: 0 and where it is, -EINVAL. */
+int rd_local_register_region(struct rd_local_ring *lr, uint64_t off, size_t len, int *memfd, uint64_t *at);
+/* A task's own restrictions for the rings it makes. */
+void rd_local_task_rules(struct rd_ctx *ctx);
+
+#endif
