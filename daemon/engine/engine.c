@@ -81,6 +81,7 @@ int rd_engine_init(struct rd_engine *engine, const struct rd_engine_config *cfg)
 	*engine = (struct rd_engine){ .cfg = *cfg };
 	engine->cpus = (unsigned int)RD_MAX(sysconf(_SC_NPROCESSORS_CONF), RD_MAX(cpus, 1l));
 	rd_list_init(&engine->starved);
+	rd_list_init(&engine->zcrx_exports);
 	memcpy(engine->user.limit, cfg->limits, sizeof(engine->user.limit));
 	r = rd_reactor_new(&engine->reactor, cfg->spin_us);
 	if (r == 0)

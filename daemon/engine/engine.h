@@ -60,6 +60,7 @@ struct rd_engine {
 	struct rd_futexes *futexes;	/* NULL: nobody has waited for a word yet */
 	bool ring_batches;		/* batches of short reads go there even when they would not wait */
 	struct rd_link starved;		/* rings that wait for room in the in-flight budget */
+	struct rd_link zcrx_exports;	/* struct rd_zcrx_export of areas that have a descriptor */
 	uint32_t rings;			/* that are not freed yet */
 	unsigned int cpus;		/* that this machine can have */
 	uint32_t last_serial;		/* of the rings made so far */

@@ -80,7 +80,6 @@ static void service_start(void)
 	rd_list_init(&service.sessions);
 	rd_list_init(&service.infos);
 	rd_list_init(&service.exports);
-	rd_list_init(&service.zcrx_exports);
 	atexit(service_stop);
 	rd_fuzz_dir();
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "proto/wire.h"
@@ -45,5 +46,7 @@ static inline void rd_charge_give(struct rd_charge *charge)
 bool rd_user_idle(const struct rd_user *user);
 /* "rings", "files", ... for messages; never NULL. */
 const char *rd_limit_name(unsigned int slot);
+/* Why a budget has no room for amount more; text is terminated. */
+void rd_limit_words(const struct rd_user *user, unsigned int slot, uint64_t amount, char *text, size_t size);
 
 #endif

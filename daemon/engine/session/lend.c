@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "register.h"
+#include "session.h"
 
 #define LEAF_BITS	10
 #define LEAF_SIZE	(1u << LEAF_BITS)
@@ -124,7 +124,7 @@ static int lend_one(struct rd_session *session, int32_t number, int *fd)
 
 	if (number < 0 || (uint32_t)number >= RINGD_FD_MAX)
 		return rd_refuse(session, -EINVAL, "%d is no number that can be lent", number);
-	r = rd_reg_file_new(session, &file, fd);
+	r = rd_session_file(session, &file, fd);
 	if (r == -EDQUOT)
 		return r;	/* with its words */
 	if (r < 0)

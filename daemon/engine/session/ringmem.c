@@ -8,6 +8,7 @@
  */
 #include <sys/mman.h>
 
+#include "../rsrc/memfd.h"
 #include "session.h"
 
 static void unmap(void *ptr, uint64_t size)

@@ -341,7 +341,6 @@ int rd_service_run(const struct rd_engine_config *cfg, int link_fd)
 	rd_list_init(&service->sessions);
 	rd_list_init(&service->infos);
 	rd_list_init(&service->exports);
-	rd_list_init(&service->zcrx_exports);
 	fit_descriptors(&fitted);
 	r = rd_engine_init(&service->engine, &fitted);
 	if (r < 0) {

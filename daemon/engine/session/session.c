@@ -80,14 +80,8 @@ int rd_refuse(struct rd_session *session, int err, const char *fmt, ...)
 
 int rd_refuse_budget(struct rd_session *session, unsigned int slot, uint64_t amount)
 {
-	const struct rd_user *user = &session->service->engine.user;
-	unsigned long long used = user->used[slot], limit = user->limit[slot];
-
-	if (used >= limit)
-		return rd_refuse(session, -EDQUOT, "%s budget of this tenant is used up (%llu of %llu)", rd_limit_name(slot),
-				 used, limit);
-	return rd_refuse(session, -EDQUOT, "%s budget of this tenant has no room for %llu more (%llu of %llu used)",
-			 rd_limit_name(slot), (unsigned long long)amount, used, limit);
+	rd_limit_words(&session->service->engine.user, slot, amount, session->text, sizeof(session->text));
+	return -EDQUOT;
 }
 
 int rd_refuse_lost(struct rd_session *session)
@@ -185,7 +179,7 @@ static void session_packet(struct rd_session *session)
 		return;
 	} else {
 		p.len = (size_t)n;
-		if (session->sync_cancel)
+		if (session->wait_cancel)
 			r = rd_refuse(session, -EPROTO, "a packet before the answer to the last request");
 		else
 			r = packet_check(session, &p);
@@ -277,7 +271,7 @@ void rd_session_close(struct rd_session *session, uint32_t reason)
 	rd_channel_drop(session);
 	rd_handle_drop_all(session);
 	rd_stage_drop(session);
-	rd_sync_cancel_drop(session);
+	rd_wait_cancel_drop(session);
 	/* The client learns it now. Descriptors it sent and we never took die with our end: a worker closes it. */
 	shutdown(session->sock, SHUT_RDWR);
 	session->close_work = (struct rd_work){ .run = close_run, .done = close_done, .unbounded = 1 };

@@ -13,6 +13,7 @@
 #include "../exec/reactor.h"
 #include "../exec/workers.h"
 #include "../host.h"
+#include "../register/register.h"
 #include "../ring/ring.h"
 #include "daemon/common/link.h"
 #include "daemon/common/list.h"
@@ -39,7 +40,6 @@ struct rd_service {
 	struct rd_link infos;		/* texts on their way to the manager, oldest first */
 	unsigned int n_infos;
 	struct rd_link exports;		/* struct rd_export of rings that have a token */
-	struct rd_link zcrx_exports;	/* struct rd_zcrx_export of areas that have a descriptor */
 	uint64_t attached, clients;	/* as in struct rd_link_load */
 	unsigned int jobs;		/* works of ours that have not come back */
 
@@ -146,7 +146,7 @@ struct rd_session {
 	struct rd_lent *lent;		/* NULL: nothing was lent yet */
 	struct rd_start *start;		/* the lent directory that a path started from last, or NULL */
 	struct rd_stage stage;
-	struct rd_sync_cancel *sync_cancel;	/* its answer is still to come; NULL: nothing is */
+	struct rd_wait_cancel *wait_cancel;	/* its answer is still to come; NULL: nothing is */
 	struct rd_work close_work;	/* for sock */
 	uint16_t type;			/* of the request that is being answered */
 	uint32_t seq;
@@ -193,8 +193,6 @@ struct rd_mem *rd_arena_mem(struct rd_arena *arena);
 bool rd_arena_is_huge(const struct rd_mem *mem);
 /* >= 0: this arena must be read through its descriptor, see arena.c. */
 int rd_arena_fd(const struct rd_arena *arena);
-/* memfd of size bytes, sealed against every change of size. Descriptor or -errno. */
-int rd_memfd_sealed(const char *name, uint64_t size, unsigned int flags);
 
 /* --- ringmem.c --- */
 
@@ -221,13 +219,6 @@ void rd_ringmem_deinit(struct rd_ringmem *mem);
 /* --- hostring.c --- */
 struct rd_hostring;
 
-/* What REGISTER_MEM_REGION has given a ring: register_region.c. */
-struct rd_region {
-	bool set;			/* not again */
-	struct rd_mem *mem;		/* the client's, held */
-	struct rd_charge bytes;		/* or ours */
-};
-void rd_region_drop(struct rd_region *region);
 struct rd_region *rd_hostring_region(const struct rd_ring *ring);
 /* All rings of the client, those that are ending included. fn changes nothing. */
 void rd_hostring_each(struct rd_session *session, void (*fn)(void *arg, uint32_t id, const struct rd_ring *ring), void *arg);
@@ -300,8 +291,19 @@ void rd_lent_drop(struct rd_session *session);
 
 /* --- register.c --- */
 int rd_register(struct rd_session *session, struct rd_packet *p);
+/* A call of this client, without its ring and what it says. */
+void rd_session_reg(struct rd_session *session, struct rd_reg *reg);
+/* Its ring. -ECONNRESET, -ENOENT, with words. */
+int rd_session_reg_ring(struct rd_session *session, struct rd_reg *reg, uint32_t ring_id);
 void rd_stage_drop(struct rd_session *session);
-/* --- register_cancel.c --- */
-void rd_sync_cancel_drop(struct rd_session *session);
+/* --- wait_cancel.c --- */
+/* rd_reg_ops->later */
+int rd_wait_cancel(struct rd_reg *reg, struct rd_sync_cancel *sc, uint64_t pause_us);
+void rd_wait_cancel_drop(struct rd_session *session);
+/* --- connection.c --- */
+/* Is it a client's end of a connection to ringd, of a channel or of a wake socket? */
+bool rd_is_connection(const struct rd_session *session, int fd);
+/* A file out of a client's descriptor, which becomes -1. -EBADF, -ENOMEM; -EDQUOT with its words. */
+int rd_session_file(struct rd_session *session, struct rd_file **ret, int *fd);
 
 #endif

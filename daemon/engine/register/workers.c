@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "../exec/workers.h"
 #include "register.h"
 
 #define RD_CPU_BYTES	8192u	/* 65536 CPUs: more than any kernel knows */
@@ -13,14 +14,14 @@
 /* CPUs that there cannot be on this machine are no part of a mask. */
 static void cut_mask(const struct rd_reg *reg, cpu_set_t *cpus)
 {
-	for (unsigned int cpu = reg->session->service->engine.cpus; cpu < CPU_SETSIZE; cpu++)
+	for (unsigned int cpu = reg->engine->cpus; cpu < CPU_SETSIZE; cpu++)
 		CPU_CLR(cpu, cpus);
 }
 
 static int allowed_cpus(struct rd_reg *reg, cpu_set_t *cpus)
 {
 	if (sched_getaffinity(0, sizeof(*cpus), cpus) < 0)
-		return rd_refuse(reg->session, -errno, "the engine's own CPUs are unknown");
+		return rd_reg_refuse(reg, -errno, "the engine's own CPUs are unknown");
 	return 0;
 }
 
@@ -30,10 +31,10 @@ int rd_reg_iowq_aff(struct rd_reg *reg)
 	cpu_set_t cpus, allowed, both;
 	int r;
 
-	if (!reg->head->nr || reg->head->nr > RD_CPU_BYTES)
-		return rd_refuse(reg->session, -EINVAL, "a mask of %u bytes", reg->head->nr);
-	if (reg->len != reg->head->nr || reg->head->has_tags)
-		return rd_refuse(reg->session, -EPROTO, "a mask of %u bytes in %zu", reg->head->nr, reg->len);
+	if (!reg->nr || reg->nr > RD_CPU_BYTES)
+		return rd_reg_refuse(reg, -EINVAL, "a mask of %u bytes", reg->nr);
+	if (reg->len != reg->nr || reg->has_tags)
+		return rd_reg_refuse(reg, -EPROTO, "a mask of %u bytes in %zu", reg->nr, reg->len);
 	r = allowed_cpus(reg, &allowed);
 	if (r < 0)
 		return r;
@@ -42,9 +43,9 @@ int rd_reg_iowq_aff(struct rd_reg *reg)
 	cut_mask(reg, &cpus);
 	CPU_AND(&both, &cpus, &allowed);
 	if (!CPU_EQUAL(&both, &cpus))
-		return rd_refuse(reg->session, -EINVAL, "the engine may not use all of these CPUs");
+		return rd_reg_refuse(reg, -EINVAL, "the engine may not use all of these CPUs");
 	if (CPU_COUNT(&cpus))	/* none at all is no place to run: nothing changes */
-		rd_workers_pin(reg->session->service->engine.workers, &cpus);
+		rd_workers_pin(reg->engine->workers, &cpus);
 	return 0;
 }
 
@@ -56,7 +57,7 @@ int rd_reg_unregister_iowq_aff(struct rd_reg *reg)
 	if (r == 0)
 		r = allowed_cpus(reg, &allowed);
 	if (r == 0)
-		rd_workers_pin(reg->session->service->engine.workers, &allowed);
+		rd_workers_pin(reg->engine->workers, &allowed);
 	return r;
 }
 
@@ -65,14 +66,14 @@ int rd_reg_iowq_max_workers(struct rd_reg *reg)
 	uint32_t want[2], old[2];
 	int r;
 
-	if (reg->head->nr != RD_ARRAY_SIZE(want))
-		return rd_refuse(reg->session, -EINVAL, "worker limits are two, not %u", reg->head->nr);
+	if (reg->nr != RD_ARRAY_SIZE(want))
+		return rd_reg_refuse(reg, -EINVAL, "worker limits are two, not %u", reg->nr);
 	r = rd_reg_exactly(reg, want, sizeof(want));
 	if (r < 0)
 		return r;
 	if (want[0] > INT32_MAX || want[1] > INT32_MAX)
-		return rd_refuse(reg->session, -EINVAL, "worker limits %u and %u", want[0], want[1]);
-	rd_workers_limit(reg->session->service->engine.workers, want, old);
+		return rd_reg_refuse(reg, -EINVAL, "worker limits %u and %u", want[0], want[1]);
+	rd_workers_limit(reg->engine->workers, want, old);
 	memcpy(reg->out, old, sizeof(old));
 	reg->out_len = sizeof(old);
 	return 0;

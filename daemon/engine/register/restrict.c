@@ -14,12 +14,12 @@ static int parse(struct rd_reg *reg, size_t struct_size, uint32_t nr, struct rd_
 	struct ringd_restriction list[RD_RESTRICT_MAX];
 
 	if (nr > RD_RESTRICT_MAX)
-		return rd_refuse(reg->session, -EINVAL, "%u restrictions, at most %u", nr, RD_RESTRICT_MAX);
-	if (reg->len != struct_size + nr * sizeof(list[0]) || reg->head->has_tags)
-		return rd_refuse(reg->session, -EPROTO, "%u restrictions in %zu bytes", nr, reg->len);
+		return rd_reg_refuse(reg, -EINVAL, "%u restrictions, at most %u", nr, RD_RESTRICT_MAX);
+	if (reg->len != struct_size + nr * sizeof(list[0]) || reg->has_tags)
+		return rd_reg_refuse(reg, -EPROTO, "%u restrictions in %zu bytes", nr, reg->len);
 	memcpy(list, reg->data + struct_size, nr * sizeof(list[0]));
 	if (rd_restrict_parse(ret, list, nr) < 0)
-		return rd_refuse(reg->session, -EINVAL, "an unknown restriction, opcode or flag, or a reserved field is not zero");
+		return rd_reg_refuse(reg, -EINVAL, "an unknown restriction, opcode or flag, or a reserved field is not zero");
 	return 0;
 }
 
@@ -31,13 +31,13 @@ static int restrict_task(struct rd_reg *reg)
 
 	if (r < 0)
 		return r;
-	if (reg->head->nr != 1 || task.flags || task.resv[0] || task.resv[1] || task.resv[2])
-		return rd_refuse(reg->session, -EINVAL, "not one set of restrictions, or a reserved field is not zero");
-	if (reg->session->task_rules.set)
-		return rd_refuse(reg->session, -EPERM, "this client is restricted already");
+	if (reg->nr != 1 || task.flags || task.resv[0] || task.resv[1] || task.resv[2])
+		return rd_reg_refuse(reg, -EINVAL, "not one set of restrictions, or a reserved field is not zero");
+	if (reg->task_rules->set)
+		return rd_reg_refuse(reg, -EPERM, "this client is restricted already");
 	r = parse(reg, sizeof(task), task.nr_res, &rules);
 	if (r == 0)
-		reg->session->task_rules = rules;
+		*reg->task_rules = rules;
 	return r;
 }
 
@@ -49,10 +49,10 @@ int rd_reg_restrictions(struct rd_reg *reg)
 	if (!reg->ring)
 		return restrict_task(reg);
 	if (!rd_reg_disabled(reg))
-		return rd_refuse(reg->session, -EBADFD, "this ring was started already");
+		return rd_reg_refuse(reg, -EBADFD, "this ring was started already");
 	if (reg->ctx->ring_rules.set)
-		return rd_refuse(reg->session, -EBUSY, "this ring is restricted already");
-	r = parse(reg, 0, reg->head->nr, &rules);
+		return rd_reg_refuse(reg, -EBUSY, "this ring is restricted already");
+	r = parse(reg, 0, reg->nr, &rules);
 	if (r < 0)
 		return r;
 	reg->ctx->ring_rules = rules;

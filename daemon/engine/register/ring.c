@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Register calls about the ring itself: its eventfd, its start, its size. */
+/* Register calls about the ring itself: its eventfd, its start, its size; and a message to it. */
 #include <string.h>
 
+#include "../ops/ops.h"
 #include "../ring/event.h"
 #include "register.h"
 
@@ -11,13 +12,13 @@ static int event_refused(struct rd_reg *reg, int err)
 {
 	switch (err) {
 	case -EBUSY:
-		return rd_refuse(reg->session, err, "this ring has an eventfd");
+		return rd_reg_refuse(reg, err, "this ring has an eventfd");
 	case -EINVAL:
-		return rd_refuse(reg->session, err, "the descriptor is not an eventfd");
+		return rd_reg_refuse(reg, err, "the descriptor is not an eventfd");
 	case -EDQUOT:
-		return rd_refuse_budget(reg->session, RINGD_LIMIT_FILES, 1);
+		return rd_reg_refuse_budget(reg, RINGD_LIMIT_FILES, 1);
 	}
-	return rd_refuse(reg->session, err, "the eventfd cannot be registered");
+	return rd_reg_refuse(reg, err, "the eventfd cannot be registered");
 }
 
 static int event_register(struct rd_reg *reg, bool async)
@@ -25,17 +26,17 @@ static int event_register(struct rd_reg *reg, bool async)
 	int32_t fd;
 	int r;
 
-	if (reg->head->nr != 1 || reg->head->has_tags)
-		return rd_refuse(reg->session, -EINVAL, "one eventfd is registered at a time");
+	if (reg->nr != 1 || reg->has_tags)
+		return rd_reg_refuse(reg, -EINVAL, "one eventfd is registered at a time");
 	if (reg->ring->event)
 		return event_refused(reg, -EBUSY);
 	r = rd_reg_struct(reg, &fd, sizeof(fd));
 	if (r < 0)
 		return r;
 	if (reg->len != sizeof(fd) || reg->n_fds != (fd >= 0))
-		return rd_refuse(reg->session, -EPROTO, "an eventfd with %zu bytes and %zu descriptors", reg->len, reg->n_fds);
+		return rd_reg_refuse(reg, -EPROTO, "an eventfd with %zu bytes and %zu descriptors", reg->len, reg->n_fds);
 	if (fd < 0)
-		return rd_refuse(reg->session, -EBADF, "%d is no descriptor", fd);
+		return rd_reg_refuse(reg, -EBADF, "%d is no descriptor", fd);
 	r = rd_event_set(reg->ring, reg->fds[0], async);
 	if (r < 0)
 		return event_refused(reg, r);
@@ -60,7 +61,7 @@ int rd_reg_unregister_eventfd(struct rd_reg *reg)
 	if (r < 0)
 		return r;
 	if (rd_event_clear(reg->ring) < 0)
-		return rd_refuse(reg->session, -ENXIO, "this ring has no eventfd");
+		return rd_reg_refuse(reg, -ENXIO, "this ring has no eventfd");
 	return 0;
 }
 
@@ -73,7 +74,7 @@ int rd_reg_enable_rings(struct rd_reg *reg)
 	if (r < 0)
 		return r;
 	if (rd_ring_enable(reg->ring) < 0)
-		return rd_refuse(reg->session, -EBADFD, "the ring is not disabled");
+		return rd_reg_refuse(reg, -EBADFD, "the ring is not disabled");
 	return 0;
 }
 
@@ -91,20 +92,39 @@ int rd_reg_resize_rings(struct rd_reg *reg)
 	struct ringd_resize in;
 	int r;
 
-	if (reg->head->nr != 1)
-		return rd_refuse(reg->session, -EINVAL, "%u sizes for a ring", reg->head->nr);
+	if (reg->nr != 1)
+		return rd_reg_refuse(reg, -EINVAL, "%u sizes for a ring", reg->nr);
 	r = rd_reg_exactly(reg, &in, sizeof(in));
 	if (r < 0)
 		return r;
 	if (!(reg->ctx->setup_flags & RINGD_SETUP_DEFER_TASKRUN) || in.params.flags & ~(RINGD_SETUP_CQSIZE | RINGD_SETUP_CLAMP))
-		return rd_refuse(reg->session, -EINVAL, "only the sizes of a ring with DEFER_TASKRUN can be changed");
+		return rd_reg_refuse(reg, -EINVAL, "only the sizes of a ring with DEFER_TASKRUN can be changed");
 	answer.params = in.params;
 	answer.params.flags |= reg->ctx->setup_flags & RD_SETUP_LAYOUT;
-	r = rd_hostring_resize(reg->session, reg->ring, &answer, in.scratch_base, &reg->out_fd);
+	r = reg->ops->resize(reg, &answer, in.scratch_base, &reg->out_fd);
 	if (r < 0)
 		return r;
 	reg->undo = resize_undo;
 	memcpy(reg->out, &answer, sizeof(answer));
 	reg->out_len = sizeof(answer);
 	return 0;
+}
+
+/* --- message --- */
+
+/* A message from no ring. */
+int rd_reg_send_msg_ring(struct rd_reg *reg)
+{
+	struct ringd_sqe sqe;
+	int r;
+
+	if (reg->ring)
+		return rd_reg_refuse(reg, -EINVAL, "this call is not made on a ring");
+	r = rd_reg_struct(reg, &sqe, sizeof(sqe));
+	if (r < 0)
+		return r;
+	if (reg->nr != 1 || reg->len != sizeof(sqe) || reg->has_tags)
+		return rd_reg_refuse(reg, -EINVAL, "this call takes one SQE");
+	r = rd_msgring_sync(reg->host, &sqe);
+	return r < 0 ? rd_reg_refuse(reg, r, "the message to ring %d was not sent", sqe.fd) : r;
 }

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "../rsrc/memfd.h"
 #include "../rsrc/zcrx.h"
 #include "register.h"
 
@@ -49,28 +50,27 @@ static int check_ring(struct rd_reg *reg, const struct ringd_zcrx_ifq_reg *ifq)
 	const uint32_t flags = reg->ctx->setup_flags;
 
 	if (!(ifq->flags & (RINGD_ZCRX_REG_NODEV | RINGD_ZCRX_REG_IMPORT)) && !may_configure_devices())
-		return rd_refuse(reg->session, -EPERM, "queues of devices need CAP_NET_ADMIN, which no engine has");
+		return rd_reg_refuse(reg, -EPERM, "queues of devices need CAP_NET_ADMIN, which no engine has");
 	if (!(flags & RINGD_SETUP_DEFER_TASKRUN) || !(flags & (RINGD_SETUP_CQE32 | RINGD_SETUP_CQE_MIXED)))
-		return rd_refuse(reg->session, -EINVAL, "the ring has not DEFER_TASKRUN and CQE32 or CQE_MIXED");
+		return rd_reg_refuse(reg, -EINVAL, "the ring has not DEFER_TASKRUN and CQE32 or CQE_MIXED");
 	return 0;
 }
 
 static int check_ifq(struct rd_reg *reg, struct ringd_zcrx_ifq_reg *ifq)
 {
-	struct rd_session *session = reg->session;
 
 	if (!zeroes(ifq->__resv, sizeof(ifq->__resv)) || ifq->zcrx_id || ifq->area_ptr || ifq->region_ptr)
-		return rd_refuse(session, -EINVAL, "what the answer fills in, or a reserved field, is not zero");
+		return rd_reg_refuse(reg, -EINVAL, "what the answer fills in, or a reserved field, is not zero");
 	if (ifq->flags & ~(RINGD_ZCRX_REG_IMPORT | RINGD_ZCRX_REG_NODEV))
-		return rd_refuse(session, -EINVAL, "unknown flags %#x", ifq->flags);
+		return rd_reg_refuse(reg, -EINVAL, "unknown flags %#x", ifq->flags);
 	if (ifq->flags & RINGD_ZCRX_REG_IMPORT)
 		return 0;
 	if (!ifq->rq_entries || ifq->if_rxq == UINT32_MAX)
-		return rd_refuse(session, -EINVAL, "a refill ring without entries, or no queue");
+		return rd_reg_refuse(reg, -EINVAL, "a refill ring without entries, or no queue");
 	if ((ifq->flags & RINGD_ZCRX_REG_NODEV) && (ifq->if_idx || ifq->if_rxq))
-		return rd_refuse(session, -EINVAL, "a device with RINGD_ZCRX_REG_NODEV");
+		return rd_reg_refuse(reg, -EINVAL, "a device with RINGD_ZCRX_REG_NODEV");
 	if (ifq->rq_entries > RD_ZCRX_RQ_MAX && !(reg->ctx->setup_flags & RINGD_SETUP_CLAMP))
-		return rd_refuse(session, -EINVAL, "%u entries, at most %u", ifq->rq_entries, RD_ZCRX_RQ_MAX);
+		return rd_reg_refuse(reg, -EINVAL, "%u entries, at most %u", ifq->rq_entries, RD_ZCRX_RQ_MAX);
 	ifq->rq_entries = RD_MIN(ifq->rq_entries, RD_ZCRX_RQ_MAX);
 	if (ifq->rq_entries > 1)
 		ifq->rq_entries = 1u << (32 - __builtin_clz(ifq->rq_entries - 1));
@@ -82,30 +82,29 @@ static int check_region(struct rd_reg *reg, const struct ifq_call *call)
 	int r = 0;
 
 	if (rd_zcrx_rq_size(call->reg.rq_entries) > call->desc.size)
-		return rd_refuse(reg->session, -EINVAL, "%llu bytes for a refill ring of %u entries",
+		return rd_reg_refuse(reg, -EINVAL, "%llu bytes for a refill ring of %u entries",
 				 (unsigned long long)call->desc.size, call->reg.rq_entries);
-	r = rd_reg_region_desc(reg->session, &call->desc);
+	r = rd_reg_region_desc(reg, &call->desc);
 	if (r == 0 && !(call->reg.flags & RINGD_ZCRX_REG_NODEV))
-		r = rd_refuse(reg->session, -EOPNOTSUPP, "ringd receives without a device, with RINGD_ZCRX_REG_NODEV");
+		r = rd_reg_refuse(reg, -EOPNOTSUPP, "ringd receives without a device, with RINGD_ZCRX_REG_NODEV");
 	return r;
 }
 
 static int check_area(struct rd_reg *reg, const struct ifq_call *call)
 {
-	struct rd_session *session = reg->session;
 	const struct ringd_zcrx_area_reg *area = &call->area;
 	const uint32_t page = (uint32_t)getpagesize(), len = call->reg.rx_buf_len;
 
 	if (area->flags & ~RINGD_ZCRX_AREA_DMABUF || area->rq_area_token || area->__resv2[0] || area->__resv2[1])
-		return rd_refuse(session, -EINVAL, "unknown flags, or a reserved field is not zero");
+		return rd_reg_refuse(reg, -EINVAL, "unknown flags, or a reserved field is not zero");
 	if (area->flags & RINGD_ZCRX_AREA_DMABUF)
-		return rd_refuse(session, -EOPNOTSUPP, "memory of devices is not served");
+		return rd_reg_refuse(reg, -EOPNOTSUPP, "memory of devices is not served");
 	if (area->dmabuf_fd || !area->len || (area->addr | area->len) & (page - 1))
-		return rd_refuse(session, -EINVAL, "an area that is not whole pages");
+		return rd_reg_refuse(reg, -EINVAL, "an area that is not whole pages");
 	if (len && (len < page || len & (len - 1) || len > area->len))
-		return rd_refuse(session, -EINVAL, "buffers of %u bytes in an area of %llu", len, (unsigned long long)area->len);
+		return rd_reg_refuse(reg, -EINVAL, "buffers of %u bytes in an area of %llu", len, (unsigned long long)area->len);
 	if (area->len / page > INT32_MAX)
-		return rd_refuse(session, -EINVAL, "an area of %llu bytes", (unsigned long long)area->len);
+		return rd_reg_refuse(reg, -EINVAL, "an area of %llu bytes", (unsigned long long)area->len);
 	return 0;
 }
 
@@ -113,7 +112,7 @@ static int check_area(struct rd_reg *reg, const struct ifq_call *call)
 
 static int take_region(struct rd_reg *reg, struct ringd_region_desc *desc, void **ptr, struct rd_mem **owner)
 {
-	struct rd_host *host = &reg->session->host;
+	struct rd_host *host = reg->host;
 	uint64_t off;
 
 	if (!(desc->flags & RINGD_MEM_REGION_TYPE_USER)) {
@@ -123,8 +122,8 @@ static int take_region(struct rd_reg *reg, struct ringd_region_desc *desc, void 
 	}
 	*ptr = host->ops->map(host, desc->user_addr, desc->size, owner);
 	/* a hole in huge pages may have none behind it when we look, and then a load is a SIGBUS */
-	if (!*ptr || rd_arena_is_huge(*owner))
-		return rd_refuse(reg->session, -EFAULT, "%llu bytes at %#llx are not in one arena of small pages",
+	if (!*ptr || rd_reg_is_brittle(reg, *owner))
+		return rd_reg_refuse(reg, -EFAULT, "%llu bytes at %#llx are not in one arena of small pages",
 				 (unsigned long long)desc->size, (unsigned long long)desc->user_addr);
 	rd_mem_get(*owner);
 	return 0;
@@ -132,12 +131,12 @@ static int take_region(struct rd_reg *reg, struct ringd_region_desc *desc, void 
 
 static int add(struct rd_reg *reg, struct rd_zcrx *z, struct ringd_zcrx_ifq_reg *ifq)
 {
-	int id = rd_zcrxs_add(&reg->ctx->zcrxs, &reg->ctx->engine->user, z);
+	int id = rd_zcrxs_add(&reg->ctx->zcrxs, &reg->engine->user, z);
 
 	if (id == -EDQUOT)
-		return rd_refuse_budget(reg->session, RINGD_LIMIT_OBJECTS, 1);
+		return rd_reg_refuse_budget(reg, RINGD_LIMIT_OBJECTS, 1);
 	if (id < 0)
-		return rd_refuse(reg->session, id, "the ring has %u areas, or there is no memory", RD_ZCRX_MAX);
+		return rd_reg_refuse(reg, id, "the ring has %u areas, or there is no memory", RD_ZCRX_MAX);
 	ifq->zcrx_id = (uint32_t)id;
 	ifq->rq_entries = z->rq_entries;
 	ifq->offsets = (struct ringd_zcrx_offsets){ .head = RD_ZCRX_RQ_HEAD, .tail = RD_ZCRX_RQ_TAIL, .rqes = RD_ZCRX_RQ_ENTRIES };
@@ -147,7 +146,7 @@ static int add(struct rd_reg *reg, struct rd_zcrx *z, struct ringd_zcrx_ifq_reg 
 /* cfg has the refill ring. */
 static int make_area(struct rd_reg *reg, struct ifq_call *call, struct rd_zcrx_config *cfg)
 {
-	struct rd_host *host = &reg->session->host;
+	struct rd_host *host = reg->host;
 	const uint32_t len = call->reg.rx_buf_len ? call->reg.rx_buf_len : (uint32_t)getpagesize();
 	struct rd_zcrx *z = NULL;
 	int r;
@@ -157,13 +156,13 @@ static int make_area(struct rd_reg *reg, struct ifq_call *call, struct rd_zcrx_c
 	cfg->area_len = call->area.len;
 	cfg->area = host->ops->map(host, call->area.addr, call->area.len, &cfg->area_owner);
 	if (!cfg->area)
-		return rd_refuse(reg->session, -EFAULT, "%llu bytes at %#llx are not in one arena", (unsigned long long)call->area.len,
+		return rd_reg_refuse(reg, -EFAULT, "%llu bytes at %#llx are not in one arena", (unsigned long long)call->area.len,
 				 (unsigned long long)call->area.addr);
-	r = rd_zcrx_new(&z, &reg->ctx->engine->user, cfg);
+	r = rd_zcrx_new(&z, &reg->engine->user, cfg);
 	if (r == -EDQUOT)
-		return rd_refuse_budget(reg->session, RINGD_LIMIT_OBJECTS, 1);
+		return rd_reg_refuse_budget(reg, RINGD_LIMIT_OBJECTS, 1);
 	if (r < 0)
-		return rd_refuse(reg->session, r, "the engine is out of memory");
+		return rd_reg_refuse(reg, r, "the engine is out of memory");
 	r = add(reg, z, &call->reg);
 	rd_zcrx_put(z);
 	return r;
@@ -206,14 +205,14 @@ static int which_file(int fd, struct statx *st)
 	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, st) < 0 ? -EBADF : 0;
 }
 
-static struct rd_zcrx *find_exported(struct rd_service *service, int fd)
+static struct rd_zcrx *find_exported(struct rd_engine *engine, int fd)
 {
 	struct statx st, own;
 	struct rd_link *l, *tmp;
 
 	if (which_file(fd, &st) < 0)
 		return NULL;
-	rd_list_foreach(l, tmp, &service->zcrx_exports) {
+	rd_list_foreach(l, tmp, &engine->zcrx_exports) {
 		struct rd_zcrx *z = rd_list_entry(l, struct rd_zcrx, export.link);
 
 		if (which_file(z->export.fd, &own) == 0 && own.stx_ino == st.stx_ino && own.stx_dev_major == st.stx_dev_major &&
@@ -229,10 +228,10 @@ static int import_ifq(struct rd_reg *reg, struct ringd_zcrx_ifq_reg *ifq)
 	int r;
 
 	if (ifq->if_rxq || ifq->rq_entries || ifq->rx_buf_len || ifq->flags != RINGD_ZCRX_REG_IMPORT)
-		return rd_refuse(reg->session, -EINVAL, "an import has nothing but a descriptor");
-	z = reg->n_fds ? find_exported(reg->session->service, reg->fds[0]) : NULL;
+		return rd_reg_refuse(reg, -EINVAL, "an import has nothing but a descriptor");
+	z = reg->n_fds ? find_exported(reg->engine, reg->fds[0]) : NULL;
 	if (!z)
-		return rd_refuse(reg->session, -EBADF, "no area was exported by this descriptor");
+		return rd_reg_refuse(reg, -EBADF, "no area was exported by this descriptor");
 	r = add(reg, z, ifq);
 	if (r < 0)
 		return r;
@@ -246,8 +245,8 @@ int rd_reg_zcrx_ifq(struct rd_reg *reg)
 	struct ifq_call call = { 0 };
 	int r;
 
-	if (reg->head->nr != 1)
-		return rd_refuse(reg->session, -EINVAL, "register %u takes one structure", reg->head->opcode);
+	if (reg->nr != 1)
+		return rd_reg_refuse(reg, -EINVAL, "register %u takes one structure", reg->opcode);
 	r = rd_reg_struct(reg, &call.reg, sizeof(call.reg));
 	if (r == 0)
 		r = check_ring(reg, &call.reg);
@@ -255,7 +254,7 @@ int rd_reg_zcrx_ifq(struct rd_reg *reg)
 		return r;
 	if (!(call.reg.flags & RINGD_ZCRX_REG_IMPORT)) {
 		if (reg->len == sizeof(call.reg))
-			return rd_refuse(reg->session, -EFAULT, "no area and no region");
+			return rd_reg_refuse(reg, -EFAULT, "no area and no region");
 		r = rd_reg_exactly(reg, &call, sizeof(call));
 	}
 	if (r == 0)
@@ -275,15 +274,15 @@ static int name_area(struct rd_reg *reg, struct rd_zcrx *z)
 
 	if (export->fd >= 0)
 		return 0;
-	if (rd_charge_take(&export->file, &reg->ctx->engine->user, RINGD_LIMIT_FILES, 1) < 0)
-		return rd_refuse_budget(reg->session, RINGD_LIMIT_FILES, 1);
+	if (rd_charge_take(&export->file, &reg->engine->user, RINGD_LIMIT_FILES, 1) < 0)
+		return rd_reg_refuse_budget(reg, RINGD_LIMIT_FILES, 1);
 	fd = rd_memfd_sealed("ringd-zcrx", 0, 0);
 	if (fd < 0) {
 		rd_charge_give(&export->file);
-		return rd_refuse(reg->session, fd, "no descriptor for an area");
+		return rd_reg_refuse(reg, fd, "no descriptor for an area");
 	}
 	export->fd = fd;
-	rd_list_append(&reg->session->service->zcrx_exports, &export->link);
+	rd_list_append(&reg->engine->zcrx_exports, &export->link);
 	return 0;
 }
 
@@ -294,7 +293,7 @@ static int export_area(struct rd_reg *reg, struct rd_zcrx *z)
 	if (r < 0)
 		return r;
 	reg->out_fd = fcntl(z->export.fd, F_DUPFD_CLOEXEC, 0);
-	return reg->out_fd < 0 ? rd_refuse(reg->session, -errno, "no descriptor for an area") : 0;
+	return reg->out_fd < 0 ? rd_reg_refuse(reg, -errno, "no descriptor for an area") : 0;
 }
 
 int rd_reg_zcrx_ctrl(struct rd_reg *reg)
@@ -305,11 +304,11 @@ int rd_reg_zcrx_ctrl(struct rd_reg *reg)
 
 	if (r < 0)
 		return r;
-	if (reg->head->nr || !zeroes(ctrl.__resv, sizeof(ctrl.__resv)) || !zeroes(&ctrl.zc_flush, sizeof(ctrl.zc_flush)))
-		return rd_refuse(reg->session, -EINVAL, "a reserved field is not zero");
+	if (reg->nr || !zeroes(ctrl.__resv, sizeof(ctrl.__resv)) || !zeroes(&ctrl.zc_flush, sizeof(ctrl.zc_flush)))
+		return rd_reg_refuse(reg, -EINVAL, "a reserved field is not zero");
 	z = rd_zcrxs_find(reg->ctx->zcrxs, ctrl.zcrx_id);
 	if (!z)
-		return rd_refuse(reg->session, -ENXIO, "no area %u", ctrl.zcrx_id);
+		return rd_reg_refuse(reg, -ENXIO, "no area %u", ctrl.zcrx_id);
 	switch (ctrl.op) {
 	case RINGD_ZCRX_CTRL_FLUSH_RQ:
 		rd_zcrx_flush(z);
@@ -317,6 +316,6 @@ int rd_reg_zcrx_ctrl(struct rd_reg *reg)
 	case RINGD_ZCRX_CTRL_EXPORT:
 		return export_area(reg, z);
 	default:
-		return rd_refuse(reg->session, -EINVAL, "no operation %u", ctrl.op);
+		return rd_reg_refuse(reg, -EINVAL, "no operation %u", ctrl.op);
 	}
 }

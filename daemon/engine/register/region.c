@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "../rsrc/memfd.h"
 #include "register.h"
 
 void rd_region_drop(struct rd_region *region)
@@ -14,24 +15,24 @@ void rd_region_drop(struct rd_region *region)
 	rd_charge_give(&region->bytes);
 }
 
-int rd_reg_region_desc(struct rd_session *session, const struct ringd_region_desc *desc)
+int rd_reg_region_desc(struct rd_reg *reg, const struct ringd_region_desc *desc)
 {
 	const uint64_t page = (uint64_t)getpagesize();
 	uint64_t end;
 
 	if (desc->__resv[0] || desc->__resv[1] || desc->__resv[2] || desc->__resv[3] ||
 	    desc->flags & ~(uint32_t)RINGD_MEM_REGION_TYPE_USER)
-		return rd_refuse(session, -EINVAL, "unknown flags, or a reserved field is not zero");
+		return rd_reg_refuse(reg, -EINVAL, "unknown flags, or a reserved field is not zero");
 	if (!!(desc->flags & RINGD_MEM_REGION_TYPE_USER) != !!desc->user_addr)
-		return rd_refuse(session, -EFAULT, "an address without its flag, or a flag without its address");
+		return rd_reg_refuse(reg, -EFAULT, "an address without its flag, or a flag without its address");
 	if (!desc->size || desc->mmap_offset || desc->id)
-		return rd_refuse(session, -EINVAL, "no size, or what the answer fills in is not zero");
+		return rd_reg_refuse(reg, -EINVAL, "no size, or what the answer fills in is not zero");
 	if (desc->size / page > INT32_MAX)
-		return rd_refuse(session, -E2BIG, "%llu bytes", (unsigned long long)desc->size);
+		return rd_reg_refuse(reg, -E2BIG, "%llu bytes", (unsigned long long)desc->size);
 	if ((desc->user_addr | desc->size) & (page - 1))
-		return rd_refuse(session, -EINVAL, "not whole pages");
+		return rd_reg_refuse(reg, -EINVAL, "not whole pages");
 	if (__builtin_add_overflow(desc->user_addr, desc->size, &end))
-		return rd_refuse(session, -EOVERFLOW, "%llu bytes at %#llx", (unsigned long long)desc->size,
+		return rd_reg_refuse(reg, -EOVERFLOW, "%llu bytes at %#llx", (unsigned long long)desc->size,
 				 (unsigned long long)desc->user_addr);
 	return 0;
 }
@@ -40,19 +41,19 @@ int rd_reg_region_desc(struct rd_session *session, const struct ringd_region_des
 static int check(struct rd_reg *reg, const struct ringd_mem_region_reg *mr, const struct ringd_region_desc *desc)
 {
 	if (mr->region_uptr || mr->__resv[0] || mr->__resv[1] || mr->flags & ~(uint64_t)RINGD_MEM_REGION_REG_WAIT_ARG)
-		return rd_refuse(reg->session, -EINVAL, "unknown flags, or a reserved field is not zero");
+		return rd_reg_refuse(reg, -EINVAL, "unknown flags, or a reserved field is not zero");
 	if (mr->flags & RINGD_MEM_REGION_REG_WAIT_ARG && !rd_reg_disabled(reg))
-		return rd_refuse(reg->session, -EINVAL, "wait arguments only before the ring is started");
-	return rd_reg_region_desc(reg->session, desc);
+		return rd_reg_refuse(reg, -EINVAL, "wait arguments only before the ring is started");
+	return rd_reg_region_desc(reg, desc);
 }
 
 static int take_users(struct rd_reg *reg, const struct ringd_region_desc *desc, struct rd_region *region)
 {
-	struct rd_host *host = &reg->session->host;
+	struct rd_host *host = reg->host;
 	struct rd_mem *owner = NULL;
 
 	if (!host->ops->map(host, desc->user_addr, desc->size, &owner))
-		return rd_refuse(reg->session, -EFAULT, "%llu bytes at %#llx are not in one arena",
+		return rd_reg_refuse(reg, -EFAULT, "%llu bytes at %#llx are not in one arena",
 				 (unsigned long long)desc->size, (unsigned long long)desc->user_addr);
 	region->mem = rd_mem_get(owner);
 	return 0;
@@ -60,14 +61,14 @@ static int take_users(struct rd_reg *reg, const struct ringd_region_desc *desc, 
 
 static int make_ours(struct rd_reg *reg, struct ringd_region_desc *desc, struct rd_region *region)
 {
-	struct rd_user *user = &reg->ctx->engine->user;
+	struct rd_user *user = &reg->engine->user;
 
 	if (rd_charge_take(&region->bytes, user, RINGD_LIMIT_BYTES, desc->size) < 0)
-		return rd_refuse_budget(reg->session, RINGD_LIMIT_BYTES, desc->size);
+		return rd_reg_refuse_budget(reg, RINGD_LIMIT_BYTES, desc->size);
 	reg->out_fd = rd_memfd_sealed("ringd-region", desc->size, 0);
 	if (reg->out_fd < 0) {
 		rd_charge_give(&region->bytes);
-		return rd_refuse(reg->session, -ENOMEM, "no memory file of %llu bytes", (unsigned long long)desc->size);
+		return rd_reg_refuse(reg, -ENOMEM, "no memory file of %llu bytes", (unsigned long long)desc->size);
 	}
 	desc->mmap_offset = RINGD_OFF_PARAM_REGION;
 	return 0;
@@ -75,7 +76,7 @@ static int make_ours(struct rd_reg *reg, struct ringd_region_desc *desc, struct 
 
 static void undo(struct rd_reg *reg)
 {
-	rd_region_drop(rd_hostring_region(reg->ring));
+	rd_region_drop(reg->region);
 }
 
 int rd_reg_mem_region(struct rd_reg *reg)
@@ -84,13 +85,13 @@ int rd_reg_mem_region(struct rd_reg *reg)
 		struct ringd_mem_region_reg mr;
 		struct ringd_region_desc desc;
 	} in;
-	struct rd_region *region = rd_hostring_region(reg->ring);
+	struct rd_region *region = reg->region;
 	int r;
 
 	if (region->set)
-		return rd_refuse(reg->session, -EBUSY, "this ring has a memory region");
-	if (reg->head->nr != 1)
-		return rd_refuse(reg->session, -EINVAL, "%u regions", reg->head->nr);
+		return rd_reg_refuse(reg, -EBUSY, "this ring has a memory region");
+	if (reg->nr != 1)
+		return rd_reg_refuse(reg, -EINVAL, "%u regions", reg->nr);
 	r = rd_reg_exactly(reg, &in, sizeof(in));
 	if (r == 0)
 		r = check(reg, &in.mr, &in.desc);

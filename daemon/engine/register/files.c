@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Registered files: checks and errnos of io_uring_register(2), in its order. */
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include "register.h"
 
@@ -23,82 +21,35 @@ static int count_fds(struct rd_reg *reg, const struct rd_reg_arrays *a)
 {
 	size_t want = 0;
 
-	for (uint32_t i = 0; a->elems && i < reg->head->nr; i++)
+	for (uint32_t i = 0; a->elems && i < reg->nr; i++)
 		want += entry(a, i) >= 0;
 	if (want != reg->n_fds)
-		return rd_refuse(reg->session, -EPROTO, "%zu entries want a descriptor, %zu came", want, reg->n_fds);
+		return rd_reg_refuse(reg, -EPROTO, "%zu entries want a descriptor, %zu came", want, reg->n_fds);
 	return 0;
 }
 
-static bool is_connection(const struct rd_session *session, int fd)
+/* A file out of a descriptor of the call, which becomes -1. -EBADF, -ENOMEM; -EDQUOT with its words. */
+static int file_new(struct rd_reg *reg, int *fd, struct rd_file **ret)
 {
-	struct sockaddr_un peer, own;
-	socklen_t peer_len = sizeof(peer), own_len = sizeof(own);
+	int r;
 
-	if (getpeername(fd, (struct sockaddr *)&peer, &peer_len) < 0 || peer_len > sizeof(peer))
-		return false;
-	if (getsockname(session->sock, (struct sockaddr *)&own, &own_len) < 0 || own_len > sizeof(own))
-		return false;
-	return peer.sun_family == AF_UNIX && peer_len == own_len && memcmp(&peer, &own, own_len) == 0;
-}
-
-static bool nameless(int (*get)(int, struct sockaddr *, socklen_t *), int fd)
-{
-	struct sockaddr_un sa;
-	socklen_t len = sizeof(sa);
-
-	return get(fd, (struct sockaddr *)&sa, &len) == 0 && len == sizeof(sa.sun_family) && sa.sun_family == AF_UNIX;
-}
-
-/*
- * One of the socket pairs that this engine makes: a wake socket, a channel. The kernel remembers who made a pair. So it does
- * for a connection that the engine has made for a client, but that one's listener has a name.
- */
-static bool is_own_pair(int fd)
-{
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-
-	return nameless(getpeername, fd) && nameless(getsockname, fd) &&
-	       getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && cred.pid == getpid();
-}
-
-/* Of other sockets the names are not asked for: TCP's come under a lock that a send() of the client may hold for ever. */
-static bool is_unix(int fd)
-{
-	int domain;
-	socklen_t len = sizeof(domain);
-
-	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
-}
-
-/*
- * The client's end of a connection to ringd: in a slot it would keep alive the very session that holds the slot, and we would
- * never see that the client is gone. io_uring refuses its own descriptors for the same reason.
- */
-bool rd_reg_is_connection(const struct rd_session *session, int fd)
-{
-	return is_unix(fd) && (is_connection(session, fd) || is_own_pair(fd));
-}
-
-int rd_reg_file_new(struct rd_session *session, struct rd_file **ret, int *fd)
-{
-	int r = rd_reg_is_connection(session, *fd) ? -EBADF : rd_file_new(ret, &session->service->engine, *fd);
-
+	if (reg->ops->is_own && reg->ops->is_own(reg, *fd))
+		return -EBADF;
+	r = rd_file_new(ret, reg->engine, *fd);
 	if (r == 0)
 		*fd = -1;
 	else if (r == -EDQUOT)
-		rd_refuse_budget(session, RINGD_LIMIT_FILES, 1);
+		rd_reg_refuse_budget(reg, RINGD_LIMIT_FILES, 1);
 	return r;
 }
 
 /* The next descriptor of the request as a file. -EBADF, -EDQUOT, -ENOMEM. */
 static int next_file(struct rd_reg *reg, uint32_t i, struct rd_file **ret)
 {
-	int r = rd_reg_file_new(reg->session, ret, &reg->fds[reg->next_fd++]);
+	int r = file_new(reg, &reg->fds[reg->next_fd++], ret);
 
 	if (r < 0 && r != -EDQUOT)
-		rd_refuse(reg->session, r, "entry %u: a descriptor of this kind cannot be registered", i);
+		rd_reg_refuse(reg, r, "entry %u: a descriptor of this kind cannot be registered", i);
 	return r;
 }
 
@@ -112,11 +63,11 @@ static int fill_slot(struct rd_reg *reg, const struct rd_reg_arrays *a, uint32_t
 
 	if (fd == FD_HOLE) {
 		if (rd_reg_tag(a, i))
-			return rd_refuse(reg->session, -EINVAL, "entry %u: a hole has no tag", i);
+			return rd_reg_refuse(reg, -EINVAL, "entry %u: a hole has no tag", i);
 		return 0;
 	}
 	if (fd < 0)
-		return rd_refuse(reg->session, -EBADF, "entry %u: %d is no descriptor", i, fd);
+		return rd_reg_refuse(reg, -EBADF, "entry %u: %d is no descriptor", i, fd);
 	r = next_file(reg, i, &file);
 	if (r == 0)
 		rd_filetable_swap(&reg->ctx->files, i, file);
@@ -126,28 +77,28 @@ static int fill_slot(struct rd_reg *reg, const struct rd_reg_arrays *a, uint32_t
 static int check_nr(struct rd_reg *reg)
 {
 	if (reg->ctx->files.slots)
-		return rd_refuse(reg->session, -EBUSY, "this ring has a file table");
-	if (!reg->head->nr)
-		return rd_refuse(reg->session, -EINVAL, "a file table has at least one slot");
-	if (reg->head->nr > RINGD_MAX_FIXED_FILES)
-		return rd_refuse(reg->session, -EMFILE, "a file table has at most %u slots", RINGD_MAX_FIXED_FILES);
+		return rd_reg_refuse(reg, -EBUSY, "this ring has a file table");
+	if (!reg->nr)
+		return rd_reg_refuse(reg, -EINVAL, "a file table has at least one slot");
+	if (reg->nr > RINGD_MAX_FIXED_FILES)
+		return rd_reg_refuse(reg, -EMFILE, "a file table has at most %u slots", RINGD_MAX_FIXED_FILES);
 	return 0;
 }
 
 static int install(struct rd_reg *reg, const struct rd_reg_arrays *a)
 {
 	struct rd_filetable *t = &reg->ctx->files;
-	uint32_t nr = reg->head->nr;
+	uint32_t nr = reg->nr;
 	int r;
 
 	r = count_fds(reg, a);
 	if (r < 0)
 		return r;
-	r = rd_filetable_init(t, &reg->ctx->engine->user, nr);
+	r = rd_filetable_init(t, &reg->engine->user, nr);
 	if (r == -EDQUOT)
-		return rd_refuse_budget(reg->session, RINGD_LIMIT_OBJECTS, nr);
+		return rd_reg_refuse_budget(reg, RINGD_LIMIT_OBJECTS, nr);
 	if (r < 0)
-		return rd_refuse(reg->session, r, "no file table of %u slots", nr);
+		return rd_reg_refuse(reg, r, "no file table of %u slots", nr);
 	for (uint32_t i = 0; r == 0 && i < nr; i++)
 		r = fill_slot(reg, a, i);
 	if (r < 0) {
@@ -173,7 +124,7 @@ int rd_reg_files(struct rd_reg *reg)
 	if (r < 0)
 		return r;
 	if (a.tags)
-		return rd_refuse(reg->session, -EINVAL, "this call has no tags");
+		return rd_reg_refuse(reg, -EINVAL, "this call has no tags");
 	return install(reg, &a);
 }
 
@@ -209,13 +160,13 @@ static int update_slot(struct rd_reg *reg, const struct rd_reg_arrays *a, uint32
 	int r = 0;
 
 	if (tag && (fd == FD_HOLE || fd == RINGD_REGISTER_FILES_SKIP))
-		return rd_refuse(reg->session, -EINVAL, "entry %u: nothing is put there, so it has no tag", i);
+		return rd_reg_refuse(reg, -EINVAL, "entry %u: nothing is put there, so it has no tag", i);
 	if (fd == RINGD_REGISTER_FILES_SKIP)
 		return 0;
 	if (fd >= 0)
 		r = next_file(reg, i, &file);
 	else if (fd < FD_HOLE)
-		r = rd_refuse(reg->session, -EBADF, "entry %u: %d is no descriptor", i, fd);
+		r = rd_reg_refuse(reg, -EBADF, "entry %u: %d is no descriptor", i, fd);
 	if (file)
 		rd_node_set_tag(&file->node, &reg->ctx->tags, tag);
 	put_slot(reg, slot, file);
@@ -226,13 +177,13 @@ static int update(struct rd_reg *reg, size_t struct_size, uint32_t off)
 {
 	struct rd_filetable *t = &reg->ctx->files;
 	struct rd_reg_arrays a;
-	uint32_t nr = reg->head->nr, i;
+	uint32_t nr = reg->nr, i;
 	int r;
 
 	if (!t->slots)
-		return rd_refuse(reg->session, -ENXIO, "this ring has no file table");
+		return rd_reg_refuse(reg, -ENXIO, "this ring has no file table");
 	if (off > t->nr || nr > t->nr - off)
-		return rd_refuse(reg->session, -EINVAL, "slots %u to %llu of a table of %u", off,
+		return rd_reg_refuse(reg, -EINVAL, "slots %u to %llu of a table of %u", off,
 				 (unsigned long long)off + nr - 1, t->nr);
 	r = rd_reg_arrays(reg, &a, struct_size, sizeof(int32_t), false);
 	if (r == 0)
@@ -255,8 +206,8 @@ int rd_reg_files_update(struct rd_reg *reg)
 	r = rd_reg_struct(reg, &up, sizeof(up));
 	if (r < 0)
 		return r;
-	if (!reg->head->nr || up.resv || up.fds || reg->head->has_tags)
-		return rd_refuse(reg->session, -EINVAL, "no entries, or a reserved field is not zero");
+	if (!reg->nr || up.resv || up.fds || reg->has_tags)
+		return rd_reg_refuse(reg, -EINVAL, "no entries, or a reserved field is not zero");
 	return update(reg, sizeof(up), up.offset);
 }
 
@@ -277,7 +228,7 @@ int rd_reg_unregister_files(struct rd_reg *reg)
 	if (r < 0)
 		return r;
 	if (!reg->ctx->files.slots)
-		return rd_refuse(reg->session, -ENXIO, "this ring has no file table");
+		return rd_reg_refuse(reg, -ENXIO, "this ring has no file table");
 	rd_filetable_deinit(&reg->ctx->files);
 	return 0;
 }
@@ -290,8 +241,8 @@ int rd_reg_file_alloc_range(struct rd_reg *reg)
 	r = rd_reg_struct(reg, &range, sizeof(range));
 	if (r < 0)
 		return r;
-	if (reg->len != sizeof(range) || reg->head->nr || reg->head->has_tags || range.resv)
-		return rd_refuse(reg->session, -EINVAL, "a reserved field is not zero");
+	if (reg->len != sizeof(range) || reg->nr || reg->has_tags || range.resv)
+		return rd_reg_refuse(reg, -EINVAL, "a reserved field is not zero");
 	r = rd_filetable_set_range(&reg->ctx->files, range.off, range.len);
-	return r < 0 ? rd_refuse(reg->session, r, "slots %u + %u of a table of %u", range.off, range.len, reg->ctx->files.nr) : 0;
+	return r < 0 ? rd_reg_refuse(reg, r, "slots %u + %u of a table of %u", range.off, range.len, reg->ctx->files.nr) : 0;
 }

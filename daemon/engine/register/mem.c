@@ -5,6 +5,7 @@
  */
 #include <sys/mman.h>
 
+#include "../rsrc/memfd.h"
 #include "register.h"
 
 struct rd_shared_mem {
@@ -28,12 +29,12 @@ static int map(struct rd_reg *reg, const char *name, uint64_t off, struct rd_sha
 {
 	reg->out_fd = rd_memfd_sealed(name, off + sm->size, 0);
 	if (reg->out_fd < 0)
-		return rd_refuse(reg->session, reg->out_fd, "no memory file for what was to be registered");
+		return rd_reg_refuse(reg, reg->out_fd, "no memory file for what was to be registered");
 	sm->ptr = mmap(NULL, sm->size, PROT_READ | PROT_WRITE, MAP_SHARED, reg->out_fd, (off_t)off);
 	if (sm->ptr != MAP_FAILED)
 		return 0;
 	sm->ptr = NULL;
-	return rd_refuse(reg->session, -ENOMEM, "no room to map what was to be registered");
+	return rd_reg_refuse(reg, -ENOMEM, "no room to map what was to be registered");
 }
 
 int rd_reg_mem_new(struct rd_reg *reg, const char *name, uint64_t off, uint64_t size, void **ptr, struct rd_mem **owner)
@@ -42,11 +43,11 @@ int rd_reg_mem_new(struct rd_reg *reg, const char *name, uint64_t off, uint64_t 
 	int r;
 
 	if (!sm)
-		return rd_refuse(reg->session, -ENOMEM, "the engine is out of memory");
+		return rd_reg_refuse(reg, -ENOMEM, "the engine is out of memory");
 	sm->mem = (struct rd_mem){ .refs = 1, .release = release };
 	sm->size = rd_align(size, (size_t)getpagesize());
-	if (rd_charge_take(&sm->bytes, &reg->ctx->engine->user, RINGD_LIMIT_BYTES, sm->size) < 0)
-		r = rd_refuse_budget(reg->session, RINGD_LIMIT_BYTES, sm->size);
+	if (rd_charge_take(&sm->bytes, &reg->engine->user, RINGD_LIMIT_BYTES, sm->size) < 0)
+		r = rd_reg_refuse_budget(reg, RINGD_LIMIT_BYTES, sm->size);
 	else
 		r = map(reg, name, off, sm);
 	if (r < 0) {

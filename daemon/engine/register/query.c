@@ -8,11 +8,11 @@
 
 int rd_reg_probe(struct rd_reg *reg)
 {
-	uint32_t nr = reg->head->nr;
+	uint32_t nr = reg->nr;
 	struct ringd_probe *probe = (void *)reg->out;
 
-	if (nr > RINGD_MAX_PROBE_OPS || reg->len || reg->head->has_tags)
-		return rd_refuse(reg->session, -EINVAL, "a probe has at most %u entries and no data", RINGD_MAX_PROBE_OPS);
+	if (nr > RINGD_MAX_PROBE_OPS || reg->len || reg->has_tags)
+		return rd_reg_refuse(reg, -EINVAL, "a probe has at most %u entries and no data", RINGD_MAX_PROBE_OPS);
 	reg->out_len = sizeof(*probe) + nr * sizeof(probe->ops[0]);
 	memset(probe, 0, reg->out_len);
 	probe->last_op = RINGD_OP_LAST - 1;
@@ -75,8 +75,8 @@ int rd_reg_query(struct rd_reg *reg)
 
 	if (r < 0)
 		return r;
-	if (reg->head->nr || hdr.next_entry || hdr.query_data || hdr.result)
-		return rd_refuse(reg->session, -EINVAL, "a query is one header, its pointers zero");
+	if (reg->nr || hdr.next_entry || hdr.query_data || hdr.result)
+		return rd_reg_refuse(reg, -EINVAL, "a query is one header, its pointers zero");
 	if (hdr.query_op == RINGD_QUERY_OPCODES)
 		reg->out_len = query_opcodes(reg->out);
 	else if (hdr.query_op == RINGD_QUERY_ZCRX)
@@ -84,7 +84,7 @@ int rd_reg_query(struct rd_reg *reg)
 	else if (hdr.query_op == RINGD_QUERY_SCQ)
 		reg->out_len = query_scq(reg->out);
 	else
-		return rd_refuse(reg->session, -EOPNOTSUPP, "nothing to tell about query %u", hdr.query_op);
+		return rd_reg_refuse(reg, -EOPNOTSUPP, "nothing to tell about query %u", hdr.query_op);
 	return 0;
 }
 
@@ -98,10 +98,10 @@ int rd_reg_clock(struct rd_reg *reg)
 
 	if (r < 0)
 		return r;
-	if (reg->head->nr || clock.resv[0] || clock.resv[1] || clock.resv[2])
-		return rd_refuse(reg->session, -EINVAL, "a reserved field is not zero");
+	if (reg->nr || clock.resv[0] || clock.resv[1] || clock.resv[2])
+		return rd_reg_refuse(reg, -EINVAL, "a reserved field is not zero");
 	if (clock.clockid != CLOCK_MONOTONIC && clock.clockid != CLOCK_BOOTTIME)
-		return rd_refuse(reg->session, -EINVAL, "clock %u is neither CLOCK_MONOTONIC nor CLOCK_BOOTTIME", clock.clockid);
+		return rd_reg_refuse(reg, -EINVAL, "clock %u is neither CLOCK_MONOTONIC nor CLOCK_BOOTTIME", clock.clockid);
 	return 0;
 }
 
@@ -113,18 +113,18 @@ int rd_reg_personality(struct rd_reg *reg)
 
 	if (r < 0)
 		return r;
-	r = rd_personality_add(&reg->ctx->personalities, &reg->ctx->engine->user);
+	r = rd_personality_add(&reg->ctx->personalities, &reg->engine->user);
 	if (r == -EDQUOT)
-		return rd_refuse_budget(reg->session, RINGD_LIMIT_OBJECTS, 1);
-	return r < 0 ? rd_refuse(reg->session, r, "no room for another personality") : r;
+		return rd_reg_refuse_budget(reg, RINGD_LIMIT_OBJECTS, 1);
+	return r < 0 ? rd_reg_refuse(reg, r, "no room for another personality") : r;
 }
 
 /* nr is the id. */
 int rd_reg_unregister_personality(struct rd_reg *reg)
 {
-	if (reg->len || reg->head->has_tags)
-		return rd_refuse(reg->session, -EINVAL, "register %u takes no argument", reg->head->opcode);
-	if (rd_personality_remove(&reg->ctx->personalities, reg->head->nr) < 0)
-		return rd_refuse(reg->session, -EINVAL, "no personality %u", reg->head->nr);
+	if (reg->len || reg->has_tags)
+		return rd_reg_refuse(reg, -EINVAL, "register %u takes no argument", reg->opcode);
+	if (rd_personality_remove(&reg->ctx->personalities, reg->nr) < 0)
+		return rd_reg_refuse(reg, -EINVAL, "no personality %u", reg->nr);
 	return 0;
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * SYNC_CANCEL. What can be stopped is stopped at once. For what runs the call goes on without the reactor: it looks again
- * after a while, and again, until nothing is found, the time is over, or the ring or the client is gone. A look costs as
- * much as there is in flight, so it is repeated the more rarely the more that is. Meanwhile the connection is read as
- * ever: a client that is gone must be noticed, and one that says more has broken the protocol.
+ * SYNC_CANCEL. What can be stopped is stopped at once. For what runs the host looks again after a while, and again, until
+ * nothing is found, the time is over, or the ring is gone. A look costs as much as there is in flight, so it is repeated
+ * the more rarely the more that is.
  */
 #include <string.h>
 
@@ -18,13 +17,10 @@
 			 RINGD_ASYNC_CANCEL_FD_FIXED | RINGD_ASYNC_CANCEL_USERDATA | RINGD_ASYNC_CANCEL_OP)
 
 struct rd_sync_cancel {
-	struct rd_session *session;
-	struct event *timer;
-	uint32_t ring_id;
 	uint32_t slot;			/* with FD and FD_FIXED */
 	struct rd_cancel_key key;	/* file: held, unless slot is meant */
 	uint64_t deadline;		/* UINT64_MAX: none */
-	uint32_t pause_us;
+	uint64_t pause_us;
 };
 
 static bool by_slot(const struct rd_cancel_key *key)
@@ -55,62 +51,34 @@ static void drop_file(struct rd_cancel_key *key)
 	key->file = NULL;
 }
 
-void rd_sync_cancel_drop(struct rd_session *session)
+void rd_sync_cancel_free(struct rd_sync_cancel *sc)
 {
-	struct rd_sync_cancel *sc = session->sync_cancel;
-
-	if (!sc)
-		return;
-	session->sync_cancel = NULL;
-	event_free(sc->timer);
 	drop_file(&sc->key);
 	free(sc);
 }
 
 /* --- while it runs --- */
 
-static void look_again_after(struct rd_sync_cancel *sc, const struct rd_ctx *ctx)
+static uint64_t next_pause(struct rd_sync_cancel *sc, const struct rd_ctx *ctx)
 {
-	uint64_t now = rd_now_ns(), us = RD_MAX(sc->pause_us, ctx->inflight / RD_LOOK_SHARE);
-	struct timeval tv;
+	uint64_t now = rd_now_ns(), us = RD_MAX(sc->pause_us, (uint64_t)ctx->inflight / RD_LOOK_SHARE);
 
 	if (sc->deadline != UINT64_MAX)
 		us = sc->deadline > now ? RD_MIN(us, (sc->deadline - now) / 1000 + 1) : 0;
-	tv = (struct timeval){ .tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000) };
-	event_add(sc->timer, &tv);
-	sc->pause_us = RD_MIN(2 * sc->pause_us, RD_LOOK_MAX_US);
+	sc->pause_us = RD_MIN(2 * sc->pause_us, (uint64_t)RD_LOOK_MAX_US);
+	return us;
 }
 
-static void answer(struct rd_session *session, int r)
+int rd_sync_cancel_look(struct rd_sync_cancel *sc, struct rd_reg *reg, uint64_t *pause_us)
 {
-	rd_sync_cancel_drop(session);
-	if (r < 0)
-		rd_session_answer_error(session, r);
-	else
-		rd_session_answer_res(session, r);
-}
+	int r = look(reg->ctx, &sc->key, sc->slot);
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
-{
-	struct rd_sync_cancel *sc = arg;
-	struct rd_session *session = sc->session;
-	struct rd_ring *ring;
-	int r = 0;
-
-	(void)fd;
-	(void)what;
-	rd_session_get(session);
-	session->text[0] = 0;
-	ring = rd_hostring_find(session, sc->ring_id, &r);
-	if (ring)
-		r = look(&ring->ctx, &sc->key, sc->slot);
-	if (ring && r == -EALREADY && rd_now_ns() < sc->deadline)
-		look_again_after(sc, &ring->ctx);
-	else if (r == -EALREADY)
-		answer(session, rd_refuse(session, -ETIME, "the request runs still"));
-	else	/* gone by itself meanwhile is as good */
-		answer(session, r == -ENOENT || r > 0 ? 0 : r);
-	rd_session_put(session);
+	if (r == -EALREADY && rd_now_ns() >= sc->deadline)
+		return rd_reg_refuse(reg, -ETIME, "the request runs still");
+	if (r == -EALREADY)
+		*pause_us = next_pause(sc, reg->ctx);
+	/* gone by itself meanwhile is as good */
+	return r == -ENOENT || r > 0 ? 0 : r;
 }
 
 /* Time is a struct timespec of the client: what is less than no time is none, what is more than there is, is for ever. */
@@ -131,26 +99,17 @@ static uint64_t deadline(const struct ringd_timespec *timeout)
 /* key.file is taken over in any case. */
 static int wait_for_end(struct rd_reg *reg, const struct ringd_sync_cancel_reg *in, struct rd_cancel_key *key)
 {
-	struct rd_session *session = reg->session;
 	struct rd_sync_cancel *sc = calloc(1, sizeof(*sc));
 
-	if (sc)
-		sc->timer = evtimer_new(session->service->engine.reactor->base, on_timer, sc);
-	if (!sc || !sc->timer) {
-		free(sc);
+	if (!sc) {
 		drop_file(key);
-		return rd_refuse(session, -ENOMEM, "the engine is out of memory");
+		return rd_reg_refuse(reg, -ENOMEM, "the engine is out of memory");
 	}
-	sc->session = session;
-	sc->ring_id = reg->head->ring_id;
 	sc->slot = (uint32_t)in->fd;
 	sc->key = *key;
 	sc->pause_us = RD_LOOK_MIN_US;
 	sc->deadline = deadline(&in->timeout);
-	session->sync_cancel = sc;
-	look_again_after(sc, reg->ctx);
-	reg->later = true;
-	return 0;
+	return reg->ops->later(reg, sc, next_pause(sc, reg->ctx));
 }
 
 /* --- the call --- */
@@ -161,14 +120,13 @@ static int check(struct rd_reg *reg, const struct ringd_sync_cancel_reg *in)
 
 	for (size_t i = 0; i < sizeof(in->pad); i++)
 		zero &= !in->pad[i];
-	if (reg->head->nr != 1 || !zero || in->flags & ~RD_CANCEL_FLAGS)
-		return rd_refuse(reg->session, -EINVAL, "unknown flags, or a reserved field is not zero");
+	if (reg->nr != 1 || !zero || in->flags & ~RD_CANCEL_FLAGS)
+		return rd_reg_refuse(reg, -EINVAL, "unknown flags, or a reserved field is not zero");
 	return 0;
 }
 
 int rd_reg_sync_cancel(struct rd_reg *reg)
 {
-	struct rd_host *host = &reg->session->host;
 	struct ringd_sync_cancel_reg in;
 	struct rd_cancel_key key;
 	int r = rd_reg_exactly(reg, &in, sizeof(in));
@@ -178,13 +136,13 @@ int rd_reg_sync_cancel(struct rd_reg *reg)
 	if (r < 0)
 		return r;
 	key = (struct rd_cancel_key){ .user_data = in.addr, .opcode = in.opcode, .flags = in.flags };
-	if ((in.flags & RINGD_ASYNC_CANCEL_FD) && !by_slot(&key) && host->ops->file(host, in.fd, &key.file) < 0)
-		return rd_refuse(reg->session, -EBADF, "no descriptor %d", in.fd);
+	if ((in.flags & RINGD_ASYNC_CANCEL_FD) && !by_slot(&key) && reg->host->ops->file(reg->host, in.fd, &key.file) < 0)
+		return rd_reg_refuse(reg, -EBADF, "no descriptor %d", in.fd);
 	r = look(reg->ctx, &key, (uint32_t)in.fd);
 	if (r == -EALREADY)
 		return wait_for_end(reg, &in, &key);
 	drop_file(&key);
 	if (r == -EBADF)
-		return rd_refuse(reg->session, r, "slot %d is empty", in.fd);
-	return r < 0 ? rd_refuse(reg->session, r, "no such request") : r;
+		return rd_reg_refuse(reg, r, "slot %d is empty", in.fd);
+	return r < 0 ? rd_reg_refuse(reg, r, "no such request") : r;
 }
