@@ -21,6 +21,8 @@ cd "$(dirname "$0")"
 
 test_packages="attr curl g++ clang iproute2 libclang-rt-14-dev netcat-openbsd nginx-light procps python3 socat spin
 	systemd"
+# existing programs, which tests/compat/programs run
+test_packages="$test_packages fio qemu-system-common qemu-utils"
 quick=
 case "${1-}" in
 '') ;;

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# For tests with programs of the distribution: the same work on the kernel's io_uring and on ringd in the program's own
+# process, in an ordinary process and in a container; what a program leaves behind and says must be equal.
+#
+# A test names its program, has a function for each piece of work, and ends with trials:
+#
+#   program fio fio					the name, and the package that it is of
+#   needs fio					commands without which there is nothing to test
+#   fixed() { say run fio ...; keep md5sum file; }
+#   begin "$@"
+#   trial fixed "registered buffers" "trap"		function, what it does, doors to go through
+#   finish
+#
+# A piece of work runs in a process of its own (this script again, in a container if it is to be in one), in an empty
+# directory. Only what stands behind "run" goes through the door. What "say" and "keep" write is compared with the
+# kernel's.
+#
+# Doors: "kernel" (none), "library" (liburing.so.2 by LD_LIBRARY_PATH), "trap" (libringd-trap.so by LD_PRELOAD).
+# Places: "process", "container" (confine --namespaces; io_uring answers EPERM), "enosys" (the same with ENOSYS).
+#
+# RINGD_DOORS: the doors to try (kernel library trap). RINGD_COMPAT_RESULTS: where lines for doc/COMPATIBILITY.md go.
+
+set -u
+: "${abs_top_builddir:?run me by make check}"
+
+program_name= program_package=
+failures=0
+rows=0
+
+ok()
+{
+	echo "ok - $*"
+}
+
+fail()
+{
+	echo "not ok - $*"
+	failures=$((failures + 1))
+}
+
+skip_all()
+{
+	echo "SKIP: $*"
+	exit 77
+}
+
+program()
+{
+	program_name=$1
+	program_package=$2
+}
+
+needs()
+{
+	local command
+	for command; do
+		command -v "$command" >/dev/null || skip_all "no $command here (package $program_package)"
+	done
+}
+
+# --- inside: a piece of work ---
+
+# What is said depends on the time, the place and the load, but for what stands on other lines than these.
+: "${VOLATILE:=^\$}"
+
+# run PROGRAM...: it goes through the door. Nothing else may: what the door does to a shell is another test.
+run()
+{
+	case $COMPAT_DOOR in
+	kernel) timeout -k 10 "${RUN_LIMIT:-300}" "$@" ;;
+	library) timeout -k 10 "${RUN_LIMIT:-300}" env LD_LIBRARY_PATH="$COMPAT_DOORS" "$@" ;;
+	trap) timeout -k 10 "${RUN_LIMIT:-300}" env LD_PRELOAD="$COMPAT_DOORS/libringd-trap.so" "$@" ;;
+	esac
+}
+
+# say COMMAND...: what it says, without the lines that match $VOLATILE, and its status are to be equal
+say()
+{
+	local status
+	"$@" >said.out 2>said.err
+	status=$?
+	grep -avE -e "$VOLATILE" said.out >>"$COMPAT_RESULT"
+	grep -avE -e "$VOLATILE" said.err | sed 's/^/err: /' >>"$COMPAT_RESULT"
+	echo "status: $status" >>"$COMPAT_RESULT"
+	# for whoever looks at a failure
+	echo "+ $*" && cat said.out said.err && echo "status: $status"
+	return "$status"
+}
+
+# keep COMMAND...: what it writes is to be equal, whatever the program
+keep()
+{
+	"$@" >>"$COMPAT_RESULT" 2>&1 || echo "keep: status $?: $*" >>"$COMPAT_RESULT"
+}
+
+# must COMMAND...: or the work has failed
+must()
+{
+	local status
+	"$@"
+	status=$?
+	[ "$status" -eq 0 ] && return 0
+	echo "must: status $status: $*"
+	exit 1
+}
+
+# await PID COMMAND...: until it succeeds, or the process is gone
+await()
+{
+	local pid=$1
+	shift
+	until "$@" >/dev/null 2>&1; do
+		kill -0 "$pid" 2>/dev/null || { echo "await: $pid is gone: $*"; return 1; }
+		sleep 0.02
+	done
+}
+
+# --- outside: trials ---
+
+# The doors' libraries, where everybody may read them, whatever the build tree allows.
+find_doors()
+{
+	local from name
+	mkdir -m 755 "$tmp/doors"
+	for name in libringd-local.so.0 liburing.so.2 liburing-ffi.so.2 libringd-trap.so; do
+		for from in "${RINGD_DOORS_FROM:-$abs_top_builddir/.libs}" "$abs_top_builddir"/client-lib/compat/.libs; do
+			[ -e "$from/$name" ] && cp -L "$from/$name" "$tmp/doors/" && break
+		done
+	done
+}
+
+have_door()
+{
+	case " ${RINGD_DOORS:-kernel library trap} " in *" $1 "*) ;; *) return 1 ;; esac
+	case $1 in
+	kernel) ;;
+	library) [ -e "$tmp/doors/liburing.so.2" ] ;;
+	trap) [ -e "$tmp/doors/libringd-trap.so" ] ;;
+	esac
+}
+
+cleanup()
+{
+	local status=$?
+	chmod -R u+rwx "$tmp" 2>/dev/null
+	rm -rf "$tmp"
+	exit "$status"
+}
+
+# begin "$@": either this is a piece of work, or what follows are trials
+begin()
+{
+	if [ "${1-}" = inside ]; then
+		cd "$3" || exit 99
+		"$2"
+		exit
+	fi
+	[ -z "${RINGD_SANITIZERS-}" ] || skip_all "a program that is not ours cannot load libraries with sanitizers"
+	tmp=$(mktemp -d "${TMPDIR:-/var/tmp}/ringd-compat.XXXXXX") || exit 99
+	trap cleanup EXIT
+	trap 'exit 99' INT TERM
+	confine=$abs_top_builddir/tests/compat/confine
+	find_doors
+	version=$(dpkg-query -W -f '${Version}' "$program_package" 2>/dev/null) || version=unknown
+	results=${RINGD_COMPAT_RESULTS:-$abs_top_builddir/tests/compat/results}
+	mkdir -p "$results"
+	results=$results/$(basename "$0" .sh)
+	: >"$results"
+	no_container=
+	"$confine" --namespaces -- true 2>"$tmp/confine.err" || no_container=$(cat "$tmp/confine.err")
+	# inside there is one user only, and it is not root outside
+	chmod 755 "$tmp"
+}
+
+row()		# row DOOR PLACE WHAT VERDICT
+{
+	printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$program_name" "$version" "$1" "$2" "$3" "$4" >>"$results"
+	rows=$((rows + 1))
+}
+
+# work FUNCTION DOOR PLACE: status of the work; its directory is $work
+work()
+{
+	local place=()
+	work=$tmp/$1-$2-$3
+	mkdir "$work"
+	case $3 in
+	container) place=("$confine" --namespaces --) ;;
+	enosys) place=("$confine" --namespaces --errno=ENOSYS --) ;;
+	esac
+	COMPAT_DOOR=$2 COMPAT_DOORS=$tmp/doors COMPAT_PLACE=$3 COMPAT_RESULT=$work.result \
+		timeout -k 10 "${WORK_LIMIT:-600}" ${place[@]+"${place[@]}"} "$BASH" "$0" inside "$1" "$work" \
+		>"$work.log" 2>&1 </dev/null
+}
+
+show()
+{
+	echo "# $1, the end of its output:"
+	tail -n 40 "$work.log" | sed 's/^/#   /'
+}
+
+# try FUNCTION WHAT DOOR PLACE: compared with the kernel's result, which is there
+try()
+{
+	local status
+	work "$1" "$3" "$4"
+	status=$?
+	if [ "$status" -ne 0 ]; then
+		fail "$2 ($3, $4): status $status"
+		show "$3, $4"
+		row "$3" "$4" "$2" FAILED
+	elif ! diff -u "$tmp/$1-kernel-process.result" "$work.result" >"$tmp/diff"; then
+		fail "$2 ($3, $4): not as the kernel"
+		sed 's/^/#   /' "$tmp/diff" | head -n 60
+		show "$3, $4"
+		row "$3" "$4" "$2" DIFFERS
+	else
+		ok "$2 ($3, $4)"
+		row "$3" "$4" "$2" equal
+	fi
+	rm -rf "$work"
+}
+
+# trial FUNCTION WHAT DOORS [PLACES]: on the kernel, then through each door in each place
+trial()
+{
+	local function=$1 what=$2 doors=$3 places=${4:-process container} door place status
+	if ! work "$function" kernel process; then
+		fail "$what (kernel): the test itself does not work"
+		show kernel
+		return
+	fi
+	rm -rf "$work"
+	for place in $places; do
+		if [ "$place" != process ] && [ -n "$no_container" ]; then
+			echo "# not in a container: $no_container"
+			continue
+		fi
+		for door in $doors; do
+			have_door "$door" || continue
+			try "$function" "$what" "$door" "$place"
+		done
+	done
+}
+
+# refused FUNCTION WHAT: with no door, a container's kernel refuses it; else the trials there prove nothing
+refused()
+{
+	[ -z "$no_container" ] || return 0
+	if work "$1" kernel container && diff -q "$tmp/$1-kernel-process.result" "$work.result" >/dev/null; then
+		fail "$2: works in the container without a door"
+	else
+		ok "$2: refused in the container without a door"
+		row kernel container "$2" refused
+	fi
+	rm -rf "$work"
+}
+
+finish()
+{
+	[ "$failures" -eq 0 ] || exit 1
+	[ "$rows" -gt 0 ] || skip_all "no door is built, and no container can be made"
+	exit 0
+}
