@@ -97,6 +97,8 @@ struct rd_local_until {
 };
 /* Until the CQ has min CQEs. 0, -ETIME, -EINTR. The lock is given up while it sleeps. */
 int rd_local_wait(struct rd_local_ring *lr, uint32_t min, const struct rd_local_until *until);
+/* The ring a waiter waits for has gone. */
+void rd_local_waiter_end(struct rd_local_waiter *w);
 void rd_local_driver_stop(void);	/* without the lock: the background thread ends */
 /* Child of fork(): nobody drives, nobody waits. */
 void rd_local_driver_forget(void);

@@ -208,6 +208,12 @@ static void reactor_doze_quiet(struct rd_reactor *r)
 	}
 }
 
+bool rd_reactor_calm(struct rd_reactor *r)
+{
+	reactor_doze_quiet(r);
+	return rd_list_empty(&r->active);
+}
+
 static unsigned int reactor_look(struct rd_reactor *r)
 {
 	struct rd_link *l, *tmp;

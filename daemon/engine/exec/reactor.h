@@ -68,6 +68,8 @@ void rd_reactor_stop(struct rd_reactor *r);
 unsigned int rd_reactor_turn(struct rd_reactor *r);
 /* What the loop and the polls have to tell, without sleeping; for those who drive it themselves. */
 void rd_reactor_events(struct rd_reactor *r);
+/* A turn found nothing: let pollers doze that have been quiet for their time. True: all do. */
+bool rd_reactor_calm(struct rd_reactor *r);
 /*
  * For those who sleep themselves, on what the loop sleeps on: before, and after. False: there is work already. Between the two
  * other threads may drive the reactor if they do the same.

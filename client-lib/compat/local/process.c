@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <dlfcn.h>
+#include <sys/resource.h>
+
+#include "daemon/common/log.h"
+#include "daemon/common/privatefd.h"
+#include "daemon/common/util.h"
+#include "loop.h"
+#include "process.h"
+
+#define RD_GRACE_MS	1000	/* for workers at the end of the last ring */
+
+struct rd_local rd_local = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.all = RD_LIST_INIT(rd_local.all),
+	.touched = RD_LIST_INIT(rd_local.touched),
+	.waiters = RD_LIST_INIT(rd_local.waiters),
+	.background = { .epfd = -1, .ctl = -1 },
+};
+_Atomic unsigned int rd_local_rings;
+
+/* Starting and ending; taken before the lock, and held while the background thread is waited for. */
+static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER;
+
+void rd_local_lock(void)
+{
+	pthread_mutex_lock(&rd_local.lock);
+}
+
+void rd_local_unlock(void)
+{
+	pthread_mutex_unlock(&rd_local.lock);
+}
+
+/* Our own descriptors get numbers that no program has a use for: as high as they may be, but where tables stay small. */
+static int private_from(void)
+{
+	struct rlimit lim;
+	rlim_t top = 1024;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) == 0 && lim.rlim_cur < 65536)
+		top = lim.rlim_cur;
+	else
+		top = 65536;
+	return top > 256 ? (int)(top - top / 4) : (int)(top / 2);
+}
+
+/* Nothing is limited here but what the kernel limits. */
+static void config_init(struct rd_engine_config *cfg)
+{
+	rd_engine_config_default(cfg);
+	for (unsigned int i = 0; i < RINGD_LIMIT_MAX; i++)
+		cfg->limits[i] = UINT32_MAX;
+	cfg->limits[RINGD_LIMIT_BYTES] = UINT64_MAX / 2;
+	cfg->limits[RINGD_LIMIT_WORKERS] = 512;
+	cfg->backend = RD_BACKEND_SYNC;
+	cfg->spin_us = 0;
+	cfg->sq_idle_max_ms = UINT32_MAX / 2;
+}
+
+/* Does the program's own call of poll() come to us? What is dlopen()ed too deep is not seen. */
+static bool is_bound(void)
+{
+	const void *ours = dlsym(RTLD_DEFAULT, "rd_local_interposed"), *seen = dlsym(RTLD_DEFAULT, "poll");
+
+	return ours && seen && seen == *(const void *const *)ours;
+}
+
+int rd_local_start(void)
+{
+	struct rd_engine_config cfg;
+	int r;
+
+	if (rd_local.running)
+		return 0;
+	rd_log_set_level(-1);
+	rd_private_fd_min = private_from();
+	config_init(&cfg);
+	r = rd_engine_init(&rd_local.engine, &cfg);
+	if (r < 0)
+		return r;
+	rd_local_host_init(&rd_local.host);
+	rd_local.bound = is_bound();
+	rd_local.running = true;
+	return 0;
+}
+
+void rd_local_settle_down(void)
+{
+	bool over;
+
+	if (atomic_load(&rd_local_rings))
+		return;
+	pthread_mutex_lock(&life);
+	rd_local_lock();
+	over = rd_local.running && rd_list_empty(&rd_local.all);
+	rd_local_unlock();
+	if (over)
+		rd_local_driver_stop();
+	rd_local_lock();
+	if (rd_local.running && rd_list_empty(&rd_local.all) && !rd_local.background.started) {
+		rd_engine_deinit(&rd_local.engine, RD_GRACE_MS);
+		rd_local.running = false;
+	}
+	rd_local_unlock();
+	pthread_mutex_unlock(&life);
+}

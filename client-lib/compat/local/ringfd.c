@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A ring's descriptor is an epoll instance: read() and write() are refused, it can be polled, put into other epoll sets,
+ * duplicated and inherited. In it is one eventfd, which is not empty while the ring has something to tell.
+ *
+ * Keeping that eventfd true costs a system call for each batch of CQEs and another one when they have been taken, of which we
+ * only hear at the next call. Most programs never look at the descriptor; so it is kept true from the moment somebody does
+ * (rd_local_poll_sync()), or always where we would not see that.
+ *
+ * Numbers are found in a table without a lock, which grows and is never freed. It is ours alone: close() and dup() tell us.
+ */
+#include "daemon/common/privatefd.h"
+#include "daemon/common/util.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include "process.h"
+
+#define RD_FDS_FIRST	64u
+
+struct fdtable {
+	unsigned int size;
+	_Atomic(struct rd_local_ring *) ring[];
+};
+
+static _Atomic(struct fdtable *) table;
+
+/* Without the lock the pointer says only that the number is a ring's. */
+static struct rd_local_ring *lookup(int fd)
+{
+	struct fdtable *t = atomic_load_explicit(&table, memory_order_acquire);
+
+	return fd >= 0 && t && (unsigned int)fd < t->size ? atomic_load_explicit(&t->ring[fd], memory_order_relaxed) : NULL;
+}
+
+/* Readers may still have the old table: it stays, as all of them together are no larger than the last. */
+static int table_grow(unsigned int need)
+{
+	struct fdtable *old = atomic_load_explicit(&table, memory_order_relaxed), *t;
+	unsigned int size = old ? old->size : RD_FDS_FIRST;
+
+	while (size <= need)
+		size *= 2;
+	if (old && size == old->size)
+		return 0;
+	t = calloc(1, sizeof(*t) + size * sizeof(t->ring[0]));
+	if (!t)
+		return -ENOMEM;
+	t->size = size;
+	for (unsigned int i = 0; old && i < old->size; i++)
+		t->ring[i] = old->ring[i];
+	atomic_store_explicit(&table, t, memory_order_release);
+	return 0;
+}
+
+static int table_set(int fd, struct rd_local_ring *lr)
+{
+	int r = table_grow((unsigned int)fd);
+
+	if (r == 0)
+		atomic_store_explicit(&atomic_load_explicit(&table, memory_order_relaxed)->ring[fd], lr, memory_order_relaxed);
+	return r;
+}
+
+struct rd_local_ring *rd_local_ring_of(int fd)
+{
+	return lookup(fd);
+}
+
+bool rd_local_is_ring(int fd)
+{
+	return lookup(fd);
+}
+
+/* --- making one --- */
+
+int rd_local_ringfd_new(struct rd_local_ring *lr)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = lr->id };
+	int r;
+
+	lr->efd = rd_private_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	if (lr->efd < 0)
+		return -errno;
+	if (lr->params.flags & RINGD_SETUP_REGISTERED_FD_ONLY)
+		return 0;
+	lr->epfd = epoll_create1(EPOLL_CLOEXEC);
+	if (lr->epfd < 0)
+		return -errno;
+	r = epoll_ctl(lr->epfd, EPOLL_CTL_ADD, lr->efd, &ev) < 0 ? -errno : table_set(lr->epfd, lr);
+	if (r < 0)
+		rd_close(rd_steal_fd(&lr->epfd));
+	return r;
+}
+
+void rd_local_ringfd_free(struct rd_local_ring *lr)
+{
+	rd_close(rd_steal_fd(&lr->efd));
+}
+
+bool rd_local_ringfd_close(int fd)
+{
+	struct rd_local_ring *lr = lookup(fd);
+
+	if (!lr)
+		return false;
+	table_set(fd, NULL);
+	rd_local_ring_put(lr);
+	return true;
+}
+
+bool rd_local_close(int fd)
+{
+	bool was;
+
+	if (!lookup(fd))
+		return false;
+	rd_local_lock();
+	was = rd_local_ringfd_close(fd);
+	rd_local_leave();
+	rd_local_unlock();
+	rd_local_settle_down();
+	return was;
+}
+
+void rd_local_dup(int from, int to)
+{
+	struct rd_local_ring *lr;
+
+	if (!lookup(from) || from == to)
+		return;
+	rd_local_lock();
+	lr = lookup(from);
+	if (lr && lookup(to) != lr && table_set(to, lr) == 0)
+		rd_local_ring_get(lr);
+	rd_local_unlock();
+}
+
+/* --- readiness --- */
+
+static bool has_news(const struct rd_local_ring *lr)
+{
+	const struct rd_ring *ring = lr->ring;
+
+	return ring->cq_tail != __atomic_load_n(&ring->hot->cq_head, __ATOMIC_ACQUIRE) || ring->held || ring->tasks_told;
+}
+
+void rd_local_ringfd_update(struct rd_local_ring *lr)
+{
+	uint64_t n = 1;
+	bool news;
+
+	if (!lr->watched && rd_local.bound)
+		return;
+	news = !lr->ring->dead && has_news(lr);
+	if (news == lr->readable)
+		return;
+	lr->readable = news;
+	if (news)
+		(void)!write(lr->efd, &n, sizeof(n));
+	else
+		(void)!read(lr->efd, &n, sizeof(n));
+}
+
+void rd_local_poll_sync(int fd)
+{
+	struct rd_local_ring *lr;
+
+	if (!lookup(fd))
+		return;
+	rd_local_lock();
+	lr = lookup(fd);
+	if (lr) {
+		lr->watched = true;
+		rd_local_ringfd_update(lr);
+	}
+	rd_local_unlock();
+}
+
+uint32_t rd_local_poll_out(int fd)
+{
+	struct rd_local_ring *lr;
+	uint32_t events = 0;
+
+	if (!lookup(fd))
+		return 0;
+	rd_local_lock();
+	lr = lookup(fd);
+	if (lr && __atomic_load_n(&lr->ring->hot->sq_tail, __ATOMIC_RELAXED) - lr->ring->sq_head < lr->ring->sq_entries)
+		events = EPOLLOUT | EPOLLWRNORM;
+	rd_local_unlock();
+	return events;
+}

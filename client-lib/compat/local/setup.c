@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* io_uring_setup(2), the memory of rings, and their end. */
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "daemon/common/privatefd.h"
+#include "daemon/common/util.h"
+#include "proto/wire.h"
+#include "process.h"
+
+/* --- memory --- */
+
+static int user_region(void **ret, uint64_t addr, uint64_t size)
+{
+	uint64_t page = (uint64_t)getpagesize();
+	char byte;
+
+	if (!addr)
+		return -EFAULT;
+	if (addr & (page - 1))
+		return -EINVAL;
+	for (uint64_t off = 0; off < size; off += page) {
+		if (rd_local_copy_in(&byte, addr + off, 1) < 0 || rd_local_copy_out(addr + off, &byte, 1) < 0)
+			return -EFAULT;
+	}
+	*ret = (void *)(uintptr_t)addr;
+	return 0;
+}
+
+static void *map_file(int memfd, uint64_t off, uint64_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memfd, (off_t)off);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void unmap(struct rd_local_ring *lr)
+{
+	if (!lr->user_mem && lr->mem.rings)
+		munmap(lr->mem.rings, lr->layout.rings_size);
+	if (!lr->user_mem && lr->mem.sqes)
+		munmap(lr->mem.sqes, lr->layout.sqes_size);
+	lr->mem = (struct rd_ring_memory){ 0 };
+	rd_close(rd_steal_fd(&lr->memfd));
+}
+
+/* lr->layout is set. */
+static int map(struct rd_local_ring *lr, const struct ringd_params *p)
+{
+	const struct rd_layout *l = &lr->layout;
+	int r;
+
+	lr->memfd = -1;
+	lr->user_mem = p->flags & RINGD_SETUP_NO_MMAP;
+	if (lr->user_mem) {
+		r = user_region(&lr->mem.rings, p->cq_off.user_addr, l->rings_size);
+		return r < 0 ? r : user_region(&lr->mem.sqes, p->sq_off.user_addr, l->sqes_size);
+	}
+	lr->memfd = rd_private_fd(memfd_create("io_uring", MFD_CLOEXEC));
+	if (lr->memfd < 0 || ftruncate(lr->memfd, (off_t)(RINGD_OFF_SQES + l->sqes_size)) < 0)
+		return -ENOMEM;
+	lr->mem.rings = map_file(lr->memfd, RINGD_OFF_SQ_RING, l->rings_size);
+	lr->mem.sqes = map_file(lr->memfd, RINGD_OFF_SQES, l->sqes_size);
+	return lr->mem.rings && lr->mem.sqes ? 0 : -ENOMEM;
+}
+
+/* --- setup --- */
+
+static int check_cpu(const struct ringd_params *p)
+{
+	cpu_set_t cpus;
+
+	if (!(p->flags & RINGD_SETUP_SQ_AFF))
+		return 0;
+	CPU_ZERO(&cpus);
+	(void)sched_getaffinity(0, sizeof(cpus), &cpus);
+	return p->sq_thread_cpu < CPU_SETSIZE && CPU_ISSET(p->sq_thread_cpu, &cpus) ? 0 : -EINVAL;
+}
+
+static int find_group(const struct ringd_params *p, struct rd_local_ring **ret)
+{
+	struct rd_local_ring *to;
+
+	if (!(p->flags & RINGD_SETUP_ATTACH_WQ))
+		return 0;
+	to = rd_local_ring_of((int)p->wq_fd);
+	if (!to)
+		return fcntl((int)p->wq_fd, F_GETFD) < 0 ? -ENXIO : -EINVAL;
+	if (!(p->flags & RINGD_SETUP_SQPOLL))
+		return 0;
+	if (!(to->params.flags & RINGD_SETUP_SQPOLL))
+		return -EINVAL;
+	*ret = to;
+	return 0;
+}
+
+static void ring_free(struct rd_local_ring *lr)
+{
+	rd_local_ringfd_free(lr);
+	unmap(lr);
+	free(lr);
+}
+
+static int ring_make(struct rd_local_ring *lr, struct ringd_params *p)
+{
+	struct rd_local_ring *group = NULL;
+	struct ringd_params asked = *p;
+	int r = rd_layout_compute(&lr->layout, p);
+
+	if (r == 0)
+		r = check_cpu(p);
+	if (r == 0)
+		r = map(lr, &asked);
+	if (r == 0)
+		r = find_group(p, &group);
+	if (r < 0)
+		return r;
+	lr->params = *p;
+	lr->id = ++rd_local.last_id;
+	lr->clock = CLOCK_MONOTONIC;
+	r = rd_local_start();
+	if (r == 0)
+		r = rd_local_ringfd_new(lr);
+	if (r < 0)
+		return r;
+	r = rd_ring_new(&lr->ring, &rd_local.engine, &rd_local.host.host, p, &lr->layout, &lr->mem);
+	if (r < 0) {
+		rd_close(rd_steal_fd(&lr->epfd));
+		return r;
+	}
+	lr->ring->host_data = lr;
+	rd_local_task_rules(&lr->ring->ctx);
+	if (group)
+		rd_ring_attach(lr->ring, group->ring);
+	return 0;
+}
+
+/* The caller has its number, or there is none: REGISTERED_FD_ONLY. */
+static int ring_number(struct rd_local_ring *lr)
+{
+	int slot;
+
+	if (lr->epfd >= 0)
+		return lr->epfd;
+	slot = rd_local_slot_set(-1, lr);
+	rd_local_ring_put(lr);	/* the slot has it, or nobody */
+	return slot;
+}
+
+static int setup(struct ringd_params *p)
+{
+	struct rd_local_ring *lr = calloc(1, sizeof(*lr));
+	int r;
+
+	if (!lr)
+		return -ENOMEM;
+	lr->epfd = lr->efd = lr->memfd = -1;
+	lr->refs = 1;
+	rd_list_init(&lr->link);
+	rd_list_init(&lr->touched);
+	r = ring_make(lr, p);
+	if (r < 0) {
+		ring_free(lr);
+		return r;
+	}
+	rd_list_append(&rd_local.all, &lr->link);
+	atomic_fetch_add(&rd_local_rings, 1);
+	rd_local_ring_wake(NULL, lr->ring);	/* arms its wait word */
+	if (lr->ring->sqpoll && !lr->ring->ctx.disabled)
+		rd_ring_doorbell(lr->ring);	/* polled from the start */
+	if ((p->flags & RINGD_SETUP_SINGLE_ISSUER) && !(p->flags & RINGD_SETUP_R_DISABLED))
+		lr->issuer = (pid_t)syscall(SYS_gettid);
+	return ring_number(lr);
+}
+
+int rd_local_setup(unsigned int entries, struct ringd_params *params)
+{
+	struct ringd_params p;
+	int saved = errno, r;
+
+	if (rd_local_copy_in(&p, (uintptr_t)params, sizeof(p)) < 0)
+		return -EFAULT;
+	for (size_t i = 0; i < RD_ARRAY_SIZE(p.resv); i++) {
+		if (p.resv[i])
+			return -EINVAL;
+	}
+	p.sq_entries = entries;
+	rd_local_lock();
+	r = setup(&p);
+	if (r >= 0 && rd_local_copy_out((uintptr_t)params, &p, sizeof(p)) < 0) {
+		if (p.flags & RINGD_SETUP_REGISTERED_FD_ONLY)
+			rd_local_slot_clear((unsigned int)r);
+		else if (rd_local_ringfd_close(r))
+			rd_close(r);
+		r = -EFAULT;
+	}
+	rd_local_leave();
+	rd_local_unlock();
+	if (r < 0)
+		rd_local_settle_down();
+	errno = saved;
+	return r;
+}
+
+/* --- the end --- */
+
+struct rd_local_ring *rd_local_ring_get(struct rd_local_ring *lr)
+{
+	lr->refs++;
+	return lr;
+}
+
+static void ring_end(struct rd_local_ring *lr)
+{
+	rd_ring_kill(lr->ring, RINGD_REASON_FREED);
+	rd_local_register_drop(lr);
+	/* what can be cancelled at once is; the rest comes back when it does */
+	for (int i = 0; i < 4 && rd_local_turn(); i++)
+		;
+}
+
+void rd_local_ring_put(struct rd_local_ring *lr)
+{
+	if (--lr->refs)
+		return;
+	ring_end(lr);
+}
+
+void rd_local_ring_dead(struct rd_host *host, struct rd_ring *ring, uint32_t reason)
+{
+	struct rd_local_ring *lr = ring->host_data;
+	struct rd_link *l, *tmp;
+
+	(void)host;
+	(void)reason;
+	rd_list_remove(&lr->touched);
+	rd_list_foreach(l, tmp, &rd_local.waiters) {
+		struct rd_local_waiter *w = rd_list_entry(l, struct rd_local_waiter, link);
+
+		if (w->lr == lr)
+			rd_local_waiter_end(w);
+	}
+}
+
+/* Its memory was the engine's until now. A number that still means it means a dead ring. */
+void rd_local_ring_gone(struct rd_host *host, struct rd_ring *ring)
+{
+	struct rd_local_ring *lr = ring->host_data;
+
+	(void)host;
+	rd_list_remove(&lr->link);
+	rd_list_remove(&lr->touched);
+	atomic_fetch_sub(&rd_local_rings, 1);
+	ring_free(lr);
+}
+
+/* --- mmap --- */
+
+static int region_of(struct rd_local_ring *lr, uint64_t off, size_t len, int *memfd, uint64_t *at)
+{
+	uint64_t size;
+
+	*memfd = lr->memfd;
+	switch (off) {
+	case RINGD_OFF_SQ_RING:
+	case RINGD_OFF_CQ_RING:
+		*at = RINGD_OFF_SQ_RING;
+		size = lr->layout.rings_size;
+		break;
+	case RINGD_OFF_SQES:
+		*at = RINGD_OFF_SQES;
+		size = lr->layout.sqes_size;
+		break;
+	default:
+		return rd_local_register_region(lr, off, len, memfd, at);
+	}
+	if (lr->user_mem)
+		return -EINVAL;
+	return off == RINGD_OFF_SQES && rd_align(len, 4096) > size ? -EINVAL : 0;
+}
+
+int rd_local_mmap(void **ret, void *addr, size_t len, int prot, int flags, int fd, uint64_t off)
+{
+	struct rd_local_ring *lr;
+	uint64_t at = 0;
+	int memfd = -1, saved = errno, r = 1;
+	void *p;
+
+	if (!rd_local_is_ring(fd))
+		return 1;
+	rd_local_lock();
+	lr = rd_local_ring_of(fd);
+	if (lr)
+		r = lr->ring->dead ? -EBADF : region_of(lr, off, len, &memfd, &at);
+	if (r == 0 && (prot & PROT_EXEC))
+		r = -EPERM;
+	if (r == 0 && addr && !(flags & MAP_FIXED))
+		r = -EINVAL;
+	if (r == 0) {
+		/* MAP_PRIVATE is accepted, and means the same */
+		p = mmap(addr, len, prot, (flags & ~MAP_TYPE) | MAP_SHARED, memfd, (off_t)at);
+		if (p == MAP_FAILED)
+			r = -errno;
+		else
+			*ret = p;
+	}
+	rd_local_unlock();
+	errno = saved;
+	return r;
+}
+
+/* --- other sizes --- */
+
+int rd_local_ring_resize(struct rd_local_ring *lr, struct ringd_params *params)
+{
+	struct rd_local_ring old = *lr, new = *lr;
+	struct ringd_params p = *params;
+	int r;
+
+	p.flags = (p.flags & (RINGD_SETUP_CQSIZE | RINGD_SETUP_CLAMP)) | (lr->params.flags & RD_SETUP_LAYOUT);
+	r = rd_layout_compute(&new.layout, &p);
+	if (r == 0) {
+		new.mem = (struct rd_ring_memory){ 0 };
+		r = map(&new, params->flags & RINGD_SETUP_NO_MMAP ? params : &p);
+	}
+	if (r == 0)
+		r = rd_ring_resize(lr->ring, &new.layout, &new.mem);
+	if (r < 0) {
+		unmap(&new);
+		return r;
+	}
+	lr->layout = new.layout;
+	lr->mem = new.mem;
+	lr->memfd = new.memfd;
+	lr->params.sq_entries = p.sq_entries;
+	lr->params.cq_entries = p.cq_entries;
+	lr->params.sq_off = p.sq_off;
+	lr->params.cq_off = p.cq_off;
+	unmap(&old);
+	*params = p;
+	rd_local_ring_wake(NULL, lr->ring);
+	return 0;
+}
