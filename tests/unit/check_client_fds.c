@@ -48,10 +48,13 @@ static bool has_text(int fd, const char *text)
 	return pread(fd, buf, sizeof(buf), 0) > 0 && strcmp(buf, text) == 0;
 }
 
+/* The lowest number that is free; the fake engine has its descriptors in this process. */
 static int lowest(void)
 {
-	int fd = dup(0);
+	int fd;
 
+	fake_settle(fake);
+	fd = dup(0);
 	close(fd);
 	return fd;
 }

@@ -106,7 +106,7 @@ static bool visit(struct fake *f, struct fake_ring *r)
 	uint32_t seq = load(&r->hot->enter_seq), n, flags = 0, taken = 0;
 	bool entered = seq != r->enter_seen, sqpoll = r->params.flags & RINGD_SETUP_SQPOLL;
 
-	if (f->when_asleep && !load(&r->hot->wait))
+	if (r->dead || (f->when_asleep && !load(&r->hot->wait)))
 		return false;
 	n = load(&r->hot->sq_tail) - r->sq_head;
 	if (entered) {
@@ -220,7 +220,7 @@ static void *engine_thread(void *arg)
 	struct fake *f = arg;
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
 	unsigned int idle = 0;
-	int ep = epoll_create1(EPOLL_CLOEXEC);
+	const int ep = f->ep;
 
 	epoll_ctl(ep, EPOLL_CTL_ADD, f->kick, &ev);
 	while (!f->done) {
@@ -247,7 +247,6 @@ static void *engine_thread(void *arg)
 			idle = 0;
 		doze(f, false);
 	}
-	close(ep);
 	return NULL;
 }
 
@@ -619,8 +618,11 @@ static void *control_thread(void *arg)
 			return NULL;
 		if (p[1].revents)
 			f->sock = accept4(f->listen, NULL, NULL, SOCK_CLOEXEC);
-		if (p[2].revents)
-			receive(f);
+		if (!p[2].revents)
+			continue;
+		pthread_mutex_lock(&f->answering);
+		receive(f);
+		pthread_mutex_unlock(&f->answering);
 	}
 }
 
@@ -633,6 +635,7 @@ struct fake *fake_new(void)
 
 	MUST(f);
 	pthread_mutex_init(&f->lock, NULL);
+	pthread_mutex_init(&f->answering, NULL);
 	strcpy(f->dir, "/tmp/ringd-fake-XXXXXX");
 	MUST(mkdtemp(f->dir));
 	snprintf(f->path, sizeof(f->path), "%s/ringd.sock", f->dir);
@@ -642,6 +645,8 @@ struct fake *fake_new(void)
 	f->sock = f->channel = -1;
 	f->quit = eventfd(0, EFD_CLOEXEC);
 	f->kick = eventfd(0, EFD_CLOEXEC);
+	f->ep = epoll_create1(EPOLL_CLOEXEC);
+	MUST(f->quit >= 0 && f->kick >= 0 && f->ep >= 0);
 	MUST(pthread_create(&f->control, NULL, control_thread, f) == 0);
 	MUST(pthread_create(&f->engine, NULL, engine_thread, f) == 0);
 	return f;
@@ -680,10 +685,12 @@ void fake_free(struct fake *f)
 	close(f->listen);
 	close(f->quit);
 	close(f->kick);
+	close(f->ep);
 	unlink(f->path);
 	rmdir(f->dir);
 	free(f->reg.data);
 	pthread_mutex_destroy(&f->lock);
+	pthread_mutex_destroy(&f->answering);
 	free(f);
 }
 
@@ -691,6 +698,14 @@ void fake_stop(struct fake *f)
 {
 	f->stopped = true;
 	/* once through the lock: a visit that had begun is over */
+	pthread_mutex_lock(&f->lock);
+	pthread_mutex_unlock(&f->lock);
+}
+
+void fake_settle(struct fake *f)
+{
+	pthread_mutex_lock(&f->answering);
+	pthread_mutex_unlock(&f->answering);
 	pthread_mutex_lock(&f->lock);
 	pthread_mutex_unlock(&f->lock);
 }
@@ -709,6 +724,7 @@ void fake_kill_ring(struct fake *f, struct fake_ring *r, uint32_t reason)
 	}
 	close(r->wake);
 	r->wake = -1;
+	r->dead = true;
 	pthread_mutex_unlock(&f->lock);
 }
 

@@ -39,6 +39,7 @@ struct fake_ring {
 	struct ringd_cqe held[FAKE_MAX_HELD];
 	unsigned int n_held;
 	bool lost;				/* CQEs, and nobody was told */
+	bool dead;				/* nobody looks at it any more */
 	unsigned int bytes_sent, dozes;
 	bool asleep;				/* looked at for the last time before the doorbell is rung */
 };
@@ -56,7 +57,7 @@ struct fake_request {
 
 struct fake {
 	char dir[64], path[96];
-	int listen, sock, quit, kick;
+	int listen, sock, quit, kick, ep;
 	int channel;			/* our end, -1: not asked for */
 	pthread_t control, engine;
 	/* switches, set by the test before the call they act on */
@@ -86,6 +87,7 @@ struct fake {
 	unsigned int n_lent, lend_packets;
 	atomic_bool done;
 	pthread_mutex_t lock;		/* rings, between the threads */
+	pthread_mutex_t answering;	/* from before a request is read until all that it brought is closed */
 };
 
 struct fake *fake_new(void);
@@ -93,6 +95,8 @@ void fake_free(struct fake *f);
 /* Stop looking at the rings; when it returns the engine thread touches nothing. */
 void fake_stop(struct fake *f);
 void fake_go(struct fake *f);
+/* What was under way is over: whoever was woken has its byte, what came with a request that was answered is closed. */
+void fake_settle(struct fake *f);
 /* As a visit of the engine: take what is there, post, wake. */
 void fake_visit(struct fake *f, struct fake_ring *ring);
 /* Post a CQE out of nothing. The engine is stopped. */
