@@ -3,14 +3,19 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "daemon/common/clock.h"
 #include "daemon/common/util.h"
 #include "daemon/engine/rsrc/fds.h"
 
@@ -366,7 +371,7 @@ void rd_th_deinit(struct rd_testhost *th)
 	rd_th_settle(th);
 	ck_assert_uint_eq(th->engine.stats.submitted, th->engine.stats.completed);
 	ck_assert_uint_eq(th->mem.refs, 1);
-	rd_engine_deinit(&th->engine, 10000);
+	rd_engine_deinit(&th->engine, 100000);
 	ck_assert_msg(rd_user_idle(&th->engine.user), "something is still charged");
 	munmap(th->arena, RD_TH_ARENA);
 }
@@ -540,6 +545,61 @@ void rd_th_sockets(int family, int type, int sv[2])
 		close(l);
 	else
 		ck_assert(getsockname(sv[0], sa, &len) == 0 && connect(sv[1], sa, len) == 0);
+}
+
+static size_t put(int fd)
+{
+	static char junk[65536];
+	size_t sum = 0;
+	ssize_t n;
+
+	for (size_t len = sizeof(junk); len; len /= 2) {
+		while ((n = send(fd, junk, len, MSG_DONTWAIT | MSG_NOSIGNAL)) > 0)
+			sum += (size_t)n;
+	}
+	return sum;
+}
+
+/*
+ * What is on its way makes room again when it has arrived and the other side says so, which it puts off for 40 ms. What is
+ * left of its window then is less than a packet, and is made use of when a timer of 200 ms or more has run down.
+ */
+static void until_window_is_used(int fd)
+{
+	uint64_t quiet_since = rd_now_ns();
+	int queued, unsent, before = 0;
+	struct tcp_info info;
+	socklen_t len;
+
+	for (;;) {
+		ck_assert_int_eq(ioctl(fd, SIOCOUTQ, &queued), 0);
+		ck_assert_int_eq(ioctl(fd, SIOCOUTQNSD, &unsent), 0);
+		info = (struct tcp_info){ .tcpi_snd_wnd = 1 };	/* kernels that do not tell leave it */
+		len = sizeof(info);
+		ck_assert_int_eq(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+		if (queued != unsent || queued != before)
+			quiet_since = rd_now_ns();
+		before = queued;
+		if (queued == unsent && (!unsent || !info.tcpi_snd_wnd || rd_now_ns() - quiet_since > 1000000000))
+			return;
+		poll(NULL, 0, 1);
+	}
+}
+
+size_t rd_th_fill(int fd)
+{
+	size_t sum = 0, n;
+	int domain = 0;
+	socklen_t len = sizeof(domain);
+
+	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len), 0);
+	do {
+		n = put(fd);
+		sum += n;
+		if (domain == AF_INET)
+			until_window_is_used(fd);
+	} while (n && domain == AF_INET);
+	return sum;
 }
 
 struct ringd_buf *rd_tc_group(struct rd_testclient *c, uint16_t bgid, uint16_t flags, char *mem, uint32_t nr, uint32_t len)

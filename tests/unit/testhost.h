@@ -68,6 +68,8 @@ void rd_th_settle(struct rd_testhost *th);
 
 /* A connected pair; AF_INET: on the loopback device. */
 void rd_th_sockets(int family, int type, int sv[2]);
+/* Until nothing goes into a stream any more, and nothing will before the other side reads. How much did. */
+size_t rd_th_fill(int fd);
 
 void rd_tc_open(struct rd_testclient *c, struct rd_testhost *th, uint32_t entries, uint32_t setup_flags);
 /* The same with parameters of your own (entries in sq_entries), and the index array if they ask for one. */
