@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Packets with descriptors: what arrives is the caller's or closed, and every malformed packet is -EPROTO. */
-#include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include "daemon/common/fdpass.h"
 #include "daemon/common/util.h"
 #include "proto/wire.h"
+#include "suite.h"
 
 static int sk[2];
 
@@ -162,8 +162,6 @@ int main(void)
 {
 	Suite *s = suite_create("fdpass");
 	TCase *tc = tcase_create("packets");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, data_and_descriptors_arrive_close_on_exec);
@@ -176,10 +174,5 @@ int main(void)
 	tcase_add_test(tc, a_closed_socket_is_epipe_without_a_signal);
 	tcase_add_test(tc, more_than_the_kernel_takes_is_einval);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_set_tap(sr, "-");
-	srunner_run_all(sr, CK_SILENT);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return rd_suite_main(s);
 }

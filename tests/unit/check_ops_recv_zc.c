@@ -211,7 +211,7 @@ static void put_to(int fd, int peer, const void *data, size_t len)
 	struct pollfd p = { .fd = peer, .events = POLLIN };
 
 	ck_assert_int_eq(send(fd, data, len, MSG_NOSIGNAL), (ssize_t)len);
-	ck_assert_int_eq(poll(&p, 1, 20000), 1);
+	ck_assert_int_eq(poll(&p, 1, -1), 1);
 }
 
 static void put(const void *data, size_t len)
@@ -418,7 +418,7 @@ START_TEST(who_waits_for_a_buffer_can_be_cancelled)
 	give_back(off[0]);
 	nothing_comes();
 	ck_assert_uint_eq(z->refs, 1);
-	ck_assert_int_eq(recv(pair[0], area, PAGE, MSG_DONTWAIT), 1);	/* and took nothing */
+	ck_assert_int_eq(recv(pair[0], area, PAGE, 0), 1);	/* and took nothing */
 }
 END_TEST
 
@@ -431,7 +431,7 @@ START_TEST(a_full_error_queue_is_no_data)
 
 	ck_assert_int_eq(setsockopt(pair[0], SOL_SOCKET, SO_TIMESTAMPING, &on, sizeof(on)), 0);
 	ck_assert_int_eq(send(pair[0], "x", 1, 0), 1);
-	ck_assert_int_eq(poll(&p, 1, 20000), 1);
+	ck_assert_int_eq(poll(&p, 1, -1), 1);
 	ck_assert_int_eq(p.revents & POLLERR, POLLERR);
 	start(0);
 	nothing_comes();
@@ -531,7 +531,7 @@ START_TEST(buffers_that_one_does_not_need_are_for_the_next)
 	put("one", 3);
 	put_to(second[1], second[0], "two", 3);
 	nothing_comes();		/* both wait */
-	ck_assert_int_eq(recv(pair[0], area, PAGE, MSG_DONTWAIT), 3);	/* somebody else was faster */
+	ck_assert_int_eq(recv(pair[0], area, PAGE, 0), 3);	/* somebody else was faster */
 	give_back(off[0]);
 	b = next_of(&c);
 	ck_assert_int_eq(b.cqe.res, 3);
@@ -544,7 +544,7 @@ END_TEST
 /* The same inside one enter of a client that waits: nobody looks at the refill ring again. */
 static void pass_on_without_another_enter(bool at_its_end)
 {
-	int second[2], turns = 0;
+	int second[2];
 	uint64_t off[BUFS];
 	struct big_cqe b = { 0 };
 
@@ -556,18 +556,17 @@ static void pass_on_without_another_enter(bool at_its_end)
 	put("one", 3);
 	put_to(second[1], second[0], "two", 3);
 	nothing_comes();
-	ck_assert_int_eq(recv(pair[0], area, PAGE, MSG_DONTWAIT), 3);
+	ck_assert_int_eq(recv(pair[0], area, PAGE, 0), 3);
 	if (at_its_end) {
 		struct pollfd p = { .fd = pair[0], .events = POLLRDHUP };
 
 		shutdown(pair[1], SHUT_WR);
-		ck_assert_int_eq(poll(&p, 1, 20000), 1);
+		ck_assert_int_eq(poll(&p, 1, -1), 1);
 	}
 	give_back(off[0]);
 	c.hot->waiting = 1;
 	rd_tc_enter(&c, 0, RINGD_ENTER_GETEVENTS);
 	while (b.cqe.user_data != 77) {
-		ck_assert_int_lt(turns++, 1000);
 		if (!peek(&c, &b))
 			rd_th_turn(&th);
 	}
