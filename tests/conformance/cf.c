@@ -9,7 +9,7 @@
 #include "daemon/common/util.h"
 
 #define MAX_TESTS	512
-#define TIMEOUT_S	60
+#define TIMEOUT_S	300
 #define LONG_TIMEOUT_S	7200	/* where the environment asks for more rounds */
 
 enum outcome { NOT_RUN, STARTED, PASSED, SKIPPED };

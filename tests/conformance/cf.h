@@ -43,7 +43,7 @@
 
 #include "proto/abi.h"
 
-#define CF_PATIENCE_MS	20000	/* for what must happen; never a measure of speed */
+#define CF_PATIENCE_MS	100000	/* for what must happen; never a measure of speed */
 
 struct cf_ring;
 

@@ -563,7 +563,7 @@ START_TEST(a_socket_whose_lock_is_held_keeps_nobody_waiting)
 		return;		/* userfaultfd(2) is root's */
 	what.sock = connected();
 	ck_assert_int_eq(pthread_create(&thread, NULL, send_what_never_comes, &what), 0);
-	ck_assert_int_eq(poll(&p, 1, 5000), 1);
+	ck_assert_int_eq(poll(&p, 1, 100000), 1);
 	ck_assert_int_eq(p.revents, POLLIN);
 	ck_assert_int_eq(raw_register_files(&ring, &what.sock, 1), 0);
 	expect_alive();

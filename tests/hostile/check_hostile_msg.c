@@ -446,7 +446,7 @@ int main(void)
 	suite = suite_create("hostile messages");
 	tc = tcase_create("messages");
 	tcase_add_unchecked_fixture(tc, open_scene, NULL);
-	tcase_set_timeout(tc, 180);
+	tcase_set_timeout(tc, 600);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	for (size_t i = 0; i < RD_ARRAY_SIZE(tests); i++)
 		tcase_add_test(tc, tests[i]);

@@ -22,7 +22,7 @@
 #include "daemon/common/clock.h"
 #include "daemon/common/util.h"
 
-#define RD_PATIENCE_MS	20000	/* for what must happen; only a broken daemon makes us wait that long */
+#define RD_PATIENCE_MS	100000	/* for what must happen; only a broken daemon makes us wait that long */
 #define RD_ASK_MS	2	/* between two questions to the daemon */
 #define RD_MAX_ARGS	24
 

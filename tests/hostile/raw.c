@@ -14,7 +14,7 @@
 #include "daemon/common/fdpass.h"
 #include "daemon/common/util.h"
 
-#define RD_PATIENCE_MS	20000	/* only a broken daemon makes us wait that long */
+#define RD_PATIENCE_MS	100000	/* only a broken daemon makes us wait that long */
 #define RD_SPINS	50
 
 /* --- control --- */

@@ -352,7 +352,7 @@ START_TEST(event_loop_is_always_woken)
 				ringd_prep_nop(get());
 			ck_assert_int_ge(ringd_submit(ring), 1);
 		}
-		ck_assert_msg(poll(&p, 1, 20000) == 1, "asleep at %u of %u", (unsigned int)seen, (unsigned int)sent);
+		ck_assert_msg(poll(&p, 1, 100000) == 1, "asleep at %u of %u", (unsigned int)seen, (unsigned int)sent);
 	}
 }
 END_TEST

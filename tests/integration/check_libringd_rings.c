@@ -184,7 +184,7 @@ static void wait_pending(void)
 {
 	struct pollfd p = { .fd = ringd_ring_fd(ring), .events = POLLIN };
 
-	ck_assert_int_eq(poll(&p, 1, 20000), 1);
+	ck_assert_int_eq(poll(&p, 1, 100000), 1);
 }
 
 START_TEST(late_completion_is_not_seen_by_itself)

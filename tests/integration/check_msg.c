@@ -441,7 +441,7 @@ static Suite *msg_suite(void)
 	Suite *s = suite_create("msg");
 	TCase *tc = tcase_create("messages");
 
-	tcase_set_timeout(tc, 120);
+	tcase_set_timeout(tc, 600);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, descriptors_come, 0, n);
 	tcase_add_loop_test(tc, descriptors_go, 0, n);

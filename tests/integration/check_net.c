@@ -392,7 +392,6 @@ int main(void)
 
 	if (rd_daemon_missing())
 		return rd_suite_skip(rd_daemon_missing());
-	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, sockets_are_descriptors, 0, n);
 	tcase_add_loop_test(tc, many_accepts_of_one_request, 0, n);

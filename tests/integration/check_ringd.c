@@ -672,9 +672,6 @@ int main(void)
 	Suite *s = suite_create("ringd");
 	TCase *hello = tcase_create("hello"), *engine = tcase_create("engine"), *life = tcase_create("life");
 
-	tcase_set_timeout(hello, 60);
-	tcase_set_timeout(engine, 60);
-	tcase_set_timeout(life, 60);
 	tcase_add_test(hello, a_good_hello_is_welcomed_by_the_engine);
 	tcase_add_loop_test(hello, a_wrong_hello_is_told_why_and_dropped, 0, (int)(sizeof(wrong) / sizeof(wrong[0])));
 	tcase_add_test(hello, who_says_nothing_is_dropped);

@@ -717,9 +717,6 @@ int main(void)
 	who = tcase_create("who");
 	ns = tcase_create("namespaces");
 	limits = tcase_create("limits");
-	tcase_set_timeout(who, 60);
-	tcase_set_timeout(ns, 60);
-	tcase_set_timeout(limits, 60);
 	tcase_add_test(who, an_engine_has_the_ids_of_its_tenant_and_no_capability);
 	tcase_add_test(who, the_engine_of_root_has_no_capability_either);
 	tcase_add_test(who, an_engine_inherits_nothing_but_its_link);

@@ -20,7 +20,7 @@ struct daemon {
 /* When not NULL: called in the child before it becomes ringd. */
 extern void (*daemon_before_exec)(const struct daemon *d);
 
-#define DEADLINE_MS	20000	/* for things that must happen; not a measure of speed */
+#define DEADLINE_MS	100000	/* for things that must happen; not a measure of speed */
 
 /*
  * Starts ringd on $RINGD with the test engine in that mode (fake_service.c) and the further arguments, NULL last.

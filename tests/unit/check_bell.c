@@ -10,7 +10,7 @@
 #include "daemon/engine/exec/bell.h"
 #include "suite.h"
 
-#define PATIENCE_MS	20000
+#define PATIENCE_MS	100000
 
 static struct rd_bell *bell;
 static int efd, what[RD_BELLS];

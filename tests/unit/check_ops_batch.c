@@ -146,7 +146,6 @@ int main(void)
 		return rd_suite_skip("no kernel io_uring");
 	s = suite_create("ops_batch");
 	tc = tcase_create("batches");
-	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, busy_files_are_read_by_the_kernel_ring);
 	tcase_add_test(tc, a_plain_ring_has_its_completions_when_the_enter_returns);
 	tcase_add_test(tc, a_slot_replaced_between_batches_means_the_new_file);

@@ -286,7 +286,6 @@ int main(void)
 	TCase *tc = tcase_create("loop");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, returned_work_is_done_once_and_in_order);
 	tcase_add_test(tc, dozing_pollers_are_woken);
 	tcase_add_test(tc, a_busy_poller_does_not_keep_events_waiting);

@@ -339,7 +339,6 @@ int main(void)
 	tcase_add_test(tc, durations_have_units);
 	tcase_add_test(tc, every_opcode_has_its_own_name);
 	suite_add_tcase(s, tc);
-	tcase_set_timeout(wire, 60);
 	tcase_add_test(wire, engines_of_an_honest_manager_arrive);
 	tcase_add_test(wire, no_engine_is_an_empty_list);
 	tcase_add_test(wire, an_engine_that_does_not_answer_is_listed);

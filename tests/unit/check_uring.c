@@ -733,7 +733,6 @@ int main(void)
 		return rd_suite_skip(strerror(-why));
 	s = suite_create("uring");
 	tc = tcase_create("uring");
-	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, reads_and_writes_arrive);
 	tcase_add_test(tc, several_segments_are_one_operation);

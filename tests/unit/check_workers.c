@@ -48,7 +48,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-	ck_assert(rd_workers_free(pool, 10000));
+	ck_assert(rd_workers_free(pool, 100000));
 	ck_assert_uint_eq(user.used[RINGD_LIMIT_WORKERS], 0);
 	rd_reactor_free(reactor);
 	close(gate[0]);
@@ -558,7 +558,7 @@ START_TEST(free_waits_for_running_work)
 		queue(&jobs[i], run_gated, i % 2, false);
 	TURN_UNTIL(ran == 4);
 	open_gate(10);
-	ck_assert(rd_workers_free(pool, 10000));
+	ck_assert(rd_workers_free(pool, 100000));
 	ck_assert_uint_eq(user.used[RINGD_LIMIT_WORKERS], 0);
 	rd_reactor_turn(reactor);
 	for (unsigned int i = 0; i < 10; i++)
@@ -613,7 +613,7 @@ START_TEST(free_races_with_work_that_ends)
 
 	for (unsigned int i = 0; i < 64; i++)
 		queue(&jobs[i], run_short, i % 4, i % 2);
-	ck_assert(rd_workers_free(pool, 10000));
+	ck_assert(rd_workers_free(pool, 100000));
 	rd_reactor_turn(reactor);
 	for (unsigned int i = 0; i < 64; i++)
 		ck_assert_int_eq(jobs[i].ran, jobs[i].done);
@@ -675,7 +675,7 @@ int main(void)
 	Suite *s = suite_create("workers");
 	TCase *tc = tcase_create("pool"), *end = tcase_create("end");
 
-	tcase_set_timeout(tc, 120);
+	tcase_set_timeout(tc, 600);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, every_work_runs_and_is_done_once);
 	tcase_add_test(tc, one_hash_runs_one_at_a_time_in_order);
@@ -698,7 +698,7 @@ int main(void)
 	tcase_add_test(tc, work_after_interrupted_work_is_not_interrupted);
 	tcase_add_test(tc, work_waits_until_a_thread_can_be_had);
 	suite_add_tcase(s, tc);
-	tcase_set_timeout(end, 120);
+	tcase_set_timeout(end, 600);
 	tcase_add_checked_fixture(end, setup, teardown_end);
 	tcase_add_test(end, free_waits_for_running_work);
 	tcase_add_test(end, free_of_a_pool_never_used);
