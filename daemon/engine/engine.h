@@ -10,6 +10,7 @@
 #include "daemon/common/list.h"
 #include "rsrc/charge.h"
 
+struct rd_file;
 struct rd_reactor;
 struct rd_workers;
 struct rd_uring;
@@ -32,6 +33,7 @@ struct rd_engine_config {
 	unsigned int spin_us;			/* look this long at quiet rings before sleeping */
 	unsigned int socket_families;		/* RD_FAMILY_*: that sockets are made of */
 	unsigned int sq_idle_max_ms;		/* an SQPOLL ring's sq_thread_idle counts up to this */
+	bool same_process;			/* the client is this very process: what it may do and what names mean is the kernel's to say */
 };
 
 void rd_engine_config_default(struct rd_engine_config *cfg);
@@ -69,6 +71,9 @@ struct rd_engine {
 	uint32_t strays;		/* descriptors from messages that are being closed and were never charged */
 	bool away;			/* a worker has descriptors of a message that nobody was charged for; __atomic */
 	uint32_t epoll_waits;		/* workers asleep for EPOLL_WAIT or POLL_ADD, or about to be; at most RD_EPOLL_WAITS */
+	/* With same_process. RD_FILE_DUP or LENT is done with: true, its descriptor is not to be closed now. */
+	bool (*let_go)(struct rd_engine *engine, struct rd_file *file);
+	void *local;			/* for let_go() */
 };
 
 /* 0 or -errno. The reactor is made, not run. */

@@ -62,6 +62,8 @@ struct rd_host_ops {
 	 * uses the pointer after the current visit.
 	 */
 	void *(*map)(struct rd_host *host, uint64_t addr, uint64_t len, struct rd_mem **owner);
+	/* Is it all there, to be written to, for a buffer that is to be used for long? 0 or -EFAULT. NULL: map() has said so. */
+	int (*pin)(struct rd_host *host, uint64_t addr, uint64_t len);
 	/* Copy small inputs (iovecs, open_how) in, each byte read once. 0 or -EFAULT. */
 	int (*copy_in)(struct rd_host *host, void *dst, uint64_t addr, size_t len);
 	/* Copy small results out, into data memory. 0 or -EFAULT. */
@@ -70,6 +72,14 @@ struct rd_host_ops {
 	ssize_t (*copy_str)(struct rd_host *host, char *dst, uint64_t addr, size_t size);
 	/* What an fd number of the client means: a new reference, or -EBADF. */
 	int (*file)(struct rd_host *host, int fd, struct rd_file **ret);
+	/*
+	 * The same for an attempt that is over when it returns: its descriptor is the client's own (RD_FILE_BORROWED), which may be
+	 * gone afterwards. Who goes on with it then asks file() for one to keep. kinds: RD_FILE_*; what was one of them some time
+	 * ago is taken to be one still, since whoever uses it is told by the kernel when it is not. NULL: there is only file().
+	 */
+	int (*borrow)(struct rd_host *host, int fd, uint32_t kinds, struct rd_file **ret);
+	/* The kernel has said something that makes one doubt a borrowed file. True: it is not what it seemed to be. */
+	bool (*doubt)(struct rd_host *host, struct rd_file *file);
 	/* The client's process, as messages name it. NULL: it is not known. */
 	int32_t (*pid)(struct rd_host *host);
 	/* Descriptor to resolve relative paths of dirfd against: >= 0, AT_FDCWD, or -EBADF, -EPERM. Stays the host's and

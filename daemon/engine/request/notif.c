@@ -59,7 +59,7 @@ bool rd_notif_result(struct rd_req *req)
 		rd_req_sample(req);	/* how long the data is in use says nothing about us */
 	req->t0 = 0;
 	if (!req->holds)
-		rd_req_hold(req);
+		(void)rd_req_hold(req);		/* it is done with its file */
 	rd_req_enlist(req);
 	req->state = RD_REQ_NOTIF;
 	return false;

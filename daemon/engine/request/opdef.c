@@ -7,7 +7,7 @@
 
 /* How reads and writes run; a vectored one has a copy to free. */
 #define RD_ROW_RW	.issue = rd_rw, .work = rd_rw_work, .io_done = rd_rw_io_done, .needs_file = true, .ioprio = true, .unbounded = true, \
-			.iopoll = RD_IOPOLL_RW
+			.trusts = RD_FILE_REG, .iopoll = RD_IOPOLL_RW
 /* Names, and attributes of named files: whoever serves them may never answer. Their errors do not break a soft link. */
 #define RD_ROW_NAMES	.issue = rd_names, .cleanup = rd_names_cleanup, .unbounded = true, .soft = true
 #define RD_ROW_XATTR	.cleanup = rd_xattr_cleanup, .unbounded = true, .soft = true
@@ -26,17 +26,17 @@ const struct rd_op rd_ops[RD_OP_MASK + 1] = {
 	[RINGD_OP_WRITE_FIXED] = { .name = "write_fixed", .prep = rd_rw_fixed_prep, RD_ROW_RW, .hashed = true },
 	[RINGD_OP_POLL_ADD] = { .name = "poll_add", .prep = rd_poll_add_prep, .issue = rd_poll_add_issue, .work = rd_poll_add_work,
 				.finish = rd_poll_add_finish, .cancel = rd_poll_add_cancel, .cleanup = rd_poll_add_cleanup,
-				.needs_file = true },
+				.needs_file = true, .keeps_file = true },
 	[RINGD_OP_POLL_REMOVE] = { .name = "poll_remove", .prep = rd_poll_remove_prep, .issue = rd_poll_remove_issue },
 	[RINGD_OP_SYNC_FILE_RANGE] = { .name = "sync_file_range", .prep = rd_sync_range_prep, .work = rd_sync_range_work,
 				       .needs_file = true, .soft = true },
 	[RINGD_OP_SENDMSG] = { .name = "sendmsg", .prep = rd_sendmsg_prep, .issue = rd_send, .work = rd_net_work,
 			       .finish = rd_net_finish, .stopped = rd_net_stopped, .cleanup = rd_net_cleanup, .needs_file = true,
-			       .ioprio = true, .unbounded = true },
+			       .ioprio = true, .unbounded = true, .trusts = RD_FILE_SOCK },
 	[RINGD_OP_RECVMSG] = { .name = "recvmsg", .prep = rd_recvmsg_prep, .issue = rd_recvmsg, .work = rd_net_work,
 			       .finish = rd_recvmsg_finish, .installed = rd_recvmsg_installed, .cancel = rd_recvmsg_cancel,
 			       .stopped = rd_net_stopped, .cleanup = rd_net_cleanup, .needs_file = true, .ioprio = true,
-			       .buffer_select = true, .unbounded = true },
+			       .buffer_select = true, .unbounded = true, .trusts = RD_FILE_SOCK },
 	[RINGD_OP_TIMEOUT] = { .name = "timeout", .prep = rd_timeout_prep, .issue = rd_timeout_issue, .cancel = rd_timeout_cancel,
 			       .cleanup = rd_timeout_cleanup },
 	[RINGD_OP_TIMEOUT_REMOVE] = { .name = "timeout_remove", .prep = rd_timeout_remove_prep, .issue = rd_timeout_remove_issue },
@@ -67,9 +67,9 @@ const struct rd_op rd_ops[RD_OP_MASK + 1] = {
 	[RINGD_OP_MADVISE] = { .name = "madvise", .prep = rd_madvise_prep, .issue = rd_madvise, .work = rd_madvise_work,
 			       .soft = true },
 	[RINGD_OP_SEND] = { .name = "send", .prep = rd_send_prep, .issue = rd_send, .work = rd_net_work, .finish = rd_net_finish,
-			    .unbounded = true, .stopped = rd_net_stopped, .cleanup = rd_net_cleanup, .needs_file = true, .ioprio = true, .buffer_select = true },
+			    .unbounded = true, .stopped = rd_net_stopped, .cleanup = rd_net_cleanup, .needs_file = true, .ioprio = true, .buffer_select = true, .trusts = RD_FILE_SOCK },
 	[RINGD_OP_RECV] = { .name = "recv", .prep = rd_recv_prep, .issue = rd_recv, .work = rd_net_work, .finish = rd_net_finish,
-			    .unbounded = true, .stopped = rd_net_stopped, .needs_file = true, .ioprio = true, .buffer_select = true },
+			    .unbounded = true, .stopped = rd_net_stopped, .needs_file = true, .ioprio = true, .buffer_select = true, .trusts = RD_FILE_SOCK },
 	[RINGD_OP_OPENAT2] = { .name = "openat2", .prep = rd_openat2_prep, .issue = rd_open, .work = rd_open_work,
 			       .finish = rd_open_finish, .cancel = rd_install_cancel, .cleanup = rd_open_cleanup, .unbounded = true },
 	[RINGD_OP_EPOLL_CTL] = { .name = "epoll_ctl", .prep = rd_epoll_ctl_prep, .issue = rd_epoll_ctl,
@@ -118,16 +118,16 @@ const struct rd_op rd_ops[RD_OP_MASK + 1] = {
 	[RINGD_OP_LISTEN] = { .name = "listen", .prep = rd_listen_prep, .issue = rd_listen_issue, .work = rd_listen_work,
 			      .needs_file = true, .unbounded = true },
 	[RINGD_OP_RECV_ZC] = { .name = "recv_zc", .prep = rd_recv_zc_prep, .issue = rd_recv_zc, .cancel = rd_recv_zc_cancel,
-			       .cleanup = rd_recv_zc_cleanup, .needs_file = true, .ioprio = true },
+			       .cleanup = rd_recv_zc_cleanup, .needs_file = true, .keeps_file = true, .ioprio = true },
 	[RINGD_OP_EPOLL_WAIT] = { .name = "epoll_wait", .prep = rd_epoll_wait_prep, .issue = rd_epoll_wait_issue,
-				  .cancel = rd_epoll_wait_cancel, .cleanup = rd_epoll_wait_cleanup, .needs_file = true },
+				  .cancel = rd_epoll_wait_cancel, .cleanup = rd_epoll_wait_cleanup, .needs_file = true, .keeps_file = true },
 	[RINGD_OP_PIPE] = { .name = "pipe", .prep = rd_pipe_prep, .issue = rd_pipe_issue, .cancel = rd_pipe_cancel },
 	[RINGD_OP_READV_FIXED] = { .name = "readv_fixed", .prep = rd_rwv_fixed_prep, .issue = rd_rwv_fixed, .work = rd_rw_work,
 				   .io_done = rd_rw_io_done, .cleanup = rd_rw_cleanup, .needs_file = true, .ioprio = true,
-				   .unbounded = true, .iopoll = RD_IOPOLL_RW },
+				   .trusts = RD_FILE_REG, .unbounded = true, .iopoll = RD_IOPOLL_RW },
 	[RINGD_OP_WRITEV_FIXED] = { .name = "writev_fixed", .prep = rd_rwv_fixed_prep, .issue = rd_rwv_fixed, .work = rd_rw_work,
 				   .io_done = rd_rw_io_done, .cleanup = rd_rw_cleanup, .needs_file = true, .ioprio = true,
-				   .unbounded = true, .hashed = true, .iopoll = RD_IOPOLL_RW },
+				   .trusts = RD_FILE_REG, .unbounded = true, .hashed = true, .iopoll = RD_IOPOLL_RW },
 	[RINGD_OP_NOP128] = { .name = "nop128", .prep = rd_nop128_prep, .issue = rd_nop, .iopoll = RD_IOPOLL_OK },
 	[RINGD_OP_URING_CMD128] = { .name = "uring_cmd128", .prep = rd_cmd128_prep, .issue = rd_cmd, .work = rd_cmd_work,
 				    .finish = rd_cmd_finish, .cleanup = rd_cmd_cleanup, .needs_file = true,

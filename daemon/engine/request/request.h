@@ -347,8 +347,13 @@ void rd_req_init(struct rd_req *req, uint8_t opcode, uint64_t user_data);
 int rd_req_issue(struct rd_req *req);
 /* It will not be finished in this call: ctx->pending has it, the budget counts it. */
 void rd_req_enlist(struct rd_req *req);
-/* It outlives this call: what it borrowed (file, buf, mem) it now holds. */
-void rd_req_hold(struct rd_req *req);
+/* It outlives this call: what it borrowed (file, buf, mem) it now holds. An error: it has no file any more. */
+int rd_req_hold(struct rd_req *req);
+/* Does the engine live in the client's process? Then what the client may do, and what its names mean, is the kernel's to say. */
+static inline bool rd_at_home(const struct rd_req *req)
+{
+	return req->ctx->engine->cfg.same_process;
+}
 /* issue() returns RD_PENDING after this: op->cancel() ends the wait. */
 static inline int rd_req_wait(struct rd_req *req)
 {

@@ -38,11 +38,17 @@ static __attribute__((__noinline__)) int check_unusual(struct rd_req *req, const
 	return 0;
 }
 
-static __attribute__((__noinline__)) int lookup_client_fd(struct rd_req *req)
+/* A number of the client's. Where that can be lent for an attempt a file is only made for what goes on after it. */
+static int lookup_client_fd(struct rd_req *req, uint32_t kinds)
 {
+	struct rd_host *host = req->ctx->host;
 	struct rd_file *file;
-	int r = req->ctx->host->ops->file(req->ctx->host, req->fd, &file);
+	int r;
 
+	if (host->ops->borrow && req->op->issue && !req->op->keeps_file)
+		r = host->ops->borrow(host, req->fd, kinds, &file);
+	else
+		r = host->ops->file(host, req->fd, &file);
 	if (r < 0)
 		return r;
 	req->file = file;
@@ -50,13 +56,19 @@ static __attribute__((__noinline__)) int lookup_client_fd(struct rd_req *req)
 	return 0;
 }
 
-/* req->file becomes the file the request is for, borrowed from its table. */
-static inline int lookup_file(struct rd_req *req)
+/* It is not what it was taken for: nothing was done to it, so look again and begin anew. */
+static bool misjudged(struct rd_req *req)
 {
-	if (!(req->flags & RINGD_SQE_FIXED_FILE))
-		return lookup_client_fd(req);
-	req->file = rd_filetable_get(&req->ctx->files, (uint32_t)req->fd);
-	return req->file ? 0 : -EBADF;
+	struct rd_host *host = req->ctx->host;
+	bool doubtful = req->res == -ESPIPE || req->res == -EBADF || req->res == -ENOTSOCK || req->res == -EINVAL;
+
+	if (!doubtful || !(req->file->flags & RD_FILE_BORROWED) || !host->ops->doubt(host, req->file))
+		return false;
+	rd_file_put(req->file);
+	req->file = NULL;
+	req->file_owned = false;
+	req->outcome = RD_OUT_AUTO;
+	return true;
 }
 
 static void work_run(struct rd_work *work)
@@ -223,29 +235,70 @@ void rd_req_enlist(struct rd_req *req)
 	ctx->engine->user.used[RINGD_LIMIT_INFLIGHT]++;	/* room was seen to before the fetch */
 }
 
-void rd_req_hold(struct rd_req *req)
+/* The client's own descriptor is no longer enough. */
+static int keep_file(struct rd_req *req)
 {
+	struct rd_host *host = req->ctx->host;
+	struct rd_file *file = NULL;
+	int r = host->ops->file(host, req->fd, &file);
+
+	rd_file_put(req->file);
+	req->file = file;
+	req->file_owned = file;
+	return r;
+}
+
+int rd_req_hold(struct rd_req *req)
+{
+	int r = 0;
+
 	req->holds = true;
 	if (req->file && !req->file_owned)
 		rd_file_get(req->file);
+	else if (req->file && RD_UNLIKELY(req->file->flags & RD_FILE_BORROWED))
+		r = keep_file(req);
 	if (req->buf)
 		rd_buf_get(req->buf);
 	rd_mem_get(req->mem);
+	return r;
+}
+
+static int no_file(struct rd_req *req, int err)
+{
+	req->res = err;
+	req->outcome = RD_OUT_FAILED;	/* also where the op's own errors are soft */
+	return RD_DONE;
+}
+
+static __attribute__((__noinline__)) int issue_client_file(struct rd_req *req)
+{
+	const struct rd_op *op = req->op;
+	/* a provided buffer may be used up by what fails */
+	uint32_t kinds = req->flags & RINGD_SQE_BUFFER_SELECT ? 0 : op->trusts;
+	int r;
+
+	do {
+		r = lookup_client_fd(req, kinds);
+		if (r < 0)
+			return no_file(req, r);
+		r = op->issue ? op->issue(req, RD_INLINE) : RD_PUNT;
+		kinds = 0;
+	} while (r == RD_DONE && RD_UNLIKELY(req->res < 0) && misjudged(req));
+	return r;
 }
 
 /* Everything but the file-less inline case, kept out of the way of it. */
 static int issue_file(struct rd_req *req)
 {
 	const struct rd_op *op = req->op;
-	int r;
 
 	if (op->needs_file) {
-		r = lookup_file(req);
-		if (r < 0) {
-			req->res = r;
-			req->outcome = RD_OUT_FAILED;	/* also where the op's own errors are soft */
-			return RD_DONE;
-		}
+		if (!(req->flags & RINGD_SQE_FIXED_FILE))
+			return issue_client_file(req);
+		/* borrowed from the table */
+		req->file = rd_filetable_get(&req->ctx->files, (uint32_t)req->fd);
+		if (!req->file)
+			return no_file(req, -EBADF);
 	}
 	return op->issue ? op->issue(req, RD_INLINE) : RD_PUNT;
 }
@@ -286,10 +339,17 @@ static __attribute__((__noinline__)) uint64_t sample_start(void)
 /* It did not complete inline. */
 static __attribute__((__noinline__)) int go_on(struct rd_req *req, int verdict)
 {
+	int r;
+
 	if (!req->counted)
 		rd_req_enlist(req);
-	rd_req_hold(req);
-	rd_req_go(req, verdict);
+	r = rd_req_hold(req);
+	if (RD_UNLIKELY(r < 0) && verdict != RD_PENDING) {
+		(void)no_file(req, r);
+		rd_req_defer(req);
+	} else {
+		rd_req_go(req, verdict);
+	}
 	return RD_PENDING;
 }
 
@@ -310,7 +370,7 @@ int rd_req_issue(struct rd_req *req)
 	/* done at once, but this is not to be seen before the submission has gone on */
 	if (!req->counted)
 		rd_req_enlist(req);
-	rd_req_hold(req);
+	(void)rd_req_hold(req);		/* it is done with its file */
 	req->async = true;
 	rd_req_defer(req);
 	return RD_PENDING;

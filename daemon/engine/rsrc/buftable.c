@@ -20,7 +20,7 @@ int rd_buf_new(struct rd_buf **ret, struct rd_host *host, uint64_t addr, uint64_
 	if (!addr || !len || len > RINGD_MAX_BUFFER_SIZE)
 		return -EFAULT;
 	ptr = host->ops->map(host, addr, len, &owner);
-	if (!ptr)
+	if (!ptr || (host->ops->pin && host->ops->pin(host, addr, len) < 0))
 		return -EFAULT;
 	buf = calloc(1, sizeof(*buf));
 	if (!buf)

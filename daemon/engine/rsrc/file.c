@@ -21,15 +21,16 @@
 #include "../exec/workers.h"
 
 #define RD_AT_HANDLE_FID	0x200	/* AT_HANDLE_FID of newer headers */
+#define RD_F_DUPFD_QUERY	1027	/* F_DUPFD_QUERY: are they the same open file? Linux 6.10 */
 #define RD_FILEID_INO64		0x81	/* handle types: 64-bit inode and generation, alone or with the directory's */
 #define RD_FILEID_INO64_PARENT	0x82
 
 /*
  * Some objects act on whoever calls read() on them: a signalfd takes our signals, a kernel io_uring is ours to submit
  * to, and a ring of our own would be memory that we believe only the ring layer writes. The kernel tells them by name;
- * where there is no /proc it tells nothing and the tenant can only hurt itself.
+ * where there is no /proc it tells nothing and the tenant can only hurt itself. All: we are the client, who may.
  */
-static int check_name(int fd, uint32_t *flags)
+static int check_name(int fd, uint32_t *flags, bool all)
 {
 	static const char *const bad[] = { "anon_inode:[signalfd]", "anon_inode:[io_uring]", "/memfd:ringd-ring" };
 	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)], name[64];
@@ -40,7 +41,7 @@ static int check_name(int fd, uint32_t *flags)
 	if (n < 0)
 		return 0;
 	name[n] = 0;
-	for (size_t i = 0; i < RD_ARRAY_SIZE(bad); i++) {
+	for (size_t i = 0; i < RD_ARRAY_SIZE(bad) && !all; i++) {
 		if (strncmp(name, bad[i], strlen(bad[i])) == 0)
 			return -EBADF;
 	}
@@ -139,30 +140,35 @@ static uint32_t kind_flags(const struct statx *st, int fd)
 	}
 }
 
-static int file_probe(struct rd_file *file, int fd)
+int rd_file_learn(struct rd_file *file, int fd, const struct statx *st)
 {
-	struct statx st;
-	uint32_t type;
-	int flags;
+	bool home = file->engine->cfg.same_process;
+	uint32_t type = st->stx_mode & S_IFMT;
+	int flags = fcntl(fd, F_GETFL);
 
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &st) < 0)
-		return -errno;
-	flags = fcntl(fd, F_GETFL);
 	if (flags < 0)
 		return -errno;
-	type = st.stx_mode & S_IFMT;
 	/* a memfd is a regular file that knows seals; an anonymous inode has no type */
-	file->flags = kind_flags(&st, fd);
-	if ((type == 0 || (type == S_IFREG && fcntl(fd, F_GET_SEALS) >= 0)) && check_name(fd, &file->flags) < 0)
+	file->flags = kind_flags(st, fd);
+	if ((type == 0 || (type == S_IFREG && !home && fcntl(fd, F_GET_SEALS) >= 0)) && check_name(fd, &file->flags, home) < 0)
 		return -EBADF;
 	if (flags & O_PATH)
 		file->flags &= ~RD_FILE_NULL;	/* a name, not the device */
 	else if (flags & O_DIRECT)
 		file->flags |= RD_FILE_DIRECT;
-	if ((type == S_IFREG || type == S_IFDIR) && served_by_process(fd, &st))
+	if ((type == S_IFREG || type == S_IFDIR) && served_by_process(fd, st))
 		file->flags |= RD_FILE_SLOW;
-	file->hash = type == S_IFREG ? inode_hash(&st) : 0;
+	file->hash = type == S_IFREG ? inode_hash(st) : 0;
 	return 0;
+}
+
+static int file_probe(struct rd_file *file, int fd)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &st) < 0)
+		return -errno;
+	return rd_file_learn(file, fd, &st);
 }
 
 static void file_free(struct rd_node *node)
@@ -192,14 +198,36 @@ static void close_done(struct rd_work *work)
 		closed(arg, res);
 }
 
+/*
+ * The client has another descriptor of it, as a rule, so this is no close that takes long; and it may wait for the end of a pipe when
+ * it sees our CQE.
+ */
+static bool closes_here(const struct rd_file *file)
+{
+	if (file->flags & RD_FILE_LENT)
+		return true;
+	return (file->flags & RD_FILE_DUP) && !(file->flags & RD_FILE_SLOW);
+}
+
 static void file_close(struct rd_file *file)
 {
+	bool kept = false;
+
 	/* while the descriptor is open: so this is not what closes the file */
 	if (file->ring_slot && file->engine->uring)
 		rd_uring_file_remove(file->engine->uring, file->ring_slot);
 	file->ring_slot = 0;
 	if (file->engine->reactor)
 		rd_watched_forget(&file->watched, file->engine->reactor);
+	file->close_res = 0;
+	if ((file->flags & (RD_FILE_DUP | RD_FILE_LENT)) && file->engine->let_go)
+		kept = file->engine->let_go(file->engine, file);
+	if (kept || closes_here(file)) {
+		if (!kept)
+			close_run(&file->work);
+		close_done(&file->work);
+		return;
+	}
 	file->work.run = close_run;
 	file->work.done = close_done;
 	file->work.unbounded = !(file->flags & (RD_FILE_REG | RD_FILE_DIR)) || (file->flags & RD_FILE_SLOW);
@@ -322,20 +350,43 @@ bool rd_file_put_notify(struct rd_file *file, void (*closed)(void *arg, int res)
 {
 	if (--file->node.refs)
 		return false;
+	if (closes_here(file)) {
+		file_close(file);
+		return false;
+	}
 	file->closed = closed;
 	file->closed_arg = arg;
 	file_close(file);
 	return true;
 }
 
+/* Neither a kernel that cannot tell nor a container that does not let it: the same inode, opened alike. Of sockets that is exact. */
+static bool looks_same(int a, int b)
+{
+	struct statx sa, sb;
+
+	if (fcntl(a, F_GETFL) != fcntl(b, F_GETFL) ||
+	    statx(a, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &sa) < 0 ||
+	    statx(b, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &sb) < 0)
+		return false;
+	/* anonymous inodes are all one */
+	return (sa.stx_mode & S_IFMT) && sa.stx_ino == sb.stx_ino && sa.stx_dev_major == sb.stx_dev_major &&
+	       sa.stx_dev_minor == sb.stx_dev_minor;
+}
+
 bool rd_file_is(const struct rd_file *file, int fd)
 {
 	pid_t self = getpid();
+	int r = fcntl(file->fd, RD_F_DUPFD_QUERY, fd);
 
-	return syscall(SYS_kcmp, self, self, KCMP_FILE, file->fd, fd) == 0;
+	if (r >= 0)
+		return r;
+	if (syscall(SYS_kcmp, self, self, KCMP_FILE, file->fd, fd) == 0)
+		return true;
+	return (errno == EPERM || errno == ENOSYS) && looks_same(file->fd, fd);
 }
 
 bool rd_file_same(const struct rd_file *a, const struct rd_file *b)
 {
-	return a == b || (a->flags == b->flags && a->hash == b->hash && rd_file_is(a, b->fd));
+	return a == b || (!((a->flags ^ b->flags) & RD_FILE_KIND) && a->hash == b->hash && rd_file_is(a, b->fd));
 }

@@ -47,6 +47,13 @@ struct rd_engine;
 #define RD_FILE_NONBLOCK 0x200000u
 #define RD_FILE_QUIET	0x400000u
 
+#define RD_FILE_BORROWED 0x800000u	/* the client's own descriptor, for one attempt: see host->borrow() */
+#define RD_FILE_DUP	0x1000000u	/* of a client in this process, who has another one of it: closed at once, not by a worker */
+#define RD_FILE_LENT	0x2000000u	/* the client's own descriptor, for longer: not closed at all */
+
+#define RD_FILE_KIND	(RD_FILE_REG | RD_FILE_BLK | RD_FILE_DIR | RD_FILE_STREAM | RD_FILE_SOCK | RD_FILE_INET | RD_FILE_NULL | \
+			 RD_FILE_CARRIER | RD_FILE_BYTES | RD_FILE_RECORDS)
+
 /* file->zc */
 #define RD_FILE_ZC_UNKNOWN	0
 #define RD_FILE_ZC_NEVER	1	/* its protocol has none */
@@ -83,6 +90,9 @@ int rd_file_new(struct rd_file **ret, struct rd_engine *engine, int fd);
 int rd_file_reserve(struct rd_file **ret, struct rd_engine *engine);
 void rd_file_fill(struct rd_file *file, int fd, uint32_t flags);
 void rd_file_unreserve(struct rd_file *file);	/* NULL is fine */
+/* What there is to be known about fd: flags and hash of file, whose engine is set. st: of fd, with STATX_TYPE and INO. 0, -EBADF. */
+struct statx;
+int rd_file_learn(struct rd_file *file, int fd, const struct statx *st);
 /* Calls that would wait on it (accept, connect) must not: they can be made on the reactor. False: it is not OURS. */
 bool rd_file_quiet(struct rd_file *file);
 /* The other way round: as the client asked for it. */
