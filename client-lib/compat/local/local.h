@@ -30,6 +30,8 @@ RD_LOCAL_API int rd_local_mmap(void **ret, void *addr, size_t len, int prot, int
 RD_LOCAL_API bool rd_local_close(int fd);
 /* fd is a descriptor of ours, which the program knows nothing of and must not touch. */
 RD_LOCAL_API bool rd_local_hidden(int fd);
+/* The smallest number from this one on that is a ring's or hidden; -1: there is none. Never waits. */
+RD_LOCAL_API int rd_local_next(int fd);
 /* The program wants the number of a hidden descriptor (dup2()): it is somewhere else after this, or -EBUSY. */
 RD_LOCAL_API int rd_local_evict(int fd);
 /* to has become a duplicate of from. Nothing if from is no ring. */
