@@ -79,7 +79,7 @@ int rd_local_start(void)
 	r = rd_engine_init(&rd_local.engine, &cfg);
 	if (r < 0)
 		return r;
-	rd_local_host_init(&rd_local.host);
+	rd_local_host_init(&rd_local.host, &rd_local.engine);
 	rd_local.bound = is_bound();
 	rd_local.running = true;
 	return 0;
