@@ -80,6 +80,8 @@ struct rd_host_ops {
 	int (*borrow)(struct rd_host *host, int fd, uint32_t kinds, struct rd_file **ret);
 	/* The kernel has said something that makes one doubt a borrowed file. True: it is not what it seemed to be. */
 	bool (*doubt)(struct rd_host *host, struct rd_file *file);
+	/* Would a worker do it with the rights, directories and umask of the calling thread? NULL: yes. */
+	bool (*alike)(struct rd_host *host);
 	/* The client's process, as messages name it. NULL: it is not known. */
 	int32_t (*pid)(struct rd_host *host);
 	/* Descriptor to resolve relative paths of dirfd against: >= 0, AT_FDCWD, or -EBADF, -EPERM. Stays the host's and

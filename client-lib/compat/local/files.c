@@ -21,7 +21,7 @@
 #include "host.h"
 
 #define LOOK_AGAIN	256u	/* uses without a look */
-#define DUPS_BELOW	64u	/* duplicates that may use up what the program is allowed to have open */
+#define OTHERS		32	/* descriptors of ours, about, besides the duplicates */
 
 static struct rd_local_host *from_host(struct rd_host *host)
 {
@@ -48,14 +48,26 @@ static int dup_beyond(int fd)
 	return high < 0 ? err : high;
 }
 
+/* Up there, as long as the program has not come there itself. */
+static int dup_below(const struct rd_local_host *h, int fd)
+{
+	int r;
+
+	if (!rd_private_fd_min)
+		return -EMFILE;
+	r = fcntl(fd, F_DUPFD_CLOEXEC, rd_private_fd_min);
+	if (r < 0)
+		return -errno;
+	if (r - rd_private_fd_min < (int)h->files.dups + OTHERS)
+		return r;
+	rd_close(r);
+	return -EMFILE;
+}
+
 int rd_local_dup_high(struct rd_local_host *h, int fd)
 {
-	int r = -EMFILE;
+	int r = dup_below(h, fd);
 
-	if (h->files.dups < DUPS_BELOW) {
-		r = fcntl(fd, F_DUPFD_CLOEXEC, rd_private_fd_min);
-		r = r < 0 ? -errno : r;
-	}
 	if (r == -EMFILE || r == -EINVAL)
 		r = dup_beyond(fd);
 	if (r < 0 && r != -EBADF) {

@@ -11,6 +11,7 @@
 
 #include "daemon/common/privatefd.h"
 #include "daemon/common/util.h"
+#include "daemon/engine/exec/workers.h"
 #include "process.h"
 
 static struct rd_local_host *from_host(struct rd_host *host)
@@ -173,6 +174,11 @@ static int local_close(struct rd_host *host, struct rd_req *req, int fd)
 
 /* --- the rest --- */
 
+static bool local_alike(struct rd_host *host)
+{
+	return rd_workers_alike(from_host(host)->engine->workers);
+}
+
 static int32_t local_pid(struct rd_host *host)
 {
 	(void)host;
@@ -207,6 +213,7 @@ static const struct rd_host_ops local_ops = {
 	.doubt = rd_local_doubt,
 	.pid = local_pid,
 	.dirfd = local_dirfd,
+	.alike = local_alike,
 	.can_install = local_can_install,
 	.install = local_install,
 	.close = local_close,
@@ -226,5 +233,6 @@ void rd_local_host_init(struct rd_local_host *h, struct rd_engine *engine)
 	engine->cfg.same_process = true;
 	engine->local = h;
 	engine->let_go = rd_local_let_go;
+	rd_workers_set_guest(engine->workers);
 	rd_local_files_init(&h->files, engine);
 }

@@ -217,6 +217,14 @@ static int check_mapped(uint64_t start, uint64_t len)
 	return 0;
 }
 
+/* -EINVAL is also what is said of memory that must not be written to. */
+static bool can_populate(uint64_t page)
+{
+	uint64_t own = (uintptr_t)__builtin_frame_address(0) & ~(page - 1);
+
+	return madvise((void *)(uintptr_t)own, page, MADV_POPULATE_WRITE) == 0;
+}
+
 int rd_local_pin(uint64_t addr, uint64_t len)
 {
 	uint64_t page = (uint64_t)getpagesize(), start = addr & ~(page - 1), end;
@@ -226,7 +234,7 @@ int rd_local_pin(uint64_t addr, uint64_t len)
 		return -EFAULT;
 	len = rd_align(end, page) - start;
 	if (madvise((void *)(uintptr_t)start, len, MADV_POPULATE_WRITE) < 0)
-		r = errno == EINVAL ? check_mapped(start, len) : -EFAULT;
+		r = errno == EINVAL && !can_populate(page) ? check_mapped(start, len) : -EFAULT;
 	errno = saved;
 	return r;
 }

@@ -24,6 +24,7 @@ struct rd_slot {
 	uint32_t *word;
 	uint32_t val;
 	uint8_t state;		/* RD_SLOT_* */
+	bool priv;
 	bool armed;		/* given to the kernel, and the thread has not come back from there */
 	bool own;		/* armed: that it was hit was our own doing and means nothing */
 	int res;		/* FIRED */
@@ -65,8 +66,8 @@ void rd_bridge_call(struct rd_bridge *b);
 /* Has it nothing to wait for, and nothing to tell? */
 bool rd_bridge_idle(struct rd_bridge *b);
 /* We are about to wake who waits for this word in the kernel: how many of them are ours, and will not mind. */
-unsigned int rd_bridge_ours(struct rd_bridge *b, const uint32_t *word);
+unsigned int rd_bridge_ours(struct rd_bridge *b, const uint32_t *word, bool priv);
 /* Everybody in the kernel's queue of this word has just been woken by us: what zombies were hit does not matter. */
-void rd_bridge_absolve(struct rd_bridge *b, const uint32_t *word);
+void rd_bridge_absolve(struct rd_bridge *b, const uint32_t *word, bool priv);
 
 #endif

@@ -36,11 +36,16 @@ static struct rd_link *bucket_of(struct rd_futexes *f, const uint32_t *word)
 	return &f->buckets[h >> 58];
 }
 
-int rd_futex_compare(uint32_t *word, uint32_t val)
+static int op_of(int op, bool priv)
+{
+	return priv ? op | FUTEX_PRIVATE_FLAG : op;
+}
+
+int rd_futex_compare(uint32_t *word, uint32_t val, bool priv)
 {
 	/* "move nobody from this word to itself if it is val": a comparison by the kernel, which survives whatever happens to
 	 * the memory */
-	return syscall(SYS_futex, word, FUTEX_CMP_REQUEUE, 0, 0L, word, val) < 0 ? -errno : 0;
+	return syscall(SYS_futex, word, op_of(FUTEX_CMP_REQUEUE, priv), 0, 0L, word, val) < 0 ? -errno : 0;
 }
 
 /* --- threads come and go --- */
@@ -204,33 +209,33 @@ void rd_futex_unqueue(struct rd_futex_wait *wait)
 		return;
 	/* somebody has woken it, and it will not hear of it: that wake-up is for the next one */
 	if (rd_bridge_remove(wait))
-		syscall(SYS_futex, wait->word, FUTEX_WAKE, 1, NULL, NULL, 0);
+		syscall(SYS_futex, wait->word, op_of(FUTEX_WAKE, wait->priv), 1, NULL, NULL, 0);
 	leave_table(wait);
 	rd_bridge_call(b);
 }
 
 /* --- waking --- */
 
-static struct rd_futex_wait *find_waiter(struct rd_futexes *f, const uint32_t *word, uint32_t mask)
+static struct rd_futex_wait *find_waiter(struct rd_futexes *f, const uint32_t *word, bool priv, uint32_t mask)
 {
 	struct rd_link *l, *tmp, *bucket = bucket_of(f, word);
 
 	rd_list_foreach(l, tmp, bucket) {
 		struct rd_futex_wait *wait = rd_list_entry(l, struct rd_futex_wait, link);
 
-		if (wait->word == word && (wait->mask & mask))
+		if (wait->word == word && wait->priv == priv && (wait->mask & mask))
 			return wait;
 	}
 	return NULL;
 }
 
 /* Those in our table. */
-static uint32_t wake_table(struct rd_futexes *f, const uint32_t *word, uint32_t nr, uint32_t mask)
+static uint32_t wake_table(struct rd_futexes *f, const uint32_t *word, bool priv, uint32_t nr, uint32_t mask)
 {
 	struct rd_futex_wait *wait;
 	uint32_t n = 0;
 
-	while (n < nr && (wait = find_waiter(f, word, mask))) {
+	while (n < nr && (wait = find_waiter(f, word, priv, mask))) {
 		n += !rd_bridge_remove(wait);	/* else it was somebody else */
 		leave_table(wait);
 		wait->woken(wait, 0);
@@ -239,48 +244,48 @@ static uint32_t wake_table(struct rd_futexes *f, const uint32_t *word, uint32_t 
 }
 
 /* What our own threads have in the kernel's queue of this word: they are hit, too, and do not count. */
-static uint32_t count_ours(struct rd_futexes *f, const uint32_t *word)
+static uint32_t count_ours(struct rd_futexes *f, const uint32_t *word, bool priv)
 {
 	struct rd_link *l, *tmp;
 	uint32_t n = 0;
 
 	rd_list_foreach(l, tmp, &f->bridges)
-		n += rd_bridge_ours(rd_list_entry(l, struct rd_bridge, link), word);
+		n += rd_bridge_ours(rd_list_entry(l, struct rd_bridge, link), word, priv);
 	return n;
 }
 
-static void absolve(struct rd_futexes *f, const uint32_t *word)
+static void absolve(struct rd_futexes *f, const uint32_t *word, bool priv)
 {
 	struct rd_link *l, *tmp;
 
 	rd_list_foreach(l, tmp, &f->bridges)
-		rd_bridge_absolve(rd_list_entry(l, struct rd_bridge, link), word);
+		rd_bridge_absolve(rd_list_entry(l, struct rd_bridge, link), word, priv);
 }
 
 /* Those who wait by system calls: how many of up to nr were woken, or -EFAULT. */
-static long wake_kernel(struct rd_futexes *f, uint32_t *word, uint32_t nr, uint32_t mask)
+static long wake_kernel(struct rd_futexes *f, uint32_t *word, bool priv, uint32_t nr, uint32_t mask)
 {
-	uint32_t ours = f ? count_ours(f, word) : 0, most = RD_MIN(nr + ours, (uint32_t)INT_MAX);
+	uint32_t ours = f ? count_ours(f, word, priv) : 0, most = RD_MIN(nr + ours, (uint32_t)INT_MAX);
 	long hit;
 
-	hit = syscall(SYS_futex, word, FUTEX_WAKE_BITSET, most, NULL, NULL, mask);
+	hit = syscall(SYS_futex, word, op_of(FUTEX_WAKE_BITSET, priv), most, NULL, NULL, mask);
 	if (hit < 0)
 		return -errno;
 	if (ours && (uint32_t)hit < most)
-		absolve(f, word);
+		absolve(f, word, priv);
 	return hit - RD_MIN(hit, (long)ours);
 }
 
-int rd_futex_wake(struct rd_engine *engine, uint32_t *word, uint32_t nr, uint32_t mask)
+int rd_futex_wake(struct rd_engine *engine, uint32_t *word, bool priv, uint32_t nr, uint32_t mask)
 {
 	struct rd_futexes *f = engine->futexes;
 	uint32_t n;
 	long more = 0;
 
 	nr = RD_MIN(nr, (uint32_t)INT_MAX);
-	n = f ? wake_table(f, word, nr, mask) : 0;
+	n = f ? wake_table(f, word, priv, nr, mask) : 0;
 	if (n < nr)
-		more = wake_kernel(f, word, nr - n, mask);
+		more = wake_kernel(f, word, priv, nr - n, mask);
 	/* not before: what was taken out above is known to be in the kernel's queue as long as its thread sleeps */
 	if (f)
 		call_all(f);

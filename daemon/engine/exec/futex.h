@@ -12,6 +12,7 @@
 #ifndef RD_FUTEX_H
 #define RD_FUTEX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/common/list.h"
@@ -24,6 +25,7 @@ struct rd_futex_wait {
 	uint32_t *word;		/* ours; mapped while it waits */
 	uint32_t val;
 	uint32_t mask;
+	bool priv;		/* of this process alone: another word than the shared one at the same place */
 	struct rd_bridge *bridge;	/* waits for it in the kernel, in this slot */
 	uint8_t slot;
 	/* it waits no more. res: 0, or -EFAULT: the word is not there any more. May queue and unqueue others. */
@@ -31,7 +33,7 @@ struct rd_futex_wait {
 };
 
 /* Is there val at this word now? 0, -EAGAIN, -EFAULT. Safe whatever the client does to its memory. */
-int rd_futex_compare(uint32_t *word, uint32_t val);
+int rd_futex_compare(uint32_t *word, uint32_t val, bool priv);
 /* Wait as word, val, mask and woken say; the value was compared. -EDQUOT (workers): too many words; -EOPNOTSUPP: the kernel
  * cannot wait for several; -ENOMEM. */
 int rd_futex_queue(struct rd_engine *engine, struct rd_futex_wait *wait);
@@ -39,7 +41,7 @@ int rd_futex_queue(struct rd_engine *engine, struct rd_futex_wait *wait);
 void rd_futex_unqueue(struct rd_futex_wait *wait);
 /* Wake up to nr of those who wait for the word with a bit of mask in common, here and then in the kernel. How many; -EFAULT.
  * While threads of ours come and go it may be one more, who is not counted. */
-int rd_futex_wake(struct rd_engine *engine, uint32_t *word, uint32_t nr, uint32_t mask);
+int rd_futex_wake(struct rd_engine *engine, uint32_t *word, bool priv, uint32_t nr, uint32_t mask);
 /* Nobody waits any more. */
 void rd_futexes_deinit(struct rd_engine *engine);
 

@@ -36,6 +36,7 @@ struct round {
 	unsigned int n;
 	int differs[1 + RD_BRIDGE_WORDS];	/* what rd_futex_compare() said */
 	uint32_t *pass[RD_BRIDGE_WORDS];	/* words whose wake-up hit a zombie */
+	bool pass_priv[RD_BRIDGE_WORDS];
 	unsigned int n_pass;
 };
 
@@ -79,7 +80,8 @@ static void round_make(struct rd_bridge *b, struct round *r)
 		s->armed = true;
 		s->own = false;
 		r->slot[r->n] = b->order[i];
-		r->vec[r->n++] = (struct futex_waitv){ .val = s->val, .uaddr = (uintptr_t)s->word, .flags = FUTEX2_U32 };
+		r->vec[r->n++] = (struct futex_waitv){ .val = s->val, .uaddr = (uintptr_t)s->word,
+						      .flags = FUTEX2_U32 | (s->priv ? FUTEX2_PRIVATE_ : 0) };
 	}
 	b->asleep = true;
 }
@@ -100,8 +102,10 @@ static unsigned int round_hit(struct rd_bridge *b, struct round *r, unsigned int
 
 		/* a zombie of another word may have been hit, too; one wake-up too many does no harm */
 		if (s->state == RD_SLOT_ZOMBIE && !s->own) {
+			r->pass_priv[r->n_pass] = s->priv;
 			r->pass[r->n_pass++] = s->word;
-		} else if (s->state == RD_SLOT_LIVE && !s->own && r->vec[i].uaddr == r->vec[k].uaddr) {
+		} else if (s->state == RD_SLOT_LIVE && !s->own && r->vec[i].uaddr == r->vec[k].uaddr &&
+			   r->vec[i].flags == r->vec[k].flags) {
 			slot_fire(s, 0);
 			fired++;
 		}
@@ -113,7 +117,8 @@ static unsigned int round_hit(struct rd_bridge *b, struct round *r, unsigned int
 static void round_compare(struct round *r)
 {
 	for (unsigned int i = 1; i < r->n; i++)
-		r->differs[i] = rd_futex_compare((uint32_t *)(uintptr_t)r->vec[i].uaddr, (uint32_t)r->vec[i].val);
+		r->differs[i] = rd_futex_compare((uint32_t *)(uintptr_t)r->vec[i].uaddr, (uint32_t)r->vec[i].val,
+						 r->vec[i].flags & FUTEX2_PRIVATE_);
 }
 
 /* A word that differs has changed since it was queued, so whoever waits for it is woken. */
@@ -157,7 +162,7 @@ static bool round_run(struct rd_bridge *b, struct round *r)
 	if (notice)
 		rd_reactor_return(b->reactor, &b->work);
 	for (unsigned int i = 0; i < r->n_pass; i++)
-		syscall(SYS_futex, r->pass[i], FUTEX_WAKE, 1, NULL, NULL, 0);
+		syscall(SYS_futex, r->pass[i], r->pass_priv[i] ? FUTEX_WAKE_PRIVATE : FUTEX_WAKE, 1, NULL, NULL, 0);
 	return !refused || fired;
 }
 
@@ -210,7 +215,8 @@ void rd_bridge_add(struct rd_bridge *b, struct rd_futex_wait *wait)
 	pthread_mutex_lock(&b->lock);
 	while (b->slots[slot].state != RD_SLOT_FREE)
 		slot++;
-	b->slots[slot] = (struct rd_slot){ .word = wait->word, .val = wait->val, .state = RD_SLOT_LIVE, .wait = wait };
+	b->slots[slot] = (struct rd_slot){ .word = wait->word, .val = wait->val, .priv = wait->priv, .state = RD_SLOT_LIVE,
+					    .wait = wait };
 	b->order[b->n++] = slot;
 	bridge_changed(b);
 	pthread_mutex_unlock(&b->lock);
@@ -267,7 +273,7 @@ bool rd_bridge_idle(struct rd_bridge *b)
 	return idle;
 }
 
-unsigned int rd_bridge_ours(struct rd_bridge *b, const uint32_t *word)
+unsigned int rd_bridge_ours(struct rd_bridge *b, const uint32_t *word, bool priv)
 {
 	unsigned int n = 0;
 
@@ -275,7 +281,7 @@ unsigned int rd_bridge_ours(struct rd_bridge *b, const uint32_t *word)
 	for (unsigned int i = 0; i < b->n; i++) {
 		struct rd_slot *s = &b->slots[b->order[i]];
 
-		if (s->word != word || !s->armed)
+		if (s->word != word || s->priv != priv || !s->armed)
 			continue;
 		n++;
 		/* another's wake-up may be overlooked by this: it has changed the word, and that is not overlooked */
@@ -286,13 +292,13 @@ unsigned int rd_bridge_ours(struct rd_bridge *b, const uint32_t *word)
 	return n;
 }
 
-void rd_bridge_absolve(struct rd_bridge *b, const uint32_t *word)
+void rd_bridge_absolve(struct rd_bridge *b, const uint32_t *word, bool priv)
 {
 	pthread_mutex_lock(&b->lock);
 	for (unsigned int i = 0; i < b->n; i++) {
 		struct rd_slot *s = &b->slots[b->order[i]];
 
-		if (s->state == RD_SLOT_ZOMBIE && s->word == word)
+		if (s->state == RD_SLOT_ZOMBIE && s->word == word && s->priv == priv)
 			s->own = true;
 	}
 	pthread_mutex_unlock(&b->lock);

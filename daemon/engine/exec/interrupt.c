@@ -16,25 +16,65 @@ static void on_signal(int sig)
 	(void)sig;	/* that it came is all: a system call ends with EINTR */
 }
 
-/* The action belongs to the process: it is left alone when a program we live in has a use of its own for the signal. */
-static void signal_setup(void)
+static bool handled_by(int sig, void (*handler)(int))
 {
 	struct sigaction sa;
 
-	if (sigaction(RD_WORKER_SIGNAL, NULL, &sa) < 0 || (sa.sa_flags & SA_SIGINFO) || sa.sa_handler != SIG_DFL)
-		return;
-	sa = (struct sigaction){ .sa_handler = on_signal };	/* not SA_RESTART */
+	return sigaction(sig, NULL, &sa) == 0 && !(sa.sa_flags & SA_SIGINFO) && sa.sa_handler == handler;
+}
+
+static void set_handler(int sig, void (*handler)(int))
+{
+	struct sigaction sa = { .sa_handler = handler };	/* not SA_RESTART */
+
 	sigemptyset(&sa.sa_mask);
-	sigaction(RD_WORKER_SIGNAL, &sa, NULL);
+	sigaction(sig, &sa, NULL);
+}
+
+/*
+ * One that a program we live in has no use for: nothing is to be done when it comes, and this thread does not block it to wait for
+ * it. 0: there is none, and nobody is interrupted.
+ */
+static int find_signal(void)
+{
+	sigset_t blocked;
+
+	pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+	for (int sig = SIGRTMAX; sig > SIGRTMIN; sig--) {
+		if (handled_by(sig, SIG_DFL) && !sigismember(&blocked, sig))
+			return sig;
+	}
+	return 0;
+}
+
+/* The action belongs to the process: it is left alone when somebody has a use of his own for the signal. */
+void rd_interrupt_prepare(struct rd_workers *w)
+{
+	if (w->signal)
+		return;
+	w->signal = w->guest ? find_signal() : RD_WORKER_SIGNAL;
+	if (w->signal && handled_by(w->signal, SIG_DFL))
+		set_handler(w->signal, on_signal);
+}
+
+void rd_interrupt_deinit(struct rd_workers *w)
+{
+	if (w->guest && w->signal && handled_by(w->signal, on_signal))
+		set_handler(w->signal, SIG_DFL);
 }
 
 /* Under the lock, so the thread cannot have ended. */
 static bool worker_interrupt(struct rd_worker *t)
 {
+	struct rd_workers *w = t->pool;
+
 	if (!t->running || !t->running->unwanted)
 		return false;
+	/* a program may have come to use it since */
+	if (w->guest && (!w->signal || !handled_by(w->signal, on_signal)))
+		return false;
 	t->interrupted = true;
-	pthread_kill(t->thread, RD_WORKER_SIGNAL);
+	pthread_kill(t->thread, w->signal);
 	return true;
 }
 
@@ -63,7 +103,6 @@ static void on_again(struct rd_timer *timer)
 
 void rd_interrupt_init(struct rd_workers *w)
 {
-	signal_setup();
 	w->again.fire = on_again;
 }
 

@@ -67,6 +67,10 @@ struct rd_workers {
 	/* from here on the reactor's thread only */
 	struct rd_reactor *reactor;
 	struct rd_user *user;
+	bool guest;			/* in a process that is not ours */
+	bool mixed;			/* guest: threads were started by such as differ in their rights */
+	uint64_t key;			/* guest: of who started the first; see rd_creds_key() */
+	int signal;			/* interrupts; 0: none yet, or none to be had */
 	struct rd_link all, spare;
 	unsigned int alive;
 	unsigned int retry_ms;
@@ -120,5 +124,9 @@ void rd_workers_feed(struct rd_workers *w);
 
 /* --- interrupt.c --- */
 void rd_interrupt_init(struct rd_workers *w);
+/* Before the first thread: w->signal does what it is for. */
+void rd_interrupt_prepare(struct rd_workers *w);
+/* There are no threads any more. */
+void rd_interrupt_deinit(struct rd_workers *w);
 
 #endif

@@ -215,7 +215,7 @@ void *rd_worker_main(void *arg)
 	struct rd_workers *w = t->pool;
 	bool ours;
 
-	pthread_setname_np(pthread_self(), "ringd-wrk");
+	pthread_setname_np(pthread_self(), w->guest ? "iou-wrk" : "ringd-wrk");
 	pthread_mutex_lock(&w->lock);
 	t->class->searching--;
 	t->moved = 0;

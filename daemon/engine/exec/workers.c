@@ -11,6 +11,7 @@
 #include "daemon/common/clock.h"
 #include "daemon/common/privatefd.h"
 #include "daemon/common/util.h"
+#include "creds.h"
 #include "pool.h"
 #include "reactor.h"
 
@@ -39,13 +40,35 @@ static void class_refused(struct rd_workers *w, struct rd_class *c, struct rd_ca
 	pthread_mutex_unlock(&w->lock);
 }
 
+/* A thread has the rights of the one that starts it. */
+static void note_rights(struct rd_workers *w)
+{
+	uint64_t key = rd_creds_key();
+
+	if (!w->alive) {
+		w->key = key;
+		w->mixed = false;
+	} else if (key != w->key) {
+		w->mixed = true;
+	}
+}
+
+bool rd_workers_alike(const struct rd_workers *w)
+{
+	return !w->alive || (!w->mixed && w->key == rd_creds_key());
+}
+
 static int start_thread(struct rd_workers *w, struct rd_worker *t)
 {
 	sigset_t all, old;
 	int r;
 
+	if (w->guest)
+		note_rights(w);
 	sigfillset(&all);
-	sigdelset(&all, RD_WORKER_SIGNAL);
+	rd_interrupt_prepare(w);
+	if (w->signal)
+		sigdelset(&all, w->signal);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	r = pthread_create(&t->thread, &w->attr, rd_worker_main, t);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -233,6 +256,11 @@ unsigned int rd_workers_running(const struct rd_workers *w)
 	return w->alive;
 }
 
+void rd_workers_set_guest(struct rd_workers *w)
+{
+	w->guest = true;
+}
+
 void rd_workers_set_idle(struct rd_workers *w, unsigned int idle_ms)
 {
 	w->idle_ms = idle_ms;
@@ -364,9 +392,11 @@ bool rd_workers_free(struct rd_workers *w, unsigned int grace_ms)
 	ended = pool_stop(w, grace_ms);
 	pthread_mutex_unlock(&w->lock);
 	reap(w);
-	if (ended)
+	if (ended) {
+		rd_interrupt_deinit(w);
 		pool_destroy(w);
-	else
+	} else {
 		pool_abandon(w);
+	}
 	return ended;
 }

@@ -7,6 +7,7 @@
  * Nothing is accepted that there is no room for: memory, budget and a slot are seen to first, and a connection that has to
  * go without stays in the listener's queue.
  */
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -281,6 +282,14 @@ void rd_accept_work(struct rd_req *req)
 
 /* --- all of them --- */
 
+/* Can it be asked for one without waiting? The client's own in its process: as long as it leaves O_NONBLOCK as it is. */
+static bool comes_back(const struct rd_req *req)
+{
+	if (rd_file_quiet(req->file))
+		return true;
+	return rd_at_home(req) && (fcntl(req->file->fd, F_GETFL) & O_NONBLOCK);
+}
+
 /* Go on as long as it goes, and then keep nothing for a connection that may never come. */
 static int settle(struct rd_req *req, int verdict)
 {
@@ -288,7 +297,7 @@ static int settle(struct rd_req *req, int verdict)
 	if (req->work.unwanted && (verdict == RD_AGAIN || verdict == RD_POLL_IN))
 		verdict = done(req, -ECANCELED);
 	for (unsigned int i = 0; verdict == RD_AGAIN && i < RD_ACCEPT_BURST; i++)
-		verdict = rd_file_quiet(req->file) ? accept_own(req) : accept_theirs(req);
+		verdict = comes_back(req) ? accept_own(req) : accept_theirs(req);
 	if (verdict == RD_AGAIN) {
 		req->accept.waited = true;
 		verdict = RD_POLL_IN;

@@ -108,8 +108,12 @@ static int madvise_start(struct rd_req *req)
 
 int rd_madvise(struct rd_req *req, unsigned int issue_flags)
 {
-	int r = madvise_start(req);
+	int r;
 
+	/* the client's own memory: the kernel knows what may be done to it */
+	if (rd_at_home(req))
+		return RD_PUNT;
+	r = madvise_start(req);
 	if (r == RD_PUNT)
 		return RD_PUNT;
 	req->res = r;

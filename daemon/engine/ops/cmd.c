@@ -44,6 +44,11 @@ int rd_cmd(struct rd_req *req, unsigned int issue_flags)
 		r = rd_cmd_block_start(req);
 	else
 		r = 0;
+	/* they end by themselves, and it is the client's own call */
+	if (r == RD_PUNT && (kind & RD_FILE_SOCK) && rd_at_home(req)) {
+		rd_cmd_socket_work(req);
+		return rd_cmd_socket_finish(req);
+	}
 	if (r > 0)
 		return r;
 	req->res = r;

@@ -13,6 +13,7 @@
 #include "cmd.h"
 
 #define RD_OPT_MAX	4096u	/* bytes of an option's value */
+#define RD_OPT_HOME_MAX	(1u << 20)	/* where all options may be used: rules of a packet filter are the longest */
 #define RD_SOL_TLS	282
 #define RD_SOL_ICMPV6	58
 
@@ -67,6 +68,11 @@ static bool may_set(uint32_t level, uint32_t opt)
 	}
 }
 
+static uint32_t longest(const struct rd_req *req)
+{
+	return rd_at_home(req) ? RD_OPT_HOME_MAX : RD_OPT_MAX;
+}
+
 int rd_cmd_socket_prep(struct rd_req *req)
 {
 	struct rd_host *host = req->ctx->host;
@@ -75,7 +81,7 @@ int rd_cmd_socket_prep(struct rd_req *req)
 	int r;
 
 	/* whether it is a socket at all is not known yet: nothing is wrong before it is issued */
-	if (cmd->op != RINGD_SOCKET_OP_SETSOCKOPT || !cmd->optlen || cmd->optlen > RD_OPT_MAX)
+	if (cmd->op != RINGD_SOCKET_OP_SETSOCKOPT || !cmd->optlen || cmd->optlen > longest(req))
 		return 0;
 	r = rd_stage_new(&value, &req->ctx->engine->user, cmd->optlen);
 	if (r < 0)
@@ -90,22 +96,24 @@ static int start_getsockopt(struct rd_req *req)
 	struct rd_host *host = req->ctx->host;
 	struct rd_cmd *cmd = &req->cmd;
 
-	if (cmd->level != SOL_SOCKET || !socket_option_allowed(cmd->optname))
+	if (cmd->level != SOL_SOCKET || !(rd_at_home(req) || socket_option_allowed(cmd->optname)))
 		return -EOPNOTSUPP;
 	if ((int32_t)cmd->optlen < 0)
 		return -EINVAL;
-	cmd->optlen = RD_MIN(cmd->optlen, RD_OPT_MAX);	/* no value that is allowed needs more */
+	cmd->optlen = RD_MIN(cmd->optlen, longest(req));	/* no value that is allowed needs more */
 	if (!cmd->optlen)
 		return RD_PUNT;
 	cmd->out = host->ops->map(host, cmd->addr3, cmd->optlen, &req->mem);
 	return cmd->out ? RD_PUNT : -EFAULT;
 }
 
-static int start_setsockopt(const struct rd_cmd *cmd)
+static int start_setsockopt(const struct rd_req *req)
 {
-	if (!may_set(cmd->level, cmd->optname))
+	const struct rd_cmd *cmd = &req->cmd;
+
+	if (!rd_at_home(req) && !may_set(cmd->level, cmd->optname))
 		return -EOPNOTSUPP;
-	if (cmd->optlen > RD_OPT_MAX)
+	if (cmd->optlen > longest(req))
 		return -EINVAL;
 	return cmd->fault ? -EFAULT : RD_PUNT;
 }
@@ -145,7 +153,7 @@ int rd_cmd_socket_start(struct rd_req *req)
 	case RINGD_SOCKET_OP_GETSOCKOPT:
 		return start_getsockopt(req);
 	case RINGD_SOCKET_OP_SETSOCKOPT:
-		return start_setsockopt(cmd);
+		return start_setsockopt(req);
 	case RINGD_SOCKET_OP_TX_TIMESTAMP:
 		return rd_cmd_tstamp(req);
 	case RINGD_SOCKET_OP_GETSOCKNAME:

@@ -219,6 +219,34 @@ int rd_cmsg_import(struct rd_host *host, void *data, size_t len, struct rd_file 
 	return r < 0 ? r : (int)pos;
 }
 
+static bool is_ring(struct rd_host *host, const char *number)
+{
+	struct rd_ctx *ctx;
+	int fd;
+
+	memcpy(&fd, number, sizeof(fd));
+	return host->ops->ring(host, fd, &ctx) == 0;
+}
+
+int rd_cmsg_check(struct rd_host *host, const void *data, size_t len)
+{
+	const char *p = data;
+	struct cmsghdr head;
+	size_t pos = 0;
+
+	/* lengths that lie are the kernel's to refuse */
+	while (head_at(&head, p, len, pos) > 0) {
+		size_t n = head.cmsg_len - CMSG_LEN(0);
+
+		for (size_t i = 0; is_socket_message(&head, SCM_RIGHTS) && i + sizeof(int) <= n; i += sizeof(int)) {
+			if (is_ring(host, p + pos + CMSG_LEN(0) + i))
+				return -EINVAL;
+		}
+		pos += CMSG_SPACE(n);
+	}
+	return (int)len;
+}
+
 /* --- received --- */
 
 void rd_cmsg_begin_uncharged(struct rd_cmsg_in *in)

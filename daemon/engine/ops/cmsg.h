@@ -43,6 +43,10 @@ struct rd_host;
  */
 int rd_cmsg_import(struct rd_host *host, void *data, size_t len, struct rd_file **files, uint32_t *nr);
 
+/* The client is this process: they go as they are, but for descriptors of its rings (-EINVAL). How many bytes. */
+#define RD_CMSG_HOME_MAX	(1u << 20)	/* whatever the kernel lets a message have, it is less */
+int rd_cmsg_check(struct rd_host *host, const void *data, size_t len);
+
 /* --- received --- */
 
 struct rd_cmsg_in {

@@ -3,6 +3,7 @@
  * CONNECT. A socket of our own is made not to wait, and waited for in the reactor. One that the client has a descriptor of is
  * its to make wait at any moment: the kernel ring connects that one, or a worker, which may sleep.
  */
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/un.h>
@@ -83,7 +84,7 @@ static int connect_own(struct rd_req *req)
 	if (r == -EALREADY && req->sockname.connecting)
 		return RD_POLL_OUT;
 	/* a UNIX listener's queue is full, and nothing tells when it is not */
-	if (r == -EAGAIN && !(req->file->flags & RD_FILE_NONBLOCK))
+	if (r == -EAGAIN && (req->file->flags & (RD_FILE_OURS | RD_FILE_NONBLOCK)) == RD_FILE_OURS)
 		return RD_PUNT;
 	req->res = r;
 	return RD_DONE;
@@ -108,6 +109,14 @@ int rd_connect_io_done(struct rd_req *req, int32_t res)
 	return RD_DONE;
 }
 
+/* Will a call on it come back at once? The client's own in its process: as long as it leaves O_NONBLOCK as it is. */
+static bool comes_back(const struct rd_req *req)
+{
+	if (req->file->flags & RD_FILE_OURS)
+		return true;
+	return rd_at_home(req) && (fcntl(req->file->fd, F_GETFL) & O_NONBLOCK);
+}
+
 int rd_connect_issue(struct rd_req *req, unsigned int issue_flags)
 {
 	const struct rd_socknameop *n = &req->sockname;
@@ -115,13 +124,13 @@ int rd_connect_issue(struct rd_req *req, unsigned int issue_flags)
 
 	/* the client may have got a descriptor of it in the meantime */
 	if (issue_flags & RD_READY)
-		return req->file->flags & RD_FILE_OURS ? connect_own(req) : RD_PUNT;
+		return comes_back(req) ? connect_own(req) : RD_PUNT;
 	req->res = rd_sockname_start(req);
 	if (req->res < 0)
 		return RD_DONE;
 	if (n->at_fs)
 		return RD_PUNT;
-	if (req->file->flags & RD_FILE_OURS)
+	if (comes_back(req))
 		return connect_own(req);
 	return engine->uring && engine->ring_connects < RD_RING_CONNECTS ? connect_in_ring(req) : RD_PUNT;
 }

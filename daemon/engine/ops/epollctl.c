@@ -29,6 +29,11 @@ int rd_epoll_ctl(struct rd_req *req, unsigned int issue_flags)
 	struct rd_epoll_ctl *ctl = &req->epoll_ctl;
 	int r;
 
+	/* a set knows a file by its number, too: by the client's own, where that can be used */
+	if (rd_at_home(req)) {
+		req->res = epoll_ctl(ctl->epfd, ctl->op, ctl->fd, (struct epoll_event *)(void *)ctl->event) < 0 ? -errno : 0;
+		return RD_DONE;
+	}
 	r = host->ops->file(host, ctl->epfd, &ctl->set);
 	if (r == 0)
 		r = host->ops->file(host, ctl->fd, &ctl->target);

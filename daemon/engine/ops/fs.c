@@ -2,6 +2,7 @@
 /* Operations on names. STATX: resolve with O_PATH, look where it led, then ask that very object. */
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "ops.h"
 #include "path.h"
@@ -36,7 +37,7 @@ static int statx_start(struct rd_req *req)
 	    (sx->flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
 		return -EINVAL;
 	sx->buf = host->ops->map(host, (uintptr_t)sx->buf, sizeof(struct statx), &req->mem);
-	if (!sx->buf)
+	if (!sx->buf && !rd_at_home(req))
 		return -EFAULT;
 	sx->at = rd_path_at(req, sx->dirfd, sx->path, 0, &owner);
 	if (sx->at < 0 && sx->at != AT_FDCWD)
@@ -62,6 +63,10 @@ void rd_statx_work(struct rd_req *req)
 	int sync = (int)(sx->flags & AT_STATX_SYNC_TYPE), at = sx->at;
 	RD_CLOSE int fd = -1;
 
+	if (rd_at_home(req)) {
+		req->res = syscall(SYS_statx, at, sx->path, sx->flags, sx->mask, sx->buf) < 0 ? -errno : 0;
+		return;
+	}
 	if (sx->path[0]) {
 		struct open_how how = { .flags = O_PATH | (sx->flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0) };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * FUTEX_WAIT, FUTEX_WAITV, FUTEX_WAKE. Words are in shared memory, so a futex with the PRIVATE flag is one, too: whoever waits
- * here and whoever wakes here agree on it, but the client's own system calls must not have FUTEX_PRIVATE_FLAG.
+ * here and whoever wakes here agree on it, but the client's own system calls must not have FUTEX_PRIVATE_FLAG. In the client's
+ * own process it is as private as the client says.
  */
 #include <limits.h>
 
@@ -30,6 +31,11 @@ struct client_waitv {
 static bool flags_ok(uint32_t flags)
 {
 	return (flags & FUTEX2_SIZE_MASK) == FUTEX2_SIZE_U32_ && !(flags & ~(FUTEX2_SIZE_MASK | FUTEX2_PRIVATE_FLAG));
+}
+
+static bool is_private(const struct rd_req *req, uint32_t flags)
+{
+	return rd_at_home(req) && (flags & FUTEX2_PRIVATE_FLAG);
 }
 
 static int new_words(struct rd_req *req, uint32_t nr)
@@ -74,13 +80,14 @@ static void word_woken(struct rd_futex_wait *wait, int res)
 	}
 }
 
-static void word_init(struct rd_req *req, uint32_t i, uint64_t addr, uint32_t val, uint32_t mask)
+static void word_init(struct rd_req *req, uint32_t i, uint64_t addr, uint32_t val, uint32_t mask, uint32_t flags)
 {
 	struct rd_futex_word *word = &req->futex.words[i];
 
 	*word = (struct rd_futex_word){ .req = req, .addr = addr };
 	word->wait.val = val;
 	word->wait.mask = mask;
+	word->wait.priv = is_private(req, flags);
 	word->wait.woken = word_woken;
 	rd_list_init(&word->wait.link);
 }
@@ -94,7 +101,7 @@ int rd_futex_wait_prep(struct rd_req *req, const struct ringd_sqe *sqe)
 		return -EINVAL;
 	r = new_words(req, 1);
 	if (r == 0)
-		word_init(req, 0, sqe->addr, (uint32_t)sqe->addr2, (uint32_t)sqe->addr3);
+		word_init(req, 0, sqe->addr, (uint32_t)sqe->addr2, (uint32_t)sqe->addr3, (uint32_t)sqe->fd);
 	return r;
 }
 
@@ -110,7 +117,7 @@ static int read_waitv(struct rd_req *req, uint64_t addr)
 			return r;
 		if (w.resv || w.val > UINT32_MAX || !flags_ok(w.flags))
 			return -EINVAL;
-		word_init(req, i, w.uaddr, (uint32_t)w.val, UINT32_MAX);
+		word_init(req, i, w.uaddr, (uint32_t)w.val, UINT32_MAX, w.flags);
 	}
 	return 0;
 }
@@ -144,7 +151,7 @@ static int word_map(struct rd_req *req, struct rd_futex_word *word)
 	if (!word->wait.word)
 		return -EFAULT;
 	word->mem = rd_mem_get(owner);
-	return rd_futex_compare(word->wait.word, word->wait.val);
+	return rd_futex_compare(word->wait.word, word->wait.val, word->wait.priv);
 }
 
 int rd_futex_wait_issue(struct rd_req *req, unsigned int issue_flags)
@@ -188,6 +195,7 @@ int rd_futex_wake_prep(struct rd_req *req, const struct ringd_sqe *sqe)
 	req->futex.addr = sqe->addr;
 	req->futex.nr = (uint32_t)sqe->addr2;
 	req->futex.mask = (uint32_t)sqe->addr3;
+	req->futex.priv = is_private(req, (uint32_t)sqe->fd);
 	return 0;
 }
 
@@ -203,6 +211,6 @@ int rd_futex_wake_issue(struct rd_req *req, unsigned int issue_flags)
 	if (op->addr % sizeof(*word))
 		return RD_DONE;
 	word = host->ops->map(host, op->addr, sizeof(*word), &owner);
-	req->res = word ? rd_futex_wake(req->ctx->engine, word, op->nr, op->mask) : -EFAULT;
+	req->res = word ? rd_futex_wake(req->ctx->engine, word, op->priv, op->nr, op->mask) : -EFAULT;
 	return RD_DONE;
 }

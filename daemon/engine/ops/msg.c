@@ -51,11 +51,14 @@ static size_t room_for_files(size_t controllen)
 	return RD_MIN((controllen - CMSG_LEN(0)) / sizeof(int), (size_t)RD_FDS_MAX);
 }
 
-static void import_control(struct rd_host *host, struct rd_msg_out *out, const struct msghdr *mh, size_t len)
+static void import_control(struct rd_req *req, struct rd_msg_out *out, const struct msghdr *mh, size_t len)
 {
+	struct rd_host *host = req->ctx->host;
 	int r = host->ops->copy_in(host, out->control, (uintptr_t)mh->msg_control, len);
 
-	if (r == 0)
+	if (r == 0 && req->net.home)
+		r = rd_cmsg_check(host, out->control, len);
+	else if (r == 0)
 		r = rd_cmsg_import(host, out->control, len, out->files, &out->nr);
 	if (r < 0)
 		out->err = r;
@@ -66,9 +69,9 @@ static void import_control(struct rd_host *host, struct rd_msg_out *out, const s
 /* One block for all of it. What is wrong with the control data is not told before the socket was looked at. */
 static int import_out(struct rd_req *req, const struct msghdr *mh)
 {
-	bool huge = mh->msg_controllen > RD_CMSG_SEND_MAX;
+	bool huge = mh->msg_controllen > (req->net.home ? RD_CMSG_HOME_MAX : RD_CMSG_SEND_MAX);
 	size_t len = huge ? 0 : mh->msg_controllen;
-	size_t nr_files = room_for_files(len);
+	size_t nr_files = req->net.home ? 0 : room_for_files(len);
 	struct rd_host *host = req->ctx->host;
 	struct rd_msg *msg;
 	void *block;
@@ -86,7 +89,7 @@ static int import_out(struct rd_req *req, const struct msghdr *mh)
 	msg->out.err = huge ? -ENOBUFS : 0;
 	r = import_name(host, &msg->out, mh);
 	if (r == 0 && len)
-		import_control(host, &msg->out, mh, len);
+		import_control(req, &msg->out, mh, len);
 	return r;
 }
 

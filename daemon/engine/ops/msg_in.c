@@ -174,7 +174,7 @@ static ssize_t deliver(struct rd_req *req, struct rd_msg_got *got, ssize_t n)
 	return r < 0 ? r : n;
 }
 
-ssize_t rd_msg_receive(struct rd_req *req, struct msghdr *mh, uint32_t flags)
+static ssize_t receive_engine(struct rd_req *req, struct msghdr *mh, uint32_t flags)
 {
 	struct rd_engine *engine = req->ctx->engine;
 	struct rd_msg *msg = req->net.msg;
@@ -197,6 +197,66 @@ ssize_t rd_msg_receive(struct rd_req *req, struct msghdr *mh, uint32_t flags)
 	req->net.carried = n >= 0 && got.mh.msg_controllen;
 	rd_cmsg_end(&got.c, engine, n < 0 ? NULL : &got.mh);
 	return deliver(req, &got, n);
+}
+
+/* --- in the client's own process --- */
+
+/* What the kernel has stored where the client wants it, in numbers. */
+static int tell_here(struct rd_req *req, const struct msghdr *mh, ssize_t n)
+{
+	struct rd_host *host = req->ctx->host;
+	const struct rd_msg_in *in = &req->net.msg->in;
+	struct {
+		uint64_t controllen;
+		uint32_t flags;
+	} __attribute__((__packed__)) end = { mh->msg_controllen, (uint32_t)mh->msg_flags };
+	struct ringd_recvmsg_out out = { .namelen = mh->msg_namelen, .controllen = (uint32_t)mh->msg_controllen,
+					 .payloadlen = (uint32_t)n, .flags = (uint32_t)mh->msg_flags };
+	uint32_t namelen = mh->msg_namelen;
+	int r = 0;
+
+	_Static_assert(offsetof(struct msghdr, msg_flags) == offsetof(struct msghdr, msg_controllen) + 8, "side by side");
+	if (in->head)
+		return host->ops->copy_out(host, in->buffer, &out, sizeof(out));
+	if (in->name)
+		r = host->ops->copy_out(host, in->hdr + offsetof(struct msghdr, msg_namelen), &namelen, sizeof(namelen));
+	return r < 0 ? r : host->ops->copy_out(host, in->hdr + offsetof(struct msghdr, msg_controllen), &end, sizeof(end));
+}
+
+/* Addresses are the client's, and so are the descriptors that come: the kernel does it all. */
+static ssize_t receive_here(struct rd_req *req, struct msghdr *mh, uint32_t flags)
+{
+	struct rd_msg_in *in;
+	uint64_t name;
+	ssize_t n;
+	int r;
+
+	if (!req->net.msg)
+		return call(req->file->fd, mh, flags);
+	in = &req->net.msg->in;
+	name = in->head ? in->buffer + sizeof(struct ringd_recvmsg_out) : in->name;
+	if (in->head ? in->name_room : in->name) {
+		mh->msg_name = (void *)(uintptr_t)name;
+		mh->msg_namelen = in->name_room;
+	}
+	if (in->control_room) {
+		mh->msg_control = (void *)(uintptr_t)(in->head ? name + in->name_room : in->control);
+		mh->msg_controllen = in->control_room;
+	}
+	n = call(req->file->fd, mh, flags);
+	req->net.carried = n >= 0 && mh->msg_controllen;
+	if (n < 0)
+		return n;
+	in->delivered = true;
+	r = tell_here(req, mh, n);
+	return r < 0 ? r : n;
+}
+
+ssize_t rd_msg_receive(struct rd_req *req, struct msghdr *mh, uint32_t flags)
+{
+	if (req->net.home)
+		return receive_here(req, mh, flags);
+	return receive_engine(req, mh, flags);
 }
 
 /* Somebody else's turn. */

@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 
+#include "daemon/common/privatefd.h"
 #include "ops.h"
 #include "../request/opdef.h"
 
@@ -104,7 +105,7 @@ static int duplicate(struct rd_ctx *ctx, uint64_t slot, struct rd_file **ret)
 	if (r < 0)
 		return r;
 	rd_charge_give(&room);
-	fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
+	fd = rd_private_dup(file->fd);
 	if (fd < 0)
 		return -errno;
 	r = rd_file_new(ret, ctx->engine, fd);

@@ -158,27 +158,42 @@ static int find_place(struct rd_req *req, struct rd_place *place)
 	return r;
 }
 
+/* In the client's own process the calls are made as they are: who asks is who opens. */
+static const struct rd_name *at_home(const struct rd_req *req)
+{
+	return rd_at_home(req) ? req->names.name : NULL;
+}
+
 void rd_unlinkat_work(struct rd_req *req)
 {
 	RD_PLACE struct rd_place place = RD_PLACE_INIT;
+	const struct rd_name *name = at_home(req);
 
-	if (find_place(req, &place) == 0)
+	if (name)
+		set_result(req, unlinkat(name->at, name->path, (int)req->names.flags));
+	else if (find_place(req, &place) == 0)
 		set_result(req, unlinkat(place.at, place.name, (int)req->names.flags));
 }
 
 void rd_mkdirat_work(struct rd_req *req)
 {
 	RD_PLACE struct rd_place place = RD_PLACE_INIT;
+	const struct rd_name *name = at_home(req);
 
-	if (find_place(req, &place) == 0)
+	if (name)
+		set_result(req, mkdirat(name->at, name->path, (mode_t)req->names.mode));
+	else if (find_place(req, &place) == 0)
 		set_result(req, mkdirat(place.at, place.name, (mode_t)req->names.mode));
 }
 
 void rd_symlinkat_work(struct rd_req *req)
 {
 	RD_PLACE struct rd_place place = RD_PLACE_INIT;
+	const struct rd_name *name = at_home(req);
 
-	if (find_place(req, &place) == 0)
+	if (name)
+		set_result(req, symlinkat(name[1].path, name->at, name->path));
+	else if (find_place(req, &place) == 0)
 		set_result(req, symlinkat(req->names.name[1].path, place.at, place.name));
 }
 
@@ -191,6 +206,10 @@ void rd_renameat_work(struct rd_req *req)
 	/* before anything is looked for, as the kernel does it */
 	if (req->names.flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) {
 		req->res = -EINVAL;
+		return;
+	}
+	if (rd_at_home(req)) {
+		set_result(req, renameat2(name[0].at, name[0].path, name[1].at, name[1].path, req->names.flags));
 		return;
 	}
 	r = rd_path_place(&from, name[0].at, name[0].path);
@@ -255,6 +274,10 @@ void rd_linkat_work(struct rd_req *req)
 
 	if (req->names.flags & ~(uint32_t)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) {
 		req->res = -EINVAL;
+		return;
+	}
+	if (rd_at_home(req)) {
+		set_result(req, linkat(name[0].at, name[0].path, name[1].at, name[1].path, (int)req->names.flags));
 		return;
 	}
 	r = rd_path_place(&to, name[1].at, name[1].path);

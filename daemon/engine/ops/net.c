@@ -35,7 +35,7 @@ int rd_net_prep(struct rd_req *req, const struct ringd_sqe *sqe, uint16_t allowe
 
 	*net = (struct rd_net){
 		.vec = &net->one, .asked = sqe->len, .msg_flags = sqe->msg_flags & ~RD_MSG_INTERNAL, .ioprio = sqe->ioprio,
-		.buf_index = sqe->buf_index,
+		.buf_index = sqe->buf_index, .home = rd_at_home(req),
 	};
 	return sqe->ioprio & ~allowed ? -EINVAL : 0;
 }
@@ -202,7 +202,8 @@ int rd_net_message(struct rd_req *req, struct msghdr *mh, struct iovec *piece)
 
 uint32_t rd_net_flags(const struct rd_net *net)
 {
-	return net->msg_flags | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC;
+	/* descriptors that come are the client's own in its process, as it asks for them */
+	return net->msg_flags | MSG_DONTWAIT | MSG_NOSIGNAL | (net->home ? 0 : MSG_CMSG_CLOEXEC);
 }
 
 /* Not by the C library's functions: those are cancellation points, which cost two atomic operations when there are threads. */
@@ -250,7 +251,7 @@ ssize_t rd_net_transfer(struct rd_req *req, uint32_t extra)
 	bool plain = net->send ? req->file->flags & (RD_FILE_INET | RD_FILE_CARRIER) : !(req->file->flags & RD_FILE_CARRIER);
 	ssize_t n;
 
-	if (RD_LIKELY(net->nr == 1 && !net->msg && !net->namelen && plain))
+	if (RD_LIKELY(net->nr == 1 && !net->msg && !net->namelen && (plain || net->home)))
 		n = transfer_plain(req, flags);
 	else
 		n = transfer_message(req, flags);

@@ -33,7 +33,7 @@ static bool has_path(const struct rd_req *req)
 	uint32_t len;
 	const struct sockaddr *name = name_of(&req->net, &len);
 
-	return name && rd_sockname_is_path(req->file, name, len);
+	return name && !req->net.home && rd_sockname_is_path(req->file, name, len);
 }
 
 bool rd_net_unheard(const struct rd_req *req)
@@ -46,6 +46,8 @@ bool rd_net_unheard(const struct rd_req *req)
 
 bool rd_net_sleeps(const struct rd_req *req)
 {
+	if (req->net.home)
+		return false;	/* what it does in the client's own system calls */
 	if (!(req->file->flags & (RD_FILE_INET | RD_FILE_CARRIER)))
 		return true;
 	return (req->file->flags & RD_FILE_CARRIER) && (rd_msg_brings_files(&req->net) || has_path(req));

@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 
+#include "daemon/common/privatefd.h"
 #include "ops.h"
 
 #define RD_PIPE_FLAGS	((uint32_t)(O_CLOEXEC | O_NONBLOCK | O_DIRECT | O_EXCL))	/* O_EXCL: O_NOTIFICATION_PIPE */
@@ -34,6 +35,10 @@ static int make_pipe(struct rd_req *req, struct rd_file *files[2])
 
 	if (pipe2(fds, (int)req->pipe.flags | O_CLOEXEC) < 0)
 		return -errno;
+	if (req->pipe.file_index) {
+		fds[0] = rd_private_fd(fds[0]);
+		fds[1] = rd_private_fd(fds[1]);
+	}
 	r = rd_file_new(&files[0], engine, fds[0]);
 	if (r < 0) {
 		rd_close(fds[0]);

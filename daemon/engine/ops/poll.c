@@ -153,7 +153,7 @@ int rd_poll_add_issue(struct rd_req *req, unsigned int issue_flags)
 	int r;
 
 	(void)issue_flags;
-	if (req->file->flags & (RD_FILE_SLOW | RD_FILE_ASKS)) {
+	if ((req->file->flags & RD_FILE_SLOW) || ((req->file->flags & RD_FILE_ASKS) && !rd_at_home(req))) {
 		r = start_worker(req);
 	} else {
 		req->ctx->engine->stats.polled++;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/ioprio.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/syscall.h>
 
 #include "ops.h"
@@ -51,10 +52,37 @@ static inline ssize_t transfer(const struct rd_req *req, uint32_t rwf)
 	return n < 0 ? -errno : n;
 }
 
+/*
+ * In the client's own process: whoever drives the reactor is a thread of the program, and a SIGPIPE that comes of what was put off, or is
+ * not wanted, must not reach it. One that was pending before stays.
+ */
+static __attribute__((__noinline__)) ssize_t transfer_quietly(const struct rd_req *req, uint32_t rwf)
+{
+	const struct timespec none = { 0 };
+	sigset_t pipe_only, before, pending;
+	ssize_t n;
+
+	sigemptyset(&pipe_only);
+	sigaddset(&pipe_only, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
+	sigemptyset(&pending);
+	(void)sigpending(&pending);
+	n = transfer(req, rwf);
+	if (n == -EPIPE && !sigismember(&pending, SIGPIPE))
+		(void)sigtimedwait(&pipe_only, NULL, &none);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return n;
+}
+
 /* The same on the reactor. */
 static inline ssize_t transfer_inline(struct rd_req *req, uint32_t rwf)
 {
-	ssize_t n = transfer(req, rwf);
+	ssize_t n;
+
+	if (RD_UNLIKELY(req->rw.stream && req->rw.write && (req->rw.quiet || req->holds)) && rd_at_home(req))
+		n = transfer_quietly(req, rwf);
+	else
+		n = transfer(req, rwf);
 
 	if (n > 0)
 		req->ctx->moved += (uint64_t)n;
@@ -123,7 +151,7 @@ static inline void know_file(struct rd_req *req)
 	struct rd_rw *rw = &req->rw;
 
 	rw->stream = req->file->flags & RD_FILE_STREAM;
-	rw->carrier = (req->file->flags & RD_FILE_CARRIER) && !rw->write;
+	rw->carrier = (req->file->flags & RD_FILE_CARRIER) && !rw->write && !rd_at_home(req);
 	rw->whole = (req->file->flags & RD_FILE_REG) && !(rw->rwf & RD_RWF_NOWAIT);
 }
 
@@ -289,7 +317,7 @@ static int issue_pollable(struct rd_req *req, unsigned int issue_flags)
 	if (RD_UNLIKELY(rw->carrier))
 		return issue_carrier(req, issue_flags);
 	/* as a SEND, see net_away.c */
-	if (RD_UNLIKELY((req->file->flags & (RD_FILE_SOCK | RD_FILE_INET | RD_FILE_CARRIER)) == RD_FILE_SOCK && rw->write))
+	if (RD_UNLIKELY((req->file->flags & (RD_FILE_SOCK | RD_FILE_INET | RD_FILE_CARRIER)) == RD_FILE_SOCK && rw->write) && !rd_at_home(req))
 		return RD_PUNT;
 	/* a directory has nothing to wait for either: the system call says what is wrong with it */
 	if ((rw->rwf & RD_RWF_NOWAIT) || (req->file->flags & RD_FILE_DIR))

@@ -64,7 +64,8 @@ static inline int prep_common(struct rd_req *req, const struct ringd_sqe *sqe, b
 
 	rw->off = sqe->off;
 	rw->done = 0;
-	rw->rwf = sqe->rw_flags & ~RD_RWF_NOSIGNAL;	/* SIGPIPE is ignored anyway */
+	rw->rwf = sqe->rw_flags & ~RD_RWF_NOSIGNAL;	/* SIGPIPE is ignored anyway, but where the client is this process */
+	rw->quiet = sqe->rw_flags & RD_RWF_NOSIGNAL;
 	rw->nr = 1;
 	rw->vec = &rw->one;
 	rw->owners = NULL;

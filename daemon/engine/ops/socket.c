@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "daemon/common/log.h"
+#include "daemon/common/privatefd.h"
 #include "daemon/common/util.h"
 #include "ops.h"
 #include "sockname.h"
@@ -118,6 +119,7 @@ int rd_socket_install(struct rd_req *req, struct rd_file *file, uint32_t file_in
 
 	if (!file_index)
 		return host->ops->install(host, req, &new);
+	file->fd = rd_private_fd(file->fd);
 	req->res = rd_filetable_install(&req->ctx->files, file_index, file);
 	if (req->res < 0)
 		rd_file_put(file);
@@ -126,7 +128,7 @@ int rd_socket_install(struct rd_req *req, struct rd_file *file, uint32_t file_in
 
 static uint32_t kind_of(const struct rd_socketop *s)
 {
-	uint32_t kind = s->domain == AF_UNIX ? RD_FILE_CARRIER : RD_FILE_INET;
+	uint32_t kind = s->domain == AF_UNIX ? RD_FILE_CARRIER : s->domain == AF_INET || s->domain == AF_INET6 ? RD_FILE_INET : 0;
 
 	switch (s->type & RD_SOCK_TYPE_MASK) {
 	case SOCK_STREAM:
@@ -160,9 +162,9 @@ int rd_socket_issue(struct rd_req *req, unsigned int issue_flags)
 	int r;
 
 	r = s->file_index ? 0 : host->ops->can_install(host);
-	if (r == 0)
+	if (r == 0 && !rd_at_home(req))
 		r = check_family(req->ctx->engine, s->domain);
-	if (r == 0)
+	if (r == 0 && !rd_at_home(req))
 		r = check_type(s->type);
 	if (r == 0)
 		r = rd_file_reserve(&s->file, req->ctx->engine);
@@ -170,7 +172,7 @@ int rd_socket_issue(struct rd_req *req, unsigned int issue_flags)
 		req->res = r;
 		return RD_DONE;
 	}
-	return is_plain(s) ? install_socket(req, new_socket(s)) : RD_PUNT;
+	return is_plain(s) || rd_at_home(req) ? install_socket(req, new_socket(s)) : RD_PUNT;
 }
 
 void rd_socket_work(struct rd_req *req)
@@ -223,7 +225,7 @@ int rd_sockname_start(struct rd_req *req)
 
 	if (r < 0)
 		return r;
-	n->at_fs = rd_sockname_is_path(req->file, n->addr, n->len);
+	n->at_fs = !rd_at_home(req) && rd_sockname_is_path(req->file, n->addr, n->len);
 	if (!n->at_fs)
 		return 0;
 	r = n->at = rd_sockname_at(req, n->addr, &req->mem);
@@ -238,7 +240,7 @@ int rd_bind_issue(struct rd_req *req, unsigned int issue_flags)
 	if (req->res < 0)
 		return RD_DONE;
 	/* families that we do not know may do anything, and who shares the socket may hold its lock */
-	if (n->at_fs || !(req->file->flags & RD_FILE_OURS))
+	if (n->at_fs || !((req->file->flags & RD_FILE_OURS) || rd_at_home(req)))
 		return RD_PUNT;
 	if (bind(req->file->fd, n->addr, n->len) < 0)
 		req->res = -errno;
@@ -281,7 +283,7 @@ int rd_listen_issue(struct rd_req *req, unsigned int issue_flags)
 	req->res = rd_socket_check(req);
 	if (req->res < 0)
 		return RD_DONE;
-	if (!(req->file->flags & RD_FILE_OURS))
+	if (!(req->file->flags & RD_FILE_OURS) && !rd_at_home(req))
 		return RD_PUNT;
 	rd_listen_work(req);
 	return RD_DONE;

@@ -173,8 +173,13 @@ void rd_setxattr_work(struct rd_req *req)
 {
 	const struct rd_xattr *xa = &req->xattr;
 	char path[RD_PATH_FD];
-	RD_CLOSE int fd = open_named(req, path);
+	RD_CLOSE int fd = -1;
 
+	if (rd_at_home(req)) {
+		req->res = setxattr(xa->path, xa->name, xa->value, xa->len, (int)xa->flags) < 0 ? -errno : 0;
+		return;
+	}
+	fd = open_named(req, path);
 	req->res = fd < 0 ? fd : named_result(setxattr(path, xa->name, xa->value, xa->len, (int)xa->flags));
 }
 
@@ -182,8 +187,15 @@ void rd_getxattr_work(struct rd_req *req)
 {
 	const struct rd_xattr *xa = &req->xattr;
 	char path[RD_PATH_FD];
-	RD_CLOSE int fd = open_named(req, path);
+	RD_CLOSE int fd = -1;
 
+	if (rd_at_home(req)) {
+		ssize_t n = getxattr(xa->path, xa->name, xa->value, xa->len);
+
+		req->res = n < 0 ? -errno : (int32_t)n;
+		return;
+	}
+	fd = open_named(req, path);
 	req->res = fd < 0 ? fd : named_result(getxattr(path, xa->name, xa->value, xa->len));
 }
 

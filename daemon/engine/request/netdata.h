@@ -43,6 +43,7 @@ struct rd_net {			/* SEND SENDMSG RECV RECVMSG SEND_ZC SENDMSG_ZC */
 	uint16_t buf_index;	/* or group */
 	uint8_t rounds;		/* readiness reported and still nothing there */
 	bool send;
+	bool home;		/* the client is this process */
 	bool dry;		/* the last buffers of this CQE were the last ones there were */
 	bool carried;		/* control messages came with what was received last */
 };

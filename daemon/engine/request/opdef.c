@@ -9,8 +9,8 @@
 #define RD_ROW_RW	.issue = rd_rw, .work = rd_rw_work, .io_done = rd_rw_io_done, .needs_file = true, .ioprio = true, .unbounded = true, \
 			.trusts = RD_FILE_REG, .iopoll = RD_IOPOLL_RW
 /* Names, and attributes of named files: whoever serves them may never answer. Their errors do not break a soft link. */
-#define RD_ROW_NAMES	.issue = rd_names, .cleanup = rd_names_cleanup, .unbounded = true, .soft = true
-#define RD_ROW_XATTR	.cleanup = rd_xattr_cleanup, .unbounded = true, .soft = true
+#define RD_ROW_NAMES	.issue = rd_names, .cleanup = rd_names_cleanup, .unbounded = true, .soft = true, .as_caller = true
+#define RD_ROW_XATTR	.cleanup = rd_xattr_cleanup, .unbounded = true, .soft = true, .as_caller = true
 #define RD_ROW_SPLICE	.issue = rd_splice, .cleanup = rd_splice_cleanup, .needs_file = true, .hashed = true, .sleeps = true
 
 #define RD_ROW_ZC	.issue = rd_send_zc, .cancel = rd_send_zc_cancel, .stopped = rd_net_stopped, .cleanup = rd_send_zc_cleanup, .needs_file = true, \
@@ -49,17 +49,18 @@ const struct rd_op rd_ops[RD_OP_MASK + 1] = {
 				    .cancel = rd_timeout_cancel, .cleanup = rd_link_timeout_cleanup },
 	[RINGD_OP_CONNECT] = { .name = "connect", .prep = rd_connect_prep, .issue = rd_connect_issue, .work = rd_connect_work,
 			       .finish = rd_connect_finish, .io_done = rd_connect_io_done, .cleanup = rd_connect_cleanup,
-			       .needs_file = true, .unbounded = true },
+			       .needs_file = true, .unbounded = true, .as_caller = true },
 	[RINGD_OP_FALLOCATE] = { .name = "fallocate", .prep = rd_fallocate_prep, .work = rd_fallocate_work, .needs_file = true,
 				 .hashed = true, .soft = true },
 	[RINGD_OP_OPENAT] = { .name = "openat", .prep = rd_openat_prep, .issue = rd_open, .work = rd_open_work,
-			      .finish = rd_open_finish, .cancel = rd_install_cancel, .cleanup = rd_open_cleanup, .unbounded = true },
+			      .finish = rd_open_finish, .cancel = rd_install_cancel, .cleanup = rd_open_cleanup, .unbounded = true,
+			      .as_caller = true },
 	[RINGD_OP_CLOSE] = { .name = "close", .prep = rd_close_prep, .issue = rd_close_issue, .cancel = rd_install_cancel },
 	[RINGD_OP_FILES_UPDATE] = { .name = "files_update", .prep = rd_files_update_prep, .issue = rd_files_update,
 				    .work = rd_files_update_work, .finish = rd_files_update_finish,
 				    .cleanup = rd_files_update_cleanup, .iopoll = RD_IOPOLL_OK },
 	[RINGD_OP_STATX] = { .name = "statx", .prep = rd_statx_prep, .issue = rd_statx, .work = rd_statx_work,
-			     .cleanup = rd_statx_cleanup, .unbounded = true, .soft = true },
+			     .cleanup = rd_statx_cleanup, .unbounded = true, .soft = true, .as_caller = true },
 	[RINGD_OP_READ] = { .name = "read", .prep = rd_rw_prep, RD_ROW_RW, .buffer_select = true },
 	[RINGD_OP_WRITE] = { .name = "write", .prep = rd_rw_prep, RD_ROW_RW, .hashed = true },
 	[RINGD_OP_FADVISE] = { .name = "fadvise", .prep = rd_fadvise_prep, .work = rd_fadvise_work, .needs_file = true,
@@ -71,7 +72,8 @@ const struct rd_op rd_ops[RD_OP_MASK + 1] = {
 	[RINGD_OP_RECV] = { .name = "recv", .prep = rd_recv_prep, .issue = rd_recv, .work = rd_net_work, .finish = rd_net_finish,
 			    .unbounded = true, .stopped = rd_net_stopped, .needs_file = true, .ioprio = true, .buffer_select = true, .trusts = RD_FILE_SOCK },
 	[RINGD_OP_OPENAT2] = { .name = "openat2", .prep = rd_openat2_prep, .issue = rd_open, .work = rd_open_work,
-			       .finish = rd_open_finish, .cancel = rd_install_cancel, .cleanup = rd_open_cleanup, .unbounded = true },
+			       .finish = rd_open_finish, .cancel = rd_install_cancel, .cleanup = rd_open_cleanup, .unbounded = true,
+			      .as_caller = true },
 	[RINGD_OP_EPOLL_CTL] = { .name = "epoll_ctl", .prep = rd_epoll_ctl_prep, .issue = rd_epoll_ctl,
 				 .work = rd_epoll_ctl_work, .cleanup = rd_epoll_ctl_cleanup, .unbounded = true },
 	[RINGD_OP_SPLICE] = { .name = "splice", .prep = rd_splice_prep, .work = rd_splice_work, RD_ROW_SPLICE },
@@ -120,7 +122,7 @@ const struct rd_op rd_ops[RD_OP_MASK + 1] = {
 	[RINGD_OP_RECV_ZC] = { .name = "recv_zc", .prep = rd_recv_zc_prep, .issue = rd_recv_zc, .cancel = rd_recv_zc_cancel,
 			       .cleanup = rd_recv_zc_cleanup, .needs_file = true, .keeps_file = true, .ioprio = true },
 	[RINGD_OP_EPOLL_WAIT] = { .name = "epoll_wait", .prep = rd_epoll_wait_prep, .issue = rd_epoll_wait_issue,
-				  .cancel = rd_epoll_wait_cancel, .cleanup = rd_epoll_wait_cleanup, .needs_file = true, .keeps_file = true },
+				  .cancel = rd_epoll_wait_cancel, .cleanup = rd_epoll_wait_cleanup, .needs_file = true },
 	[RINGD_OP_PIPE] = { .name = "pipe", .prep = rd_pipe_prep, .issue = rd_pipe_issue, .cancel = rd_pipe_cancel },
 	[RINGD_OP_READV_FIXED] = { .name = "readv_fixed", .prep = rd_rwv_fixed_prep, .issue = rd_rwv_fixed, .work = rd_rw_work,
 				   .io_done = rd_rw_io_done, .cleanup = rd_rw_cleanup, .needs_file = true, .ioprio = true,

@@ -28,6 +28,7 @@ struct rd_op {
 	/* Free what prep allocated. Called once, on the reactor thread, also after prep alone. Optional. */
 	void (*cleanup)(struct rd_req *req);
 	bool needs_file;	/* req->file is looked up before issue; -EBADF */
+	bool as_caller;		/* work() depends on who does it: rights, directories, umask; see host->alike() */
 	bool keeps_file;	/* issue() keeps it, or arms something on it, by itself */
 	uint32_t trusts;	/* RD_FILE_*: kinds of files that issue() need not be certain of; see host->borrow() */
 	bool ioprio;		/* sqe->ioprio may be set */

@@ -156,6 +156,7 @@ struct rd_rw {
 	bool attr;		/* asked for attributes that no file here has */
 	bool stream, whole;	/* what the file is, for who may not look at file->flags: no position; no short result */
 	bool carrier;		/* likewise: RD_FILE_CARRIER, and this is a read */
+	bool quiet;		/* no SIGPIPE is to come of it: RWF_NOSIGNAL */
 	uint8_t rounds;		/* readiness reported and still nothing there */
 };
 
@@ -192,6 +193,7 @@ struct rd_futexop {		/* FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAITV */
 	uint64_t addr;		/* of WAIT and WAKE */
 	uint32_t nr;		/* words, or whom to wake */
 	uint32_t mask;		/* of WAKE */
+	bool priv;		/* likewise */
 	struct rd_futex_word *words;	/* owned (rd_stage_new()); of WAIT and WAITV */
 };
 

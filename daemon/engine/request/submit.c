@@ -99,6 +99,9 @@ static bool is_unbounded(const struct rd_req *req)
 
 	if ((flags & RD_FILE_SLOW) || req->op->sleeps)
 		return true;
+	/* there is no kernel ring that has many of them under way */
+	if ((flags & RD_FILE_DIRECT) && rd_at_home(req))
+		return true;
 	return req->op->unbounded && !(flags & (RD_FILE_REG | RD_FILE_DIR));
 }
 
@@ -149,7 +152,7 @@ static void start_poll(struct rd_req *req, uint32_t events, bool news)
 	engine->stats.polled++;
 	req->poll.exclusive = req->op->exclusive;
 	/* an epoll set asks all that is in it, and who serves that may not answer */
-	if (req->file->flags & RD_FILE_ASKS)
+	if ((req->file->flags & RD_FILE_ASKS) && !rd_at_home(req))
 		r = -EPERM;
 	else if (news)
 		r = rd_poll_arm_news(&req->poll, engine->reactor, &req->file->watched, req->file->fd, events, poll_ready);
@@ -336,11 +339,30 @@ static __attribute__((__noinline__)) uint64_t sample_start(void)
 	return rd_now_ns();
 }
 
+/* Nobody may do it in the place of the thread that submits: it is done by that. */
+static int work_here(struct rd_req *req)
+{
+	req->op->work(req);
+	return req->op->finish ? req->op->finish(req) : RD_DONE;
+}
+
+static bool needs_caller(const struct rd_req *req)
+{
+	struct rd_host *host = req->ctx->host;
+
+	return req->op->as_caller && host->ops->alike && !host->ops->alike(host);
+}
+
 /* It did not complete inline. */
 static __attribute__((__noinline__)) int go_on(struct rd_req *req, int verdict)
 {
 	int r;
 
+	if (verdict == RD_PUNT && RD_UNLIKELY(needs_caller(req))) {
+		verdict = work_here(req);
+		if (verdict == RD_DONE)
+			return RD_DONE;
+	}
 	if (!req->counted)
 		rd_req_enlist(req);
 	r = rd_req_hold(req);
