@@ -64,13 +64,27 @@ int rd_local_setup(unsigned int entries, struct ringd_params *params)
 	return entries ? fake_ring() : -EINVAL;
 }
 
+int rd_local_enter_masked(unsigned int fd, unsigned int to_submit, unsigned int min_complete, unsigned int flags, const void *arg,
+			  size_t argsz, const void *mask)
+{
+	atomic_fetch_add(&fake_local.enters, 1);
+	fake_local.mask = 0;
+	if (mask)
+		memcpy(&fake_local.mask, mask, sizeof(fake_local.mask));
+	if (!rd_local_is_ring((int)fd))
+		return -EOPNOTSUPP;
+	/* waits for a signal */
+	if (fake_local.sleeps && min_complete) {
+		rd_raw(SYS_write, fake_local.sleeps, (long)"!", 1, 0, 0, 0);
+		return (int)rd_raw(SYS_ppoll, 0, 0, 0, (long)mask, 8, 0);
+	}
+	return answer(fd, to_submit, min_complete, flags, (long)arg, (long)argsz);
+}
+
 int rd_local_enter(unsigned int fd, unsigned int to_submit, unsigned int min_complete, unsigned int flags, const void *arg,
 		   size_t argsz)
 {
-	atomic_fetch_add(&fake_local.enters, 1);
-	if (!rd_local_is_ring((int)fd))
-		return -EOPNOTSUPP;
-	return answer(fd, to_submit, min_complete, flags, (long)arg, (long)argsz);
+	return rd_local_enter_masked(fd, to_submit, min_complete, flags, arg, argsz, NULL);
 }
 
 int rd_local_register(unsigned int fd, unsigned int opcode, const void *arg, unsigned int nr)

@@ -22,6 +22,7 @@ struct fake_local {
 	long args[6];
 	uint64_t mask;		/* that rd_local_enter() was to wait with */
 	int result;		/* of enter and register */
+	int sleeps;		/* enter waits for a signal, and writes here before */
 	int moved_to;		/* where rd_local_evict() took it */
 };
 extern RD_LOCAL_API struct fake_local fake_local;

@@ -133,9 +133,11 @@ int rd_next_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 
 int rd_next_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
 {
+	sigset_t mine;
 	__typeof__(&ppoll) f = RD_NEXT(ppoll);
 	struct timespec t;
 
+	mask = rd_next_mask(mask, &mine);
 	if (f)
 		return f(fds, n, timeout, mask);
 	if (timeout)
@@ -145,13 +147,15 @@ int rd_next_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, 
 
 int rd_next_pselect(int n, fd_set *in, fd_set *out, fd_set *err, const struct timespec *timeout, const sigset_t *mask)
 {
+	sigset_t mine;
 	__typeof__(&pselect) f = RD_NEXT(pselect);
 	struct {
 		const sigset_t *mask;
 		size_t size;
-	} sig = { mask, SIGSET_BYTES };
+	} sig = { rd_next_mask(mask, &mine), SIGSET_BYTES };
 	struct timespec t;
 
+	mask = sig.mask;
 	if (f)
 		return f(n, in, out, err, timeout, mask);
 	if (timeout)
@@ -188,8 +192,10 @@ int rd_next_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 
 int rd_next_epoll_pwait(int epfd, struct epoll_event *events, int max, int timeout_ms, const sigset_t *mask)
 {
+	sigset_t mine;
 	__typeof__(&epoll_pwait) f = RD_NEXT(epoll_pwait);
 
+	mask = rd_next_mask(mask, &mine);
 	if (f)
 		return f(epfd, events, max, timeout_ms, mask);
 	return (int)rd_raw_errno(rd_raw(SYS_epoll_pwait, epfd, (long)events, max, timeout_ms, (long)mask, SIGSET_BYTES));
@@ -206,8 +212,10 @@ int rd_next_epoll_wait(int epfd, struct epoll_event *events, int max, int timeou
 
 int rd_next_epoll_pwait2(int epfd, struct epoll_event *events, int max, const struct timespec *timeout, const sigset_t *mask)
 {
+	sigset_t mine;
 	__typeof__(&epoll_pwait2) f = RD_NEXT(epoll_pwait2);
 
+	mask = rd_next_mask(mask, &mine);
 	if (f)
 		return f(epfd, events, max, timeout, mask);
 	return (int)rd_raw_errno(rd_raw(SYS_epoll_pwait2, epfd, (long)events, max, (long)timeout, (long)mask, SIGSET_BYTES));

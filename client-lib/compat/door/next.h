@@ -29,9 +29,23 @@ int epoll_pwait2(int epfd, struct epoll_event *events, int max, const struct tim
 
 #define RD_DOOR_EXPORT __attribute__((__visibility__("default")))
 
-#define RD_NEXT_LIST(X)                                                                                                        \
+#define RD_NEXT_BOTH(X)                                                                                                        \
 	X(mmap) X(poll) X(ppoll) X(select) X(pselect) X(epoll_wait) X(epoll_pwait) X(epoll_pwait2) X(epoll_ctl) X(close)       \
 	X(close_range) X(closefrom) X(dup) X(dup2) X(dup3) X(fcntl)
+
+#ifdef RD_DOOR_TRAP
+#include <pthread.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#define RD_NEXT_LIST(X)                                                                                                        \
+	RD_NEXT_BOTH(X)                                                                                                        \
+	X(pthread_sigmask) X(pthread_create) X(pthread_attr_setsigmask_np) X(sigaction) X(sigsuspend) X(sigtimedwait)          \
+	X(sigwaitinfo) X(sigwait) X(sigpending) X(signal) X(ssignal) X(bsd_signal) X(sysv_signal) X(__sysv_signal)             \
+	X(sigignore) X(sigset) X(execve) X(execvpe) X(fexecve) X(execveat) X(posix_spawn) X(posix_spawnp) X(system) X(popen)
+#else
+#define RD_NEXT_LIST(X) RD_NEXT_BOTH(X)
+#endif
 
 #define RD_NEXT_ID(name) RD_NEXT_##name,
 enum rd_next_id { RD_NEXT_LIST(RD_NEXT_ID) RD_NEXT_MAX };
@@ -58,6 +72,17 @@ int rd_next_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
 int rd_next_epoll_wait(int epfd, struct epoll_event *events, int max, int timeout_ms);
 int rd_next_epoll_pwait(int epfd, struct epoll_event *events, int max, int timeout_ms, const sigset_t *mask);
 int rd_next_epoll_pwait2(int epfd, struct epoll_event *events, int max, const struct timespec *timeout, const sigset_t *mask);
+
+/* Waiting with a mask must not block SIGSYS where that is ours; mine is room for another one. */
+#ifdef RD_DOOR_TRAP
+const sigset_t *rd_next_mask(const sigset_t *mask, sigset_t *mine);
+#else
+static inline const sigset_t *rd_next_mask(const sigset_t *mask, sigset_t *mine)
+{
+	(void)mine;
+	return mask;
+}
+#endif
 
 #pragma GCC visibility pop
 

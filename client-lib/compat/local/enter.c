@@ -4,6 +4,7 @@
  * the wait starts, so an argument that is wrong costs a caller whose SQEs were taken nothing but the error.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -23,6 +24,13 @@ struct wait_args {
 	uint32_t min_wait_usec;
 	uint64_t sigmask;	/* address */
 	uint64_t sigmask_size;
+};
+
+/* The argument as it was passed, and what signals are blocked during a wait whose argument does not say it. */
+struct enter_arg {
+	const void *ptr;
+	size_t size;
+	const void *mask;	/* NULL: those that are */
 };
 
 static int get_ext_arg(struct wait_args *args, const void *arg)
@@ -98,9 +106,11 @@ static uint64_t deadline(clockid_t clock, const struct ringd_timespec *ts, bool 
 }
 
 static int get_until(struct rd_local_until *until, uint64_t *mask, const struct rd_local_ring *lr, const struct wait_args *args,
-		     unsigned int flags)
+		     unsigned int flags, const void *kept)
 {
-	*until = (struct rd_local_until){ .timed = args->timed, .clock = lr->clock };
+	int r;
+
+	*until = (struct rd_local_until){ .timed = args->timed, .clock = lr->clock, .mask = kept };
 	if (args->timed)
 		until->deadline = deadline(lr->clock, &args->ts, flags & RINGD_ENTER_ABS_TIMER);
 	if (args->min_wait_usec)
@@ -110,7 +120,12 @@ static int get_until(struct rd_local_until *until, uint64_t *mask, const struct 
 	if (args->sigmask_size != SIGSET_SIZE)
 		return -EINVAL;
 	until->mask = mask;
-	return rd_local_copy_in(mask, args->sigmask, SIGSET_SIZE);
+	r = rd_local_copy_in(mask, args->sigmask, SIGSET_SIZE);
+	if (r < 0)
+		return r;
+	/* a handler that runs meanwhile may make the calls, and be sent to that of SIGSYS */
+	*mask &= ~((uint64_t)1 << (SIGSYS - 1));
+	return 0;
 }
 
 /* --- the submission --- */
@@ -165,14 +180,14 @@ static int wait_for(struct rd_local_ring *lr, uint32_t min, const struct rd_loca
 	return r;
 }
 
-static int get_events(struct rd_local_ring *lr, uint32_t min, unsigned int flags, const void *arg, size_t argsz)
+static int get_events(struct rd_local_ring *lr, uint32_t min, unsigned int flags, const struct enter_arg *arg)
 {
 	struct rd_local_until until;
 	struct wait_args args;
 	uint64_t mask;
 	int r;
 
-	r = get_args(&args, lr, flags, arg, argsz);
+	r = get_args(&args, lr, flags, arg->ptr, arg->size);
 	if (r == 0)
 		r = reap(lr);
 	if (r < 0)
@@ -182,7 +197,7 @@ static int get_events(struct rd_local_ring *lr, uint32_t min, unsigned int flags
 			(void)rd_local_turn();
 		return 0;
 	}
-	r = get_until(&until, &mask, lr, &args, flags);
+	r = get_until(&until, &mask, lr, &args, flags, arg->mask);
 	if (r == 0)
 		r = wait_for(lr, min, &until);
 	/* what came while others waited, too */
@@ -234,7 +249,7 @@ static int check_issuer(struct rd_local_ring *lr, uint32_t to_submit, unsigned i
 	return lr->issuer == thread_id() ? 0 : -EEXIST;
 }
 
-static int enter_ring(struct rd_local_ring *lr, uint32_t to_submit, uint32_t min, unsigned int flags, const void *arg, size_t argsz)
+static int enter_ring(struct rd_local_ring *lr, uint32_t to_submit, uint32_t min, unsigned int flags, const struct enter_arg *arg)
 {
 	int n = 0, r;
 
@@ -251,7 +266,7 @@ static int enter_ring(struct rd_local_ring *lr, uint32_t to_submit, uint32_t min
 		n = submit(lr, to_submit, 0);
 	if (n < 0 || (uint32_t)n != to_submit || !(flags & RINGD_ENTER_GETEVENTS))
 		return n;
-	r = get_events(lr, min, flags, arg, argsz);
+	r = get_events(lr, min, flags, arg);
 	return n ? n : r;
 }
 
@@ -270,9 +285,10 @@ static struct rd_local_ring *find(unsigned int fd, unsigned int flags, int *err)
 	return lr;
 }
 
-int rd_local_enter(unsigned int fd, unsigned int to_submit, unsigned int min_complete, unsigned int flags, const void *arg,
-		   size_t argsz)
+int rd_local_enter_masked(unsigned int fd, unsigned int to_submit, unsigned int min_complete, unsigned int flags, const void *arg,
+			  size_t argsz, const void *mask)
 {
+	const struct enter_arg enter_arg = { arg, argsz, mask };
 	struct rd_local_ring *lr;
 	int saved = errno, r = -EINVAL;
 
@@ -282,7 +298,7 @@ int rd_local_enter(unsigned int fd, unsigned int to_submit, unsigned int min_com
 	lr = find(fd, flags, &r);
 	if (lr) {
 		rd_local_ring_get(lr);	/* another thread may close it while we sleep */
-		r = enter_ring(lr, to_submit, min_complete, flags, arg, argsz);
+		r = enter_ring(lr, to_submit, min_complete, flags, &enter_arg);
 		rd_local_ring_put(lr);
 		rd_local_leave();
 	}
@@ -291,4 +307,10 @@ int rd_local_enter(unsigned int fd, unsigned int to_submit, unsigned int min_com
 		rd_local_settle_down();
 	errno = saved;
 	return r;
+}
+
+int rd_local_enter(unsigned int fd, unsigned int to_submit, unsigned int min_complete, unsigned int flags, const void *arg,
+		   size_t argsz)
+{
+	return rd_local_enter_masked(fd, to_submit, min_complete, flags, arg, argsz, NULL);
 }

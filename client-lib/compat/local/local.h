@@ -22,6 +22,12 @@ extern RD_LOCAL_API _Atomic unsigned int rd_local_rings;
 RD_LOCAL_API int rd_local_setup(unsigned int entries, struct ringd_params *params);
 RD_LOCAL_API int rd_local_enter(unsigned int fd, unsigned int to_submit, unsigned int min_complete, unsigned int flags,
 				const void *arg, size_t argsz);
+/*
+ * The same in a handler that has all signals blocked: mask (8 bytes; NULL: as they are) are those that the program has blocked,
+ * and those a wait is to have that brings none of its own.
+ */
+RD_LOCAL_API int rd_local_enter_masked(unsigned int fd, unsigned int to_submit, unsigned int min_complete, unsigned int flags,
+				       const void *arg, size_t argsz, const void *mask);
 RD_LOCAL_API int rd_local_register(unsigned int fd, unsigned int opcode, const void *arg, unsigned int nr);
 
 /* mmap() of a ring's descriptor. 1: fd is no ring; 0: *ret is mapped; -EINVAL, -EPERM, -ENOMEM. */
