@@ -562,12 +562,13 @@ static size_t put(int fd)
 
 /*
  * What is on its way makes room again when it has arrived and the other side says so, which it puts off for 40 ms. What is
- * left of its window then is less than a packet, and is made use of when a timer of 200 ms or more has run down.
+ * left of its window then is less than a packet, and is made use of when a timer of 200 ms or more has run down. Or the
+ * other side has no memory for what it had promised to take: then it stays on its way, and is sent again and again.
  */
 static void until_window_is_used(int fd)
 {
 	uint64_t quiet_since = rd_now_ns();
-	int queued, unsent, before = 0;
+	int queued, unsent, before[2] = { 0 };
 	struct tcp_info info;
 	socklen_t len;
 
@@ -577,10 +578,13 @@ static void until_window_is_used(int fd)
 		info = (struct tcp_info){ .tcpi_snd_wnd = 1 };	/* kernels that do not tell leave it */
 		len = sizeof(info);
 		ck_assert_int_eq(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
-		if (queued != unsent || queued != before)
+		if (queued != before[0] || unsent != before[1])
 			quiet_since = rd_now_ns();
-		before = queued;
-		if (queued == unsent && (!unsent || !info.tcpi_snd_wnd || rd_now_ns() - quiet_since > 1000000000))
+		before[0] = queued;
+		before[1] = unsent;
+		if (queued == unsent && (!unsent || !info.tcpi_snd_wnd))
+			return;
+		if (rd_now_ns() - quiet_since > 2000000000)
 			return;
 		poll(NULL, 0, 1);
 	}
