@@ -14,6 +14,7 @@ struct cf_thread {
 	int (*fn)(void *arg);
 	void *arg;
 	int result;
+	bool ended;
 };
 
 uint64_t cf_now_ns(void)
@@ -27,6 +28,7 @@ static void *thread_main(void *arg)
 
 	__atomic_store_n(&t->tid, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
 	t->result = t->fn(t->arg);
+	__atomic_store_n(&t->ended, true, __ATOMIC_RELEASE);
 	return NULL;
 }
 
@@ -51,9 +53,14 @@ int cf_thread_join(struct cf_thread *t)
 	return r;
 }
 
-pthread_t cf_thread_id(struct cf_thread *t)
+int cf_thread_interrupt(struct cf_thread *t, int sig)
 {
-	return t->id;
+	cf_thread_wait_asleep(t);
+	while (!__atomic_load_n(&t->ended, __ATOMIC_ACQUIRE)) {
+		pthread_kill(t->id, sig);
+		poll(NULL, 0, 5);	/* one that came before the wait is lost */
+	}
+	return cf_thread_join(t);
 }
 
 int cf_in_thread(int (*fn)(void *arg), void *arg)
@@ -84,7 +91,7 @@ void cf_thread_wait_asleep(struct cf_thread *t)
 
 	for (;;) {
 		tid = __atomic_load_n(&t->tid, __ATOMIC_ACQUIRE);
-		if (tid && state_of(tid) == 'S')
+		if (__atomic_load_n(&t->ended, __ATOMIC_ACQUIRE) || (tid && state_of(tid) == 'S'))
 			return;
 		ck_assert_msg(rd_now_ns() - start < CF_PATIENCE_MS * 1000000ull, "the thread does not go to sleep");
 		poll(NULL, 0, 1);	/* no event tells when another thread sleeps */

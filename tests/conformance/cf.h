@@ -240,10 +240,10 @@ int cf_in_thread(int (*fn)(void *arg), void *arg);
 struct cf_thread;
 struct cf_thread *cf_thread(int (*fn)(void *arg), void *arg);
 int cf_thread_join(struct cf_thread *t);
-/* Wait until that thread sleeps in the kernel. */
+/* Wait until that thread sleeps in the kernel (for whatever), or has ended. */
 void cf_thread_wait_asleep(struct cf_thread *t);
-/* The pthread, to be signalled */
-pthread_t cf_thread_id(struct cf_thread *t);
+/* When it sleeps, a signal that has a handler, again and again until it ends; then as cf_thread_join(). */
+int cf_thread_interrupt(struct cf_thread *t, int sig);
 /* In a child that is to make rings of its own: those of the parent are not for it. */
 void cf_child_begin(void);
 /* fork(); the child must end with cf_child_end(). Exit status (0: good) of a child. */

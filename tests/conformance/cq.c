@@ -112,14 +112,15 @@ CF_TEST(multishot_poll_ends_at_a_full_cq, 89, "A multishot poll that fires with 
 CF_TEST(multishot_timeout_ends_at_a_full_cq, 90, "A multishot timeout that fires with a full CQ -> same")
 {
 	struct cf_ring *ring = cf_ring_new(4, 0);
-	struct ringd_sqe *sqe = cf_sqe(ring, RINGD_OP_TIMEOUT);
+	struct ringd_sqe *sqe;
 
+	nops(ring, 0, 8);
+	sqe = cf_sqe(ring, RINGD_OP_TIMEOUT);
 	sqe->addr = cf_addr(cf_ts(20 * MS));
 	sqe->len = 1;
 	sqe->timeout_flags = RINGD_TIMEOUT_MULTISHOT;
 	sqe->user_data = 77;
 	ck_assert_int_eq(cf_submit(ring), 1);
-	nops(ring, 0, 8);
 	for (int i = 0; i < CF_PATIENCE_MS && !held(ring); i++) {
 		usleep(1000);
 		ck_assert_int_eq(cf_enter(ring, 0, 0, 0, NULL, 0), 0);

@@ -365,10 +365,16 @@ CF_TEST(a_multishot_target_is_guarded_until_it_ends, 139, "Multishot poll LINK l
 	cf_sqe_fd(ring, sqe, fds[0]);
 	sqe->poll32_events = POLLIN;
 	sqe->len = RINGD_POLL_ADD_MULTI;
-	link_timeout(ring, 2, 100 * MS, 0);
+	link_timeout(ring, 2, LONG, 0);
 	ck_assert_int_eq(cf_submit(ring), 2);
 	put();
 	cf_expect(ring, 1, POLLIN, RINGD_CQE_F_MORE);
+	sqe = cf_sqe_ud(ring, RINGD_OP_TIMEOUT_REMOVE, 3, 0);
+	sqe->addr = 2;
+	sqe->addr2 = cf_addr(cf_ts(MS));
+	sqe->timeout_flags = RINGD_TIMEOUT_UPDATE | RINGD_LINK_TIMEOUT_UPDATE;
+	ck_assert_int_eq(cf_submit(ring), 1);
+	cf_expect(ring, 3, 0, 0);
 	cf_expect(ring, 2, -ETIME, 0);
 	cf_expect(ring, 1, -ECANCELED, 0);
 }

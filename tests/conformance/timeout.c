@@ -230,21 +230,26 @@ CF_TEST(a_multishot_timeout_repeats, 202, "Multishot timeout off 3 -> -ETIME|F_M
 CF_TEST(a_multishot_timeout_may_repeat_for_ever, 203,
 	"Multishot timeout off 0 -> repeats until removed, removal gives -ECANCELED without F_MORE")
 {
-	struct cf_ring *ring = cf_ring_new(8, 0);
-	struct cf_cqe cqe;
+	/* room for half a minute: it ends when the CQ is full */
+	struct cf_ring *ring = cf_ring_new_params(8, (struct ringd_params){ .flags = RINGD_SETUP_CQSIZE, .cq_entries = 32768 });
+	struct cf_cqe cqe = { .res = -1 };
 
 	timeout(ring, 1, MS, RINGD_TIMEOUT_MULTISHOT, 0);
 	ck_assert_int_eq(cf_submit(ring), 1);
 	for (int i = 0; i < 5; i++)
 		cf_expect(ring, 1, -ETIME, MORE);
-	remove_timeout(ring, 2, 1, 0);
-	ck_assert_int_eq(cf_submit(ring), 1);
-	do {
-		cf_wait_cqe(ring, &cqe);
-		if (cqe.res == -ETIME)
-			ck_assert_uint_eq(cqe.flags, MORE);
-	} while (cqe.res == -ETIME);
-	ck_assert_uint_eq(cqe.user_data, 2);
+	/* one that fires at this moment is not found */
+	for (int tries = 0; tries < 100 && cqe.res != 0; tries++) {
+		remove_timeout(ring, 2, 1, 0);
+		ck_assert_int_eq(cf_submit(ring), 1);
+		do {
+			cf_wait_cqe(ring, &cqe);
+			if (cqe.res == -ETIME)
+				ck_assert_uint_eq(cqe.flags, MORE);
+		} while (cqe.res == -ETIME);
+		ck_assert_uint_eq(cqe.user_data, 2);
+		ck_assert(cqe.res == 0 || cqe.res == -ENOENT || cqe.res == -EALREADY);
+	}
 	ck_assert_int_eq(cqe.res, 0);
 	cf_expect(ring, 1, -ECANCELED, 0);
 }
@@ -413,11 +418,14 @@ CF_TEST(an_updated_timeout_does_not_count_any_more, 212, "Update of a counting t
 	struct cf_ring *ring = cf_ring_new(8, 0);
 
 	timeout(ring, 1, LONG, 0, 1);
-	update_timeout(ring, 2, 1, 50 * MS, 0);
+	update_timeout(ring, 2, 1, LONG, 0);
 	ck_assert_int_eq(cf_submit(ring), 2);
 	cf_expect(ring, 2, 0, 0);
 	cf_expect_none(ring);
 	cf_expect_none(ring);
+	update_timeout(ring, 3, 1, MS, 0);
+	ck_assert_int_eq(cf_submit(ring), 1);
+	cf_expect(ring, 3, 0, 0);
 	cf_expect(ring, 1, -ETIME, 0);
 }
 
@@ -460,13 +468,11 @@ CF_TEST(nanoseconds_may_be_more_than_a_second, 214, "Nsec of 2000000000 -> accep
 {
 	struct cf_ring *ring = cf_ring_new(8, 0);
 	struct ringd_timespec *ts = cf_ts(0);
-	struct cf_cqe cqe;
 	uint64_t t0 = cf_now_ns();
 
 	ts->tv_nsec = 1100000000;
 	timeout(ring, 1, 0, 0, 0)->addr = cf_addr(ts);
 	ck_assert_int_eq(cf_submit(ring), 1);
-	ck_assert(!cf_wait_cqe_for(ring, &cqe, 200));
 	cf_expect(ring, 1, -ETIME, 0);
 	ck_assert_uint_ge(cf_now_ns() - t0, 1100 * MS);
 }

@@ -248,16 +248,12 @@ CF_TEST(signal_ends_a_wait, 67, "A signal during the wait with no CQE and nothin
 
 	catch_usr1();
 	t = cf_thread(wait_in_thread, &w);
-	cf_thread_wait_asleep(t);
-	pthread_kill(cf_thread_id(t), SIGUSR1);
-	ck_assert_int_eq(cf_thread_join(t), -EINTR);
+	ck_assert_int_eq(cf_thread_interrupt(t, SIGUSR1), -EINTR);
 	nops(w.ring, 1);
 	ck_assert_int_eq(cf_submit(w.ring), 1);
 	w.nr = 2;
 	t = cf_thread(wait_in_thread, &w);
-	cf_thread_wait_asleep(t);
-	pthread_kill(cf_thread_id(t), SIGUSR1);
-	ck_assert_int_eq(cf_thread_join(t), 0);
+	ck_assert_int_eq(cf_thread_interrupt(t, SIGUSR1), 0);
 }
 
 CF_TEST(mask_keeps_a_signal_out, 71, "Sigmask in the argument blocks SIGUSR1 during the wait -> the signal does not interrupt and is delivered after return")
@@ -400,8 +396,7 @@ CF_TEST(entry_without_a_time, 82, "EXT_ARG_REG entry without flag 0x1 -> its tim
 	t = cf_thread(wait_entry_0, ring);
 	cf_thread_wait_asleep(t);
 	usleep(20000);
-	pthread_kill(cf_thread_id(t), SIGUSR1);
-	ck_assert_int_eq(cf_thread_join(t), -EINTR);
+	ck_assert_int_eq(cf_thread_interrupt(t, SIGUSR1), -EINTR);
 }
 
 CF_TEST(ring_without_a_region, 83, "EXT_ARG_REG on a ring without wait region -> -EFAULT")
@@ -439,8 +434,14 @@ CF_TEST(poll_of_a_ring, 85, "Poll() on a ring fd with an empty CQ -> only POLLOU
 	nops(ring, 1);
 	ck_assert_int_eq(cf_submit(ring), 1);
 	cf_wait_fd(fd, POLLIN);
-	while (cf_peek(ring, &cqe))
-		;
+	/* libringd's may tell twice of what was there already, but not for ever */
+	for (int i = 0; i < (cf_on(CF_RINGD) ? 1000 : 1); i++) {
+		while (cf_peek(ring, &cqe))
+			;
+		if (!cf_fd_ready(fd, POLLIN))
+			break;
+		poll(NULL, 0, 1);
+	}
 	ck_assert(!cf_fd_ready(fd, POLLIN));
 	nops(ring, 2);
 	cf_publish(ring);
