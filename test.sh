@@ -11,6 +11,7 @@
 #   - what fails again has failed;
 #   - what passes now is listed at the end as FLAKY, with what had failed, and counts as passed. It is to be mended;
 #   - where a sanitizer reported something the suite is not run again: it has failed, whatever a second run would say.
+#     So has all that failed beside it when the report is in the log of a daemon that a failed test has left in /tmp.
 # The logs of the first run, shown when it ends, stay: BUILD/test-suite.log, and those of suites run again in
 # BUILD/failed-first/. The second run's: BUILD/test-suite-again.log.
 #
@@ -55,13 +56,16 @@ first_failure() {
 
 # run_again NAME DIR: the suites that failed, alone. What they say at the second time decides.
 run_again() {
-	local name=$1 dir=$2 suite suites logs=""
+	local name=$1 dir=$2 suite suites logs="" left
 	suites=$(failed_suites "$dir")
 	rm -rf "$dir/failed-first"
+	left=$(find "${TMPDIR:-/tmp}" /tmp -maxdepth 2 -path '*/ringd-test-*/log' -newer "$dir/.started" \
+		-exec grep -laE "$sanitizer_report" {} + 2> /dev/null | sort -u)
+	[ -z "$left" ] || grep -aE -A40 "$sanitizer_report" $left || :
 	for suite in $suites; do
 		mkdir -p "$dir/failed-first/${suite%/*}"
 		cp "$dir/$suite.log" "$dir/failed-first/$suite.log"
-		if grep -qaE "$sanitizer_report" "$dir/$suite.log"; then
+		if [ -n "$left" ] || grep -qaE "$sanitizer_report" "$dir/$suite.log"; then
 			failed="$failed
   $name $suite (a sanitizer's report)"
 		else
@@ -96,6 +100,7 @@ run_tests() {
 	# nothing of an earlier run may pass for this one's
 	find "$dir" -name '*.trs' -delete
 	rm -f "$dir/test-suite.log"
+	touch "$dir/.started"
 	make -C "$dir" --no-print-directory -j"$jobs" "$target" VERBOSE=1 || good=
 	add_totals "$name" "$dir/test-suite.log"
 	[ -z "$good" ] || return 0

@@ -15,6 +15,9 @@ lib_cleanup()
 {
 	local status=$?
 	stop_ringd
+	# of a daemon that a sanitizer has ended, what it said
+	[ "$status" -eq 0 ] && [ "$failures" -eq 0 ] ||
+		sed -n '/Sanitizer\|runtime error:/,$p' "$tmp"/*.log 2>/dev/null | head -n 100 | sed 's/^/# /'
 	chmod -R u+rwx "$tmp" 2>/dev/null
 	rm -rf "$tmp"
 	[ "$status" -eq 0 ] && [ "$failures" -gt 0 ] && exit 1
