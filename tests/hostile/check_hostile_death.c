@@ -151,7 +151,7 @@ static void victim_open(struct victim *v, unsigned int flags)
 	int r;
 
 	/* one that was killed may not be buried yet, and is started again only after a while */
-	while ((r = ringd_connect(&v->rd, d.socket)) < 0 && rd_now_ns() - start < 20000000000ull)
+	while ((r = ringd_connect(&v->rd, d.socket)) < 0 && rd_now_ns() - start < 100000000000ull)
 		poll(NULL, 0, 5);
 	ck_assert_msg(r == 0, "connect: %s", ringd_strerror(NULL));
 	ck_assert_int_eq(ringd_ring_new(v->rd, &v->ring, 64, flags), 0);

@@ -169,6 +169,13 @@ void rd_daemon_stop(struct rd_daemon *d)
 
 /* --- status --- */
 
+/* Wait a little before the next question; false when patience is at its end. */
+static bool again(uint64_t start)
+{
+	poll(NULL, 0, RD_ASK_MS);
+	return rd_now_ns() - start < RD_PATIENCE_MS * 1000000ull;
+}
+
 static int connect_status(const struct rd_daemon *d)
 {
 	struct ringd_hello hello = {
@@ -190,22 +197,38 @@ static int connect_status(const struct rd_daemon *d)
 	return sock;
 }
 
-bool rd_daemon_status(const struct rd_daemon *d, uid_t uid, struct ringd_status *st)
+/* 1: there is one, 0: there is none, -ETIMEDOUT: there is one that did not answer within the manager's second */
+static int ask_status(const struct rd_daemon *d, uid_t uid, struct ringd_status *st)
 {
 	RD_CLOSE int sock = connect_status(d);
 	struct ringd_status got;
-	bool found = false;
+	int found = 0;
 
 	for (;;) {
 		ck_assert_int_eq(recv(sock, &got, sizeof(got), 0), sizeof(got));
 		ck_assert_uint_eq(got.msg.type, RINGD_MSG_STATUS);
 		if (!got.engine_pid)
 			return found;
-		if (got.uid == uid && got.msg.res == 0) {
+		if (got.uid != uid || found == 1)
+			continue;
+		if (got.msg.res == 0) {
 			*st = got;
-			found = true;
+			found = 1;
+		} else if (got.msg.res == -ETIMEDOUT) {
+			found = -ETIMEDOUT;
 		}
 	}
+}
+
+bool rd_daemon_status(const struct rd_daemon *d, uid_t uid, struct ringd_status *st)
+{
+	uint64_t start = rd_now_ns();
+	int found;
+
+	do {
+		found = ask_status(d, uid, st);
+	} while (found == -ETIMEDOUT && again(start));
+	return found == 1;
 }
 
 /* The first slot that is not given back, or RINGD_LIMIT_MAX. */
@@ -216,13 +239,6 @@ static unsigned int slot_in_use(const struct ringd_status *st)
 			return i;
 	}
 	return RINGD_LIMIT_MAX;
-}
-
-/* Wait a little before the next question; false when patience is at its end. */
-static bool again(uint64_t start)
-{
-	poll(NULL, 0, RD_ASK_MS);
-	return rd_now_ns() - start < RD_PATIENCE_MS * 1000000ull;
 }
 
 void rd_daemon_expect_idle(const struct rd_daemon *d, uid_t uid)

@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "tests/unit/connect.h"
 #include "client-lib/ringd.h"
 #include "daemon/common/util.h"
 #include "scene.h"
@@ -51,7 +52,7 @@ static void set_up(struct worker *w, const char *socket, unsigned int flags)
 
 	if (fd < 0 || unlink(path) < 0)
 		give_up(w, "a file", -errno);
-	expect(w, "connect", ringd_connect(&w->rd, socket), 0);
+	expect(w, "connect", rd_connect_patiently(&w->rd, socket), 0);
 	expect(w, "ring", ringd_ring_new(w->rd, &w->ring, 2 * BLOCKS, flags), 0);
 	expect(w, "arena", ringd_arena_new(w->rd, &w->arena, 4 * BLOCKS * BLOCK, 0), 0);
 	w->out = ringd_arena_alloc(w->arena, BLOCKS * BLOCK, BLOCK);

@@ -10,6 +10,7 @@
 
 #include "client-lib/ringd.h"
 #include "tests/hostile/daemon.h"
+#include "tests/unit/connect.h"
 #include "tests/unit/suite.h"
 
 #define ENTRIES	8u
@@ -29,7 +30,7 @@ static void start(int backend)
 	const char *const args[] = { "--backend", backends[backend], NULL };
 
 	rd_daemon_start(&ringd, args);
-	ck_assert_int_eq(ringd_connect(&rd, ringd.socket), 0);
+	ck_assert_int_eq(rd_connect_patiently(&rd, ringd.socket), 0);
 	ck_assert_int_eq(ringd_arena_new(rd, &arena, 1u << 20, 0), 0);
 	ck_assert_int_eq(ringd_ring_new(rd, &ring, 32, 0), 0);
 	ck_assert_int_eq(pipe(p), 0);

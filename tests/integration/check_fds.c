@@ -18,6 +18,7 @@
 #include "daemon/common/util.h"
 #include "proto/wire.h"
 #include "tests/hostile/daemon.h"
+#include "tests/unit/connect.h"
 #include "tests/unit/suite.h"
 
 static const unsigned int kinds[] = { 0, RINGD_SETUP_SQPOLL };
@@ -40,7 +41,7 @@ static void setup(void)
 	struct ringd_arena *arena;
 
 	rd_daemon_start(&ringd, NULL);
-	ck_assert_int_eq(ringd_connect(&rd, ringd.socket), 0);
+	ck_assert_int_eq(rd_connect_patiently(&rd, ringd.socket), 0);
 	ck_assert_int_eq(ringd_arena_new(rd, &arena, 1u << 20, 0), 0);
 	mem = ringd_arena_base(arena);
 	strcpy(dir, "/tmp/ringd-fds-XXXXXX");
@@ -592,7 +593,7 @@ static void echo(int sock)
 	uint8_t token[16];
 	int back, one;
 
-	if (ringd_connect(&other, ringd.socket) < 0 || ringd_ring_new(other, &own, 8, 0) < 0 ||
+	if (rd_connect_patiently(&other, ringd.socket) < 0 || ringd_ring_new(other, &own, 8, 0) < 0 ||
 	    ringd_ring_export(own, token) < 0 || write(sock, token, 16) != 16 || read(sock, token, 16) != 16)
 		_exit(1);
 	back = ringd_ring_import(other, token);
@@ -709,7 +710,7 @@ START_TEST(a_token_is_one_of_its_ring_only)
 	struct ringd *rd2;
 
 	ck_assert_int_eq(ringd_ring_new(rd, &second, 8, 0), 0);
-	ck_assert_int_eq(ringd_connect(&rd2, ringd.socket), 0);
+	ck_assert_int_eq(rd_connect_patiently(&rd2, ringd.socket), 0);
 	ck_assert_int_eq(ringd_ring_export(ring, token), 0);
 	ck_assert_int_eq(ringd_ring_export(ring, again), 0);
 	ck_assert_int_eq(ringd_ring_export(second, other), 0);

@@ -19,6 +19,7 @@
 
 #include "client-lib/ringd.h"
 #include "tests/hostile/daemon.h"
+#include "tests/unit/connect.h"
 #include "tests/unit/suite.h"
 
 #define ARENA	(1u << 20)
@@ -34,7 +35,7 @@ static char dir[64];
 static void setup(void)
 {
 	rd_daemon_start(&ringd, NULL);
-	ck_assert_int_eq(ringd_connect(&rd, ringd.socket), 0);
+	ck_assert_int_eq(rd_connect_patiently(&rd, ringd.socket), 0);
 	ck_assert_int_eq(ringd_arena_new(rd, &arena, ARENA, 0), 0);
 	mem = ringd_arena_base(arena);
 	strcpy(dir, "/tmp/ringd-files-XXXXXX");
@@ -475,7 +476,7 @@ START_TEST(budgets_are_named)
 	struct ringd *c;
 
 	rd_daemon_start(&small, limits);
-	ck_assert_int_eq(ringd_connect(&c, small.socket), 0);
+	ck_assert_int_eq(rd_connect_patiently(&c, small.socket), 0);
 	ck_assert_uint_eq(ringd_limit(c, RINGD_LIMIT_RINGS), 1);
 	ck_assert_uint_eq(ringd_limit(c, RINGD_LIMIT_BYTES), 4u << 20);
 	ck_assert_int_eq(ringd_ring_new(c, &one, 8, 0), 0);

@@ -14,6 +14,7 @@
 
 #include "client-lib/private.h"
 #include "tests/hostile/daemon.h"
+#include "tests/unit/connect.h"
 #include "tests/unit/suite.h"
 
 #define LAZY	(RINGD_SETUP_SINGLE_ISSUER | RINGD_SETUP_DEFER_TASKRUN)
@@ -26,7 +27,7 @@ static struct ringd_arena *arena;
 static void setup(void)
 {
 	rd_daemon_start(&ringd, NULL);
-	ck_assert_int_eq(ringd_connect(&rd, ringd.socket), 0);
+	ck_assert_int_eq(rd_connect_patiently(&rd, ringd.socket), 0);
 	ck_assert_int_eq(ringd_arena_new(rd, &arena, 1u << 20, 0), 0);
 }
 

@@ -9,6 +9,7 @@
 #include "client-lib/ringd.h"
 #include "daemon/common/clock.h"
 #include "tests/hostile/daemon.h"
+#include "tests/unit/connect.h"
 #include "tests/unit/suite.h"
 
 #define MS	1000000l
@@ -22,7 +23,7 @@ static int p[2];
 static void setup(void)
 {
 	rd_daemon_start(&ringd, NULL);
-	ck_assert_int_eq(ringd_connect(&rd, ringd.socket), 0);
+	ck_assert_int_eq(rd_connect_patiently(&rd, ringd.socket), 0);
 	ck_assert_int_eq(pipe2(p, O_CLOEXEC), 0);
 }
 

@@ -15,6 +15,7 @@
 #include "daemon/common/util.h"
 #include "proto/wire.h"
 #include "tests/hostile/daemon.h"
+#include "tests/unit/connect.h"
 #include "tests/unit/suite.h"
 
 #define FDS_MAX 253
@@ -41,7 +42,7 @@ static void setup(void)
 	struct ringd_arena *arena;
 
 	rd_daemon_start(&ringd, NULL);
-	ck_assert_int_eq(ringd_connect(&rd, ringd.socket), 0);
+	ck_assert_int_eq(rd_connect_patiently(&rd, ringd.socket), 0);
 	ck_assert_int_eq(ringd_arena_new(rd, &arena, 1u << 20, 0), 0);
 	mem = ringd_arena_base(arena);
 	room = (struct room *)(void *)mem;

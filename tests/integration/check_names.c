@@ -15,6 +15,7 @@
 #include "client-lib/ringd.h"
 #include "daemon/common/util.h"
 #include "tests/hostile/daemon.h"
+#include "tests/unit/connect.h"
 #include "tests/unit/suite.h"
 
 static struct rd_daemon ringd;
@@ -27,7 +28,7 @@ static char dir[64];
 static void setup(void)
 {
 	rd_daemon_start(&ringd, NULL);
-	ck_assert_int_eq(ringd_connect(&rd, ringd.socket), 0);
+	ck_assert_int_eq(rd_connect_patiently(&rd, ringd.socket), 0);
 	ck_assert_int_eq(ringd_arena_new(rd, &arena, 1u << 20, 0), 0);
 	mem = ringd_arena_base(arena);
 	ck_assert_int_eq(ringd_ring_new(rd, &ring, 8, 0), 0);

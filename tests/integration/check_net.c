@@ -14,6 +14,7 @@
 #include "client-lib/ringd.h"
 #include "daemon/common/util.h"
 #include "tests/hostile/daemon.h"
+#include "tests/unit/connect.h"
 #include "tests/unit/suite.h"
 
 #define MEM	(1u << 20)
@@ -31,7 +32,7 @@ static void setup(void)
 	struct ringd_arena *arena;
 
 	rd_daemon_start(&ringd, NULL);
-	ck_assert_int_eq(ringd_connect(&rd, ringd.socket), 0);
+	ck_assert_int_eq(rd_connect_patiently(&rd, ringd.socket), 0);
 	ck_assert_int_eq(ringd_arena_new(rd, &arena, MEM, 0), 0);
 	mem = ringd_arena_base(arena);
 	strcpy(dir, "/tmp/ringd-net-XXXXXX");
