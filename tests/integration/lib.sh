@@ -34,7 +34,7 @@ start_ringd()
 	mkdir -p -m 700 "$tmp/rt"
 	"$RINGD" --user --runtime-dir "$tmp/rt" --engine "$RINGD_ENGINE" --ready-fd 3 "$@" 3>"$tmp/ready" 2>>"$tmp/ringd.log" &
 	ringd_pid=$!
-	if ! read -r -t 60 _ <"$tmp/ready" && [ ! -S "$tmp/rt/ringd.sock" ]; then
+	if ! read -r -t 300 _ <"$tmp/ready" && [ ! -S "$tmp/rt/ringd.sock" ]; then
 		cat "$tmp/ringd.log"
 		echo "Bail out: ringd does not start"
 		exit 99

@@ -127,12 +127,12 @@ owns_no_tcp()
 
 through_nc()
 {
-	timeout 60 nc -N 127.0.0.1 "$1" <"$tmp/data" >"$tmp/back" && cmp "$tmp/data" "$tmp/back"
+	timeout 600 nc -N 127.0.0.1 "$1" <"$tmp/data" >"$tmp/back" && cmp "$tmp/data" "$tmp/back"
 }
 
 through_socat()
 {
-	timeout 60 socat -t 60 - "TCP:127.0.0.1:$1" <"$tmp/data" >"$tmp/back" && cmp "$tmp/data" "$tmp/back"
+	timeout 600 socat -t 600 - "TCP:127.0.0.1:$1" <"$tmp/data" >"$tmp/back" && cmp "$tmp/data" "$tmp/back"
 }
 
 get()
@@ -204,15 +204,15 @@ half_closed()
 	local line server word r
 	rm -f "$tmp/said" "$tmp/heard"
 	mkfifo "$tmp/said"
-	timeout 60 nc -v -n -N -l 127.0.0.1 0 <<<word >"$tmp/heard" 2>"$tmp/said" &
+	timeout 600 nc -v -n -N -l 127.0.0.1 0 <<<word >"$tmp/heard" 2>"$tmp/said" &
 	server=$!
 	pids="$pids $server"
 	exec 6<"$tmp/said"
 	read -r line <&6	# Listening on 127.0.0.1 PORT
 	start_server "$examples/proxy" 0 127.0.0.1 "${line##* }"
 	exec 8<>"/dev/tcp/127.0.0.1/$port"
-	word=$(timeout 60 cat <&8)
-	timeout 60 cat "$tmp/data" >&8
+	word=$(timeout 600 cat <&8)
+	timeout 600 cat "$tmp/data" >&8
 	exec 8>&-
 	wait "$server" && [ "$word" = word ] && cmp "$tmp/data" "$tmp/heard"
 	r=$?
@@ -247,18 +247,18 @@ start_server "$examples/echo-server"
 echo_pid=$pid echo_port=$port
 check "echo: nc" through_nc "$echo_port"
 check "echo: socat" through_socat "$echo_port"
-check "echo: $crowd connections at a time" timeout 60 "$netcrowd" "$echo_port" crowd "$crowd" 10000
+check "echo: $crowd connections at a time" timeout 600 "$netcrowd" "$echo_port" crowd "$crowd" 10000
 said "^netcrowd: [0-9]* connections"
-check "echo: peers that do not read" timeout 60 "$netcrowd" "$echo_port" slow 4 24000000
-check "echo: peers that are gone in the middle" timeout 60 "$netcrowd" "$echo_port" reset 200 300000
+check "echo: peers that do not read" timeout 600 "$netcrowd" "$echo_port" slow 4 24000000
+check "echo: peers that are gone in the middle" timeout 600 "$netcrowd" "$echo_port" reset 200 300000
 check "echo: its program has no TCP socket" owns_no_tcp "$echo_pid"
 check "echo: after all that" through_nc "$echo_port"
 
 start_server "$examples/proxy" 0 127.0.0.1 "$echo_port"
 check "proxy: nc to the echo server" through_nc "$port"
-check "proxy: $((crowd / 4)) connections at a time" timeout 60 "$netcrowd" "$port" crowd "$((crowd / 4))" 50000
-check "proxy: peers that do not read" timeout 60 "$netcrowd" "$port" slow 4 48000000
-check "proxy: peers that are gone in the middle" timeout 60 "$netcrowd" "$port" reset 100 300000
+check "proxy: $((crowd / 4)) connections at a time" timeout 600 "$netcrowd" "$port" crowd "$((crowd / 4))" 50000
+check "proxy: peers that do not read" timeout 600 "$netcrowd" "$port" slow 4 48000000
+check "proxy: peers that are gone in the middle" timeout 600 "$netcrowd" "$port" reset 100 300000
 stop_server "$echo_pid"
 check_status 1 "proxy: nobody behind it" "$netcrowd" "$port" crowd 1 1
 start_server "$examples/echo-server" "$echo_port"

@@ -58,7 +58,7 @@ peer()
 	local ns=$1 uid=$2
 	shift 2
 	nsenter -t "$ns" -n setpriv --reuid="$uid" --regid="$uid" --clear-groups \
-		env LD_LIBRARY_PATH="$tmp/bin" timeout -k 5 50 "$tmp/bin/netpeer" "$@" 8>&- 9>&-
+		env LD_LIBRARY_PATH="$tmp/bin" timeout -k 5 500 "$tmp/bin/netpeer" "$@" 8>&- 9>&-
 }
 
 link()		# link NAMESPACE up|down

@@ -211,7 +211,7 @@ slow_copy()	# where; sets pid
 	truncate -s 2G "$1/src/big"
 	"$RINGCP" --sparse=never --qd=1 --files=1 --buffer=8K "$1/src" "$1/dst" >"$tmp/slow.out" 2>&1 &
 	pid=$!
-	timeout 60 bash -c "until [ -s '$1/dst/big' ]; do :; done"
+	timeout 600 bash -c "until [ -s '$1/dst/big' ]; do :; done"
 	check "a copy is under way" test -s "$1/dst/big"
 }
 

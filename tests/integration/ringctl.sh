@@ -45,7 +45,7 @@ check "nothing is in flight" json_status 'j["engines"][0]["requests"]["in_flight
 mkfifo "$tmp/in"
 "$RINGBENCH" --hold --idle-rings=3 <"$tmp/in" >"$tmp/held" &
 exec 5>"$tmp/in"
-timeout 60 bash -c "until grep -qs pid= '$tmp/held'; do :; done"
+timeout 600 bash -c "until grep -qs pid= '$tmp/held'; do :; done"
 check "rings that are open are listed" "$RINGCTL" ring
 said "^engine [0-9]"
 said "^ring 3  client [0-9]"
