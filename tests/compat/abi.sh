@@ -15,13 +15,13 @@ say() { echo "abi: $*"; failed=1; }
 exported() {
 	readelf --dyn-syms --wide "$1" | awk '$7 != "UND" && $8 ~ /@@?LIBURING_/ {
 		n = split($8, part, "@"); print part[n], part[1] }'
-	readelf --version-info --wide "$1" | awk '/Name: LIBURING_/ { print $NF }
-		/Name: LIBURING_/ { next } /Name:/ { for (i = 1; i <= NF; i++) if ($i ~ /^LIBURING_/) print $i }'
+	readelf --version-info --wide "$1" | awk '/Name: LIBURING_/ { print $NF }'
 }
 
 # interposers and the word they announce themselves by belong to no node; another name of ours would be a mistake
 unversioned() {
-	readelf --dyn-syms --wide "$1" | awk '$7 != "UND" && $7 ~ /^[0-9]+$/ && $8 !~ /@/ && $8 ~ /io_uring|ringd|^rd_/ && $8 != "rd_local_interposed" { print $8 }'
+	readelf --dyn-syms --wide "$1" | awk '$7 ~ /^[0-9]+$/ && $8 !~ /@/ && $8 != "rd_local_interposed" &&
+		$8 ~ /io_uring|ringd|^rd_/ { print $8 }'
 }
 
 soname() { readelf -d "$1" | sed -n 's/.*SONAME.*\[\(.*\)\].*/\1/p'; }

@@ -30,6 +30,9 @@ int io_uring_resize_rings(struct rd_uring *ring, struct ringd_params *p)
 		return -EINVAL;
 	memset(&p->sq_off, 0, sizeof(p->sq_off));
 	memset(&p->cq_off, 0, sizeof(p->cq_off));
+	/* only entries before the tail are carried over: those handed out and not submitted must be */
+	if (!(ring->flags & RINGD_SETUP_SQ_REWIND))
+		(void)rd_uring_flush(ring);
 	r = rd_uring_call(ring, RINGD_REGISTER_RESIZE_RINGS, p, 1);
 	if (r >= 0) {
 		/* how entries look does not change with their number */
