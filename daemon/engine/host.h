@@ -72,6 +72,8 @@ struct rd_host_ops {
 	ssize_t (*copy_str)(struct rd_host *host, char *dst, uint64_t addr, size_t size);
 	/* What an fd number of the client means: a new reference, or -EBADF. */
 	int (*file)(struct rd_host *host, int fd, struct rd_file **ret);
+	/* The same for a table, which has it for longer than any request. NULL: there is only file(); see rd_host_keep(). */
+	int (*keep)(struct rd_host *host, int fd, struct rd_file **ret);
 	/*
 	 * The same for an attempt that is over when it returns: its descriptor is the client's own (RD_FILE_BORROWED), which may be
 	 * gone afterwards. Who goes on with it then asks file() for one to keep. kinds: RD_FILE_*; what was one of them some time
@@ -117,5 +119,10 @@ struct rd_host_ops {
 struct rd_host {
 	const struct rd_host_ops *ops;
 };
+
+static inline int rd_host_keep(struct rd_host *host, int fd, struct rd_file **ret)
+{
+	return host->ops->keep ? host->ops->keep(host, fd, ret) : host->ops->file(host, fd, ret);
+}
 
 #endif

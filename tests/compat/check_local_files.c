@@ -2,13 +2,17 @@
 /* The in-process host: memory that is not there, numbers that mean something else by now, record locks. */
 #include <check.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "daemon/common/util.h"
@@ -81,6 +85,35 @@ START_TEST(strings_end_before_what_is_missing)
 	ck_assert_int_eq(rd_local_copy_str(buf, (uintptr_t)p, sizeof(buf)), -ENAMETOOLONG);
 	ck_assert_int_eq(rd_local_copy_str(buf, (uintptr_t)BAD, sizeof(buf)), -EFAULT);
 	munmap(p, 8192);
+}
+END_TEST
+
+/* As in containers that forbid to look into processes, even one's own. */
+START_TEST(where_processes_must_not_be_looked_into_a_pipe_helps)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_writev, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { RD_ARRAY_SIZE(code), code };
+	char *none = pages(PROT_NONE), *ro = pages(PROT_READ), *much = calloc(1, 100000);
+	uint64_t at = (uintptr_t)none + 4096 - 8;
+
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) < 0)
+		return;
+	ck_assert_int_eq(rd_local_copy_out(at, "12345678", 8), 0);
+	ck_assert_mem_eq(none + 4096 - 8, "12345678", 8);
+	ck_assert_int_eq(rd_local_copy_out(at, "123456789", 9), -EFAULT);
+	ck_assert_int_eq(rd_local_copy_out((uintptr_t)ro + 4096, "1", 1), -EFAULT);
+	ck_assert_int_eq(rd_local_copy_in(much, (uintptr_t)much + 50000, 50000), 0);
+	ck_assert_int_eq(rd_local_copy_in(much, (uintptr_t)none, 8192), -EFAULT);
+	munmap(none, 8192);
+	munmap(ro, 8192);
+	free(much);
 }
 END_TEST
 
@@ -358,6 +391,22 @@ START_TEST(a_duplicate_of_what_was_locked_meanwhile_is_parked)
 }
 END_TEST
 
+START_TEST(a_table_has_a_descriptor_of_its_own)
+{
+	int fd = rd_lt_file("f", "locked");
+	struct rd_file *file;
+	char buf[8];
+
+	lock(fd, F_WRLCK);
+	ck_assert_int_eq(rd_host_keep(&lt.host.host, fd, &file), 0);
+	ck_assert_int_ne(file->fd, fd);
+	close(fd);
+	ck_assert_int_eq(pread(file->fd, buf, 6, 0), 6);
+	rd_file_put(file);
+	ck_assert_int_eq(rd_host_keep(&lt.host.host, fd, &file), -EBADF);
+}
+END_TEST
+
 START_TEST(a_lent_number_is_duplicated_when_the_program_closes_it)
 {
 	int fd = rd_lt_file("f", "locked"), n = rd_lt_fds();
@@ -407,13 +456,13 @@ int main(void)
 {
 	const TTest *const memory[] = {
 		memory_that_is_not_there_is_a_fault, long_copies_stop_at_what_is_missing, strings_end_before_what_is_missing,
-		threads_have_stacks_of_their_own, what_is_registered_is_there, requests_with_bad_addresses_are_faults,
+		where_processes_must_not_be_looked_into_a_pipe_helps, threads_have_stacks_of_their_own, what_is_registered_is_there, requests_with_bad_addresses_are_faults,
 	};
 	const TTest *const files[] = {
 		reads_make_no_descriptors, a_number_may_mean_something_else_next_time, a_socket_may_become_another,
 		who_waits_survives_the_close_and_lets_go_when_it_is_done, descriptors_of_ours_do_not_use_up_the_programs,
 		record_locks_stay, a_duplicate_of_what_was_locked_meanwhile_is_parked,
-		a_lent_number_is_duplicated_when_the_program_closes_it, cancels_by_descriptor_find_what_waits_for_the_same_file,
+		a_table_has_a_descriptor_of_its_own, a_lent_number_is_duplicated_when_the_program_closes_it, cancels_by_descriptor_find_what_waits_for_the_same_file,
 	};
 	const struct {
 		const char *name;

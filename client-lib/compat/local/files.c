@@ -250,7 +250,8 @@ bool rd_local_doubt(struct rd_host *host, struct rd_file *file)
 
 /* --- for longer --- */
 
-static int make(struct rd_local_host *h, int fd, const struct rd_file *known, struct rd_file **ret)
+/* lend: its own number will do. */
+static int make(struct rd_local_host *h, int fd, const struct rd_file *known, bool lend, struct rd_file **ret)
 {
 	struct rd_local_files *f = &h->files;
 	unsigned int n = atomic_load_explicit(&f->n_lent, memory_order_relaxed);
@@ -260,7 +261,7 @@ static int make(struct rd_local_host *h, int fd, const struct rd_file *known, st
 
 	if (r < 0)
 		return r;
-	if ((flags & RD_FILE_REG) && n < RD_LOCAL_LENT && ((flags & RD_FILE_SLOW) || has_locks(fd))) {
+	if (lend && (flags & RD_FILE_REG) && n < RD_LOCAL_LENT && ((flags & RD_FILE_SLOW) || has_locks(fd))) {
 		flags |= RD_FILE_LENT;
 		f->lent[n] = file;
 		atomic_store_explicit(&f->n_lent, n + 1, memory_order_relaxed);
@@ -279,14 +280,14 @@ static int make(struct rd_local_host *h, int fd, const struct rd_file *known, st
 	return 0;
 }
 
-/* Its slot is taken by another one at the moment. */
-static int make_alone(struct rd_local_host *h, int fd, struct rd_file **ret)
+/* Of what is not remembered. */
+static int make_alone(struct rd_local_host *h, int fd, bool lend, struct rd_file **ret)
 {
 	struct rd_file known = { .engine = h->engine };
 	struct statx st;
 	int r = look(fd, &st) ? rd_file_learn(&known, fd, &st) : -errno;
 
-	return r < 0 ? r : make(h, fd, &known, ret);
+	return r < 0 ? r : make(h, fd, &known, lend, ret);
 }
 
 int rd_local_file(struct rd_host *host, int fd, struct rd_file **ret)
@@ -299,7 +300,7 @@ int rd_local_file(struct rd_host *host, int fd, struct rd_file **ret)
 	if (fd < 0)
 		return -EBADF;
 	if (lf->file.fd != fd && lf->file.node.refs > 1)
-		return make_alone(h, fd, ret);
+		return make_alone(h, fd, true, ret);
 	if (lf->file.fd != fd || !is_certain(f, lf))
 		r = look_again(h, lf, fd);
 	if (r < 0)
@@ -308,12 +309,18 @@ int rd_local_file(struct rd_host *host, int fd, struct rd_file **ret)
 		*ret = rd_file_get(lf->owned);
 		return 0;
 	}
-	r = make(h, fd, &lf->file, ret);
+	r = make(h, fd, &lf->file, true, ret);
 	if (r == 0 && f->visiting) {
 		lf->owned = rd_file_get(*ret);
 		f->owned |= 1ull << (lf - f->slots);
 	}
 	return r;
+}
+
+int rd_local_keep(struct rd_host *host, int fd, struct rd_file **ret)
+{
+	/* never lent: the program may well close it, which is then in the table all the same */
+	return fd < 0 ? -EBADF : make_alone(from_host(host), fd, false, ret);
 }
 
 void rd_local_files_begin(struct rd_local_host *h)

@@ -209,6 +209,7 @@ static const struct rd_host_ops local_ops = {
 	.copy_out = local_copy_out,
 	.copy_str = local_copy_str,
 	.file = rd_local_file,
+	.keep = rd_local_keep,
 	.borrow = rd_local_borrow,
 	.doubt = rd_local_doubt,
 	.pid = local_pid,

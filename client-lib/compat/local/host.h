@@ -68,6 +68,7 @@ bool rd_local_files_concerned(const struct rd_local_host *h, int fd);
 void rd_local_files_closing(struct rd_local_host *h, int fd);
 /* host ops */
 int rd_local_file(struct rd_host *host, int fd, struct rd_file **ret);
+int rd_local_keep(struct rd_host *host, int fd, struct rd_file **ret);
 int rd_local_borrow(struct rd_host *host, int fd, uint32_t kinds, struct rd_file **ret);
 bool rd_local_doubt(struct rd_host *host, struct rd_file *file);
 bool rd_local_let_go(struct rd_engine *engine, struct rd_file *file);

@@ -71,10 +71,20 @@ void rd_files_update_cleanup(struct rd_req *req)
 	req->update.fds = rd_stage_free(req->update.fds);
 }
 
+/* Rings cannot be in a table: they would keep themselves alive. */
+static int find_file(struct rd_req *req, int fd, struct rd_file **ret)
+{
+	struct rd_host *host = req->ctx->host;
+	struct rd_ctx *ring;
+
+	if (rd_at_home(req) && host->ops->ring(host, fd, &ring) == 0)
+		return -EBADF;
+	return rd_host_keep(host, fd, ret);
+}
+
 /* One entry of the list into the slot it is for. */
 static int update_slot(struct rd_req *req, uint32_t i)
 {
-	struct rd_host *host = req->ctx->host;
 	struct rd_filetable *t = &req->ctx->files;
 	uint32_t slot = req->update.slot + i;
 	struct rd_file *file = NULL;
@@ -85,7 +95,7 @@ static int update_slot(struct rd_req *req, uint32_t i)
 	if (slot >= t->nr)
 		return -EINVAL;		/* the table has changed meanwhile */
 	if (fd != RD_FD_NONE)
-		r = host->ops->file(host, fd, &file);
+		r = find_file(req, fd, &file);
 	/* a bad descriptor empties the slot all the same, as in io_uring */
 	file = rd_filetable_swap(t, slot, file);
 	if (file)
@@ -101,7 +111,7 @@ static int alloc_slot(struct rd_req *req, uint32_t i)
 	struct rd_file *file;
 	int r, slot;
 
-	r = host->ops->file(host, req->update.fds[i], &file);
+	r = find_file(req, req->update.fds[i], &file);
 	if (r < 0)
 		return r;
 	slot = rd_filetable_install(t, RINGD_FILE_INDEX_ALLOC, file);
