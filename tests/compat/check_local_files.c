@@ -416,7 +416,6 @@ START_TEST(a_lent_number_is_duplicated_when_the_program_closes_it)
 	lock(fd, F_WRLCK);
 	ck_assert_int_eq(rd_local_file(&lt.host.host, fd, &file), 0);
 	ck_assert_int_eq(file->fd, fd);
-	ck_assert(rd_local_files_concerned(&lt.host, fd));
 	rd_local_files_closing(&lt.host, fd);
 	close(fd);
 	ck_assert_int_ne(file->fd, fd);

@@ -137,6 +137,16 @@ int rd_local_next(int fd)
 	return -1;
 }
 
+bool rd_local_lends(void)
+{
+	return false;
+}
+
+void rd_local_closing(int fd)
+{
+	(void)fd;
+}
+
 int rd_local_evict(int fd)
 {
 	fake_local.moved_to = (int)rd_raw(SYS_fcntl, fd, F_DUPFD_CLOEXEC, FAKE_FDS / 4, 0, 0, 0);

@@ -49,14 +49,22 @@ static bool is_hidden(int fd)
 	return rd_door_active() && rd_local_hidden(fd) && rd_door_at_home();
 }
 
+/* The number is going to mean nothing, or something else. */
+static void leave(int fd)
+{
+	if (is_ring(fd))
+		rd_local_close(fd);
+	else if (rd_door_active() && rd_local_lends() && rd_door_at_home())
+		rd_local_closing(fd);
+}
+
 RD_DOOR_EXPORT int close(int fd)
 {
 	if (is_hidden(fd)) {
 		errno = EBADF;
 		return -1;
 	}
-	if (is_ring(fd))
-		rd_local_close(fd);
+	leave(fd);
 	return rd_next_close(fd);
 }
 
@@ -143,8 +151,8 @@ static bool vacate(int from, int to)
 			errno = -r;
 			return false;
 		}
-	} else if (is_ring(to)) {
-		rd_local_close(to);
+	} else {
+		leave(to);
 	}
 	return true;
 }

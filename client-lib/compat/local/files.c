@@ -342,13 +342,6 @@ void rd_local_files_end(struct rd_local_host *h)
 
 /* --- the program closes it --- */
 
-bool rd_local_files_concerned(const struct rd_local_host *h, int fd)
-{
-	/* relaxed, and racing with whoever submits: who closes what another thread is about to use has that race anyway */
-	return atomic_load_explicit(&h->files.n_lent, memory_order_relaxed) ||
-	       __atomic_load_n(&h->files.slots[(unsigned int)fd & (RD_LOCAL_FILES - 1)].file.fd, __ATOMIC_RELAXED) == fd;
-}
-
 static void give_back(struct rd_local_host *h, struct rd_file *file)
 {
 	int own = rd_local_dup_high(h, file->fd);

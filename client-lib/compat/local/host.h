@@ -63,8 +63,7 @@ int rd_local_pin(uint64_t addr, uint64_t len);
 /* A submission begins and ends: in between a number means one struct rd_file. */
 void rd_local_files_begin(struct rd_local_host *h);
 void rd_local_files_end(struct rd_local_host *h);
-/* The program is going to close a number, or to make it something else. concerned(), without the lock: does that matter? */
-bool rd_local_files_concerned(const struct rd_local_host *h, int fd);
+/* The program is going to close a number, or to make it something else. */
 void rd_local_files_closing(struct rd_local_host *h, int fd);
 /* host ops */
 int rd_local_file(struct rd_host *host, int fd, struct rd_file **ret);

@@ -34,6 +34,10 @@ RD_LOCAL_API int rd_local_register(unsigned int fd, unsigned int opcode, const v
 RD_LOCAL_API int rd_local_mmap(void **ret, void *addr, size_t len, int prot, int flags, int fd, uint64_t off);
 /* fd is going to be closed (close() itself is the caller's, afterwards). True: it was a descriptor of a ring. */
 RD_LOCAL_API bool rd_local_close(int fd);
+/* Do requests use numbers of the program's? Never waits. */
+RD_LOCAL_API bool rd_local_lends(void);
+/* fd, which is no ring's, is going to be closed or to become another file's. Requests that use it go on with what it was. */
+RD_LOCAL_API void rd_local_closing(int fd);
 /* fd is a descriptor of ours, which the program knows nothing of and must not touch. */
 RD_LOCAL_API bool rd_local_hidden(int fd);
 /* The smallest number from this one on that is a ring's or hidden; -1: there is none. Never waits. */
