@@ -290,6 +290,12 @@ static int make_alone(struct rd_local_host *h, int fd, bool lend, struct rd_file
 	return r < 0 ? r : make(h, fd, &known, lend, ret);
 }
 
+/* Borrowed at this moment: who could not finish with it has found that it is a socket, or it would not ask for one to keep. */
+static bool just_used(const struct rd_local_file *lf)
+{
+	return lf->file.node.refs > 1 && (lf->file.flags & RD_FILE_SOCK);
+}
+
 int rd_local_file(struct rd_host *host, int fd, struct rd_file **ret)
 {
 	struct rd_local_host *h = from_host(host);
@@ -301,7 +307,7 @@ int rd_local_file(struct rd_host *host, int fd, struct rd_file **ret)
 		return -EBADF;
 	if (lf->file.fd != fd && lf->file.node.refs > 1)
 		return make_alone(h, fd, true, ret);
-	if (lf->file.fd != fd || !is_certain(f, lf))
+	if (lf->file.fd != fd || !(is_certain(f, lf) || just_used(lf)))
 		r = look_again(h, lf, fd);
 	if (r < 0)
 		return r;

@@ -273,11 +273,20 @@ static int no_file(struct rd_req *req, int err)
 	return RD_DONE;
 }
 
+/* What its first attempt tells by itself. A provided buffer may be used up by what fails, and POLL_FIRST makes none. */
+static uint32_t trusted_kinds(const struct rd_req *req)
+{
+	if (req->flags & RINGD_SQE_BUFFER_SELECT)
+		return 0;
+	if ((req->op->trusts & RD_FILE_SOCK) && req->net.ioprio)
+		return 0;
+	return req->op->trusts;
+}
+
 static __attribute__((__noinline__)) int issue_client_file(struct rd_req *req)
 {
 	const struct rd_op *op = req->op;
-	/* a provided buffer may be used up by what fails */
-	uint32_t kinds = req->flags & RINGD_SQE_BUFFER_SELECT ? 0 : op->trusts;
+	uint32_t kinds = trusted_kinds(req);
 	int r;
 
 	do {
