@@ -321,11 +321,11 @@ int rd_local_ring_resize(struct rd_local_ring *lr, struct ringd_params *params)
 	int r;
 
 	p.flags = (p.flags & (RINGD_SETUP_CQSIZE | RINGD_SETUP_CLAMP)) | (lr->params.flags & RD_SETUP_LAYOUT);
+	new.mem = (struct rd_ring_memory){ 0 };
+	new.memfd = -1;
 	r = rd_layout_compute(&new.layout, &p);
-	if (r == 0) {
-		new.mem = (struct rd_ring_memory){ 0 };
+	if (r == 0)
 		r = map(&new, params->flags & RINGD_SETUP_NO_MMAP ? params : &p);
-	}
 	if (r == 0)
 		r = rd_ring_resize(lr->ring, &new.layout, &new.mem);
 	if (r < 0) {

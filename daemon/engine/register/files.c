@@ -28,25 +28,10 @@ static int count_fds(struct rd_reg *reg, const struct rd_reg_arrays *a)
 	return 0;
 }
 
-/* A file out of a descriptor of the call, which becomes -1. -EBADF, -ENOMEM; -EDQUOT with its words. */
-static int file_new(struct rd_reg *reg, int *fd, struct rd_file **ret)
-{
-	int r;
-
-	if (reg->ops->is_own && reg->ops->is_own(reg, *fd))
-		return -EBADF;
-	r = rd_file_new(ret, reg->engine, *fd);
-	if (r == 0)
-		*fd = -1;
-	else if (r == -EDQUOT)
-		rd_reg_refuse_budget(reg, RINGD_LIMIT_FILES, 1);
-	return r;
-}
-
 /* The next descriptor of the request as a file. -EBADF, -EDQUOT, -ENOMEM. */
 static int next_file(struct rd_reg *reg, uint32_t i, struct rd_file **ret)
 {
-	int r = file_new(reg, &reg->fds[reg->next_fd++], ret);
+	int r = reg->ops->file(reg, &reg->fds[reg->next_fd++], ret);
 
 	if (r < 0 && r != -EDQUOT)
 		rd_reg_refuse(reg, r, "entry %u: a descriptor of this kind cannot be registered", i);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Memory files that a register call makes for both sides: mapped here as long as what was registered exists, in the client
- * as long as that likes.
+ * Memory of what is registered. The client's own, or memory files that a register call makes for both sides: mapped here as long
+ * as what was registered exists, in the client as long as that likes.
  */
 #include <sys/mman.h>
 
@@ -27,6 +27,8 @@ static void release(struct rd_mem *mem)
 
 static int map(struct rd_reg *reg, const char *name, uint64_t off, struct rd_shared_mem *sm)
 {
+	if (reg->flat)
+		off = 0;
 	reg->out_fd = rd_memfd_sealed(name, off + sm->size, 0);
 	if (reg->out_fd < 0)
 		return rd_reg_refuse(reg, reg->out_fd, "no memory file for what was to be registered");
@@ -57,4 +59,12 @@ int rd_reg_mem_new(struct rd_reg *reg, const char *name, uint64_t off, uint64_t 
 	*ptr = sm->ptr;
 	*owner = &sm->mem;
 	return 0;
+}
+
+void *rd_reg_map(struct rd_reg *reg, uint64_t addr, uint64_t size, struct rd_mem **owner)
+{
+	struct rd_host *host = reg->host;
+	void *ptr = host->ops->map(host, addr, size, owner);
+
+	return ptr && host->ops->pin && host->ops->pin(host, addr, size) < 0 ? NULL : ptr;
 }

@@ -22,7 +22,7 @@ static int take_users(struct rd_reg *reg, const struct ringd_buf_reg *br, void *
 		return rd_reg_refuse(reg, -EFAULT, "a buffer ring without an address");
 	if (br->ring_addr & ((uint64_t)getpagesize() - 1))
 		return rd_reg_refuse(reg, -EINVAL, "a buffer ring at %#llx, not page aligned", (unsigned long long)br->ring_addr);
-	*ptr = reg->host->ops->map(reg->host, br->ring_addr, size, owner);
+	*ptr = rd_reg_map(reg, br->ring_addr, size, owner);
 	if (!*ptr)
 		return rd_reg_refuse(reg, -EFAULT, "%llu bytes at %#llx are not in one arena", (unsigned long long)size,
 				 (unsigned long long)br->ring_addr);

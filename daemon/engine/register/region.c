@@ -49,10 +49,9 @@ static int check(struct rd_reg *reg, const struct ringd_mem_region_reg *mr, cons
 
 static int take_users(struct rd_reg *reg, const struct ringd_region_desc *desc, struct rd_region *region)
 {
-	struct rd_host *host = reg->host;
 	struct rd_mem *owner = NULL;
 
-	if (!host->ops->map(host, desc->user_addr, desc->size, &owner))
+	if (!rd_reg_map(reg, desc->user_addr, desc->size, &owner))
 		return rd_reg_refuse(reg, -EFAULT, "%llu bytes at %#llx are not in one arena",
 				 (unsigned long long)desc->size, (unsigned long long)desc->user_addr);
 	region->mem = rd_mem_get(owner);

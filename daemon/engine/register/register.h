@@ -21,8 +21,8 @@ struct rd_sync_cancel;
 struct rd_reg_ops {
 	/* The ring of a number in a call, or of a registered index: borrowed. -EBADF, -EOPNOTSUPP, -EINVAL, ... with words. */
 	int (*find)(struct rd_reg *reg, uint32_t number, bool registered, struct rd_ctx **ret);
-	/* A descriptor of the call that must not be held, because it is a connection to us. NULL: there are none. */
-	bool (*is_own)(const struct rd_reg *reg, int fd);
+	/* A file out of a descriptor of the call, which becomes -1 if that is taken. -EBADF, -ENOMEM; -EDQUOT with its words. */
+	int (*file)(struct rd_reg *reg, int *fd, struct rd_file **ret);
 	/* Memory that host->map() gave: could a load of ours find no page behind it? NULL: never. */
 	bool (*is_brittle)(const struct rd_mem *mem);
 	/* RESIZE_RINGS: params in and out as in struct ringd_resized; *fd is the descriptor of new memory, or stays -1. */
@@ -54,13 +54,14 @@ struct rd_reg {
 	bool has_tags;			/* behind the entries of data come as many tags */
 	const uint8_t *data;		/* private memory, aligned to 8; pointers in structures are 0 */
 	size_t len;
-	int *fds;			/* of the call; those that are taken become -1 */
+	int *fds;			/* of the call; those that are taken become -1, the others are the host's to close */
 	size_t n_fds, next_fd;
 	uint8_t *out;			/* the answer's data, room for RD_REG_OUT */
 	size_t out_len;
 	int out_fd;			/* a descriptor for the answer, which the host closes or keeps; -1: none */
 	void (*undo)(struct rd_reg *reg);	/* take back what was done: the descriptor could not be given away */
 	bool later;			/* somebody else answers */
+	bool flat;			/* memory for the client is at the start of its file, whatever offset it gets */
 	char *text;			/* words of a refusal; NULL: nobody wants them */
 	size_t text_size;
 };
@@ -113,6 +114,8 @@ int rd_reg_region_desc(struct rd_reg *reg, const struct ringd_region_desc *desc)
  * has one reference, the caller's. -EDQUOT, -ENOMEM, ... with words.
  */
 int rd_reg_mem_new(struct rd_reg *reg, const char *name, uint64_t off, uint64_t size, void **ptr, struct rd_mem **owner);
+/* Memory of the client's to be used for long, or NULL. *owner may come back NULL, and is held by whoever keeps the pointer. */
+void *rd_reg_map(struct rd_reg *reg, uint64_t addr, uint64_t size, struct rd_mem **owner);
 /* A call without arguments. -EINVAL. */
 int rd_reg_no_args(struct rd_reg *reg);
 

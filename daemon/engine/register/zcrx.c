@@ -112,7 +112,6 @@ static int check_area(struct rd_reg *reg, const struct ifq_call *call)
 
 static int take_region(struct rd_reg *reg, struct ringd_region_desc *desc, void **ptr, struct rd_mem **owner)
 {
-	struct rd_host *host = reg->host;
 	uint64_t off;
 
 	if (!(desc->flags & RINGD_MEM_REGION_TYPE_USER)) {
@@ -120,7 +119,7 @@ static int take_region(struct rd_reg *reg, struct ringd_region_desc *desc, void 
 		desc->mmap_offset = off;
 		return rd_reg_mem_new(reg, "ringd-zcrx", off, desc->size, ptr, owner);
 	}
-	*ptr = host->ops->map(host, desc->user_addr, desc->size, owner);
+	*ptr = rd_reg_map(reg, desc->user_addr, desc->size, owner);
 	/* a hole in huge pages may have none behind it when we look, and then a load is a SIGBUS */
 	if (!*ptr || rd_reg_is_brittle(reg, *owner))
 		return rd_reg_refuse(reg, -EFAULT, "%llu bytes at %#llx are not in one arena of small pages",
@@ -146,7 +145,6 @@ static int add(struct rd_reg *reg, struct rd_zcrx *z, struct ringd_zcrx_ifq_reg 
 /* cfg has the refill ring. */
 static int make_area(struct rd_reg *reg, struct ifq_call *call, struct rd_zcrx_config *cfg)
 {
-	struct rd_host *host = reg->host;
 	const uint32_t len = call->reg.rx_buf_len ? call->reg.rx_buf_len : (uint32_t)getpagesize();
 	struct rd_zcrx *z = NULL;
 	int r;
@@ -154,7 +152,7 @@ static int make_area(struct rd_reg *reg, struct ifq_call *call, struct rd_zcrx_c
 	cfg->rq_entries = call->reg.rq_entries;
 	cfg->shift = (uint32_t)__builtin_ctz(len);
 	cfg->area_len = call->area.len;
-	cfg->area = host->ops->map(host, call->area.addr, call->area.len, &cfg->area_owner);
+	cfg->area = rd_reg_map(reg, call->area.addr, call->area.len, &cfg->area_owner);
 	if (!cfg->area)
 		return rd_reg_refuse(reg, -EFAULT, "%llu bytes at %#llx are not in one arena", (unsigned long long)call->area.len,
 				 (unsigned long long)call->area.addr);

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "daemon/common/privatefd.h"
 #include "daemon/common/util.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -29,5 +30,5 @@ int rd_memfd_sealed(const char *name, uint64_t size, unsigned int flags)
 	/* The client gets this descriptor: without these seals it could take pages away under our mapping. */
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return -errno;
-	return rd_steal_fd(&fd);
+	return rd_private_fd(rd_steal_fd(&fd));
 }

@@ -28,9 +28,9 @@ static int reg_find(struct rd_reg *reg, uint32_t number, bool registered, struct
 	return r < 0 ? rd_reg_refuse(reg, -EBADF, "no ring %u", number) : 0;
 }
 
-static bool reg_is_own(const struct rd_reg *reg, int fd)
+static int reg_file(struct rd_reg *reg, int *fd, struct rd_file **ret)
 {
-	return rd_is_connection(of(reg), fd);
+	return rd_session_file(of(reg), ret, fd);
 }
 
 static int reg_resize(struct rd_reg *reg, struct ringd_resized *ret, uint64_t scratch_base, int *fd)
@@ -40,7 +40,7 @@ static int reg_resize(struct rd_reg *reg, struct ringd_resized *ret, uint64_t sc
 
 static const struct rd_reg_ops host_ops = {
 	.find = reg_find,
-	.is_own = reg_is_own,
+	.file = reg_file,
 	.is_brittle = rd_arena_is_huge,
 	.resize = reg_resize,
 	.later = rd_wait_cancel,
