@@ -705,6 +705,36 @@ START_TEST(the_registered_index_is_what_calls_get)
 END_TEST
 #endif
 
+#ifdef KERNEL_LOCAL
+START_TEST(a_server_without_that_flag_gets_an_index_array)
+{
+	struct io_uring_cqe *cqe;
+	struct io_uring r;
+
+	kernel_local_calls.unknown = 1u << 16;	/* NO_SQARRAY */
+	ck_assert_int_eq(io_uring_queue_init(ENTRIES, &r, 0), 0);
+	ck_assert_uint_eq(r.flags, 0);
+	for (unsigned int i = 0; i < ENTRIES; i++)
+		ck_assert_uint_eq(r.sq.array[i], i);
+	for (__u64 i = 0; i < 3 * ENTRIES; i++) {
+		struct io_uring_sqe *sqe = io_uring_get_sqe(&r);
+
+		io_uring_prep_nop(sqe);
+		sqe->user_data = i;
+		ck_assert_int_eq(io_uring_submit(&r), 1);
+		ck_assert_int_eq(io_uring_peek_cqe(&r, &cqe), 0);
+		ck_assert_uint_eq(cqe->user_data, i);
+		io_uring_cqe_seen(&r, cqe);
+	}
+	io_uring_queue_exit(&r);
+	/* nor is it tried again for somebody who insists */
+	kernel_local_calls.setup = 0;
+	ck_assert_int_eq(io_uring_queue_init(ENTRIES, &r, 1u << 16), -EINVAL);
+	ck_assert_uint_eq(kernel_local_calls.setup, 1);
+}
+END_TEST
+#endif
+
 static TCase *rings(void)
 {
 	TCase *tc = tcase_create("rings");
@@ -717,6 +747,9 @@ static TCase *rings(void)
 	tcase_add_test(tc, dontfork_hides_the_rings_from_a_child);
 	tcase_add_test(tc, no_locked_memory_is_needed);
 	tcase_add_test(tc, the_registered_descriptor_is_used);
+#ifdef KERNEL_LOCAL
+	tcase_add_test(tc, a_server_without_that_flag_gets_an_index_array);
+#endif
 	return tc;
 }
 

@@ -26,6 +26,8 @@ int rd_local_setup(unsigned int entries, struct ringd_params *params)
 	int saved = errno;
 
 	kernel_local_calls.setup++;
+	if (params && (params->flags & kernel_local_calls.unknown))
+		return -EINVAL;
 	return (int)result(syscall(SYS_io_uring_setup, entries, params), saved);
 }
 

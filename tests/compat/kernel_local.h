@@ -10,6 +10,7 @@ extern struct kernel_local_calls {
 	unsigned int setup, enter, reg, close;	/* counted */
 	unsigned int fd, to_submit, min_complete, flags, opcode, nr;
 	size_t argsz;
+	unsigned int unknown;	/* setup flags that this kernel shall not know */
 } kernel_local_calls;
 
 /* Does the kernel here serve io_uring? */
