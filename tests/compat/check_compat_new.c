@@ -234,6 +234,8 @@ START_TEST(a_minimum_wait_takes_what_is_there)
 	ck_assert_int_eq(io_uring_wait_cqes_min_timeout(&ring, &cqe, 2, &ts, 1000, NULL), 0);
 	io_uring_cqe_seen(&ring, cqe);
 	ck_assert_int_eq(io_uring_wait_cqes_min_timeout(&ring, &cqe, 2, &brief, 10, NULL), -ETIME);
+	/* without a time beyond the minimum, that is the time */
+	ck_assert_int_eq(io_uring_wait_cqes_min_timeout(&ring, &cqe, 2, NULL, 1000, NULL), -ETIME);
 	nop(&ring, 2);
 	ck_assert_int_eq(io_uring_submit_and_wait_min_timeout(&ring, &cqe, 1, NULL, 1000, NULL), 1);
 }
