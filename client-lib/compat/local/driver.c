@@ -415,6 +415,8 @@ static int look(struct rd_local_waiter *self, const struct rd_local_until *until
 	if (until->min_deadline && now >= until->min_deadline) {
 		if (ready(self->lr))
 			return 0;
+		if (!until->timed)
+			return -ETIME;
 		self->target = self->lr->ring->cq_tail + 1;
 	}
 	return until->timed && now >= until->deadline ? -ETIME : 1;

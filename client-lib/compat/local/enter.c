@@ -200,6 +200,9 @@ static int get_events(struct rd_local_ring *lr, uint32_t min, unsigned int flags
 	r = get_until(&until, &mask, lr, &args, flags, arg->mask);
 	if (r == 0)
 		r = wait_for(lr, min, &until);
+	/* neither time nor a signal hides what is there */
+	if ((r == -ETIME || r == -EINTR) && !lr->ring->dead && enough(lr, 1))
+		r = 0;
 	/* what came while others waited, too */
 	if (r == 0 && lr->ring->lost && !lr->ring->dead)
 		r = reap(lr);
