@@ -97,6 +97,35 @@ int rd_ctx_cancel(struct rd_ctx *ctx, const struct rd_cancel_key *key, const str
 	return all ? n : -ENOENT;
 }
 
+static void abandoned(struct rd_req *req)
+{
+	req->res = -ECANCELED;
+	if (req->op->stopped)
+		req->op->stopped(req);
+	rd_req_defer(req);
+}
+
+static void abandoned_ready(struct rd_poll *poll)
+{
+	rd_req_task(RD_CONTAINER_OF(poll, struct rd_req, poll), abandoned);
+}
+
+void rd_ctx_task_gone(struct rd_ctx *ctx, uint32_t task)
+{
+	struct rd_link *l, *tmp;
+
+	rd_list_foreach(l, tmp, &ctx->pending) {
+		struct rd_req *req = rd_list_entry(l, struct rd_req, link);
+
+		if (req->submitter != task)
+			continue;
+		req->submitter = 0;	/* its number may be another thread's from now on */
+		if ((req->state == RD_REQ_POLL || (req->state == RD_REQ_WAIT && req->op == &rd_ops[RINGD_OP_POLL_ADD])) &&
+		    req->poll.armed)
+			req->poll.ready = abandoned_ready;
+	}
+}
+
 /* The ring is dying: whoever waits for another's end, or for his CQE, waits for nobody now. */
 static void forget_order(struct rd_ctx *ctx)
 {

@@ -75,6 +75,7 @@ struct rd_ctx {
 	bool cqe32;			/* CQEs of 32 bytes can be posted */
 	uint32_t burst;			/* chain members run since the visit began */
 	uint32_t inflight;		/* on pending */
+	uint32_t task;			/* thread that submits at the moment, the host's numbers; 0: they do not matter */
 	uint32_t setup_flags;		/* RINGD_SETUP_* */
 	uint64_t moved;			/* bytes copied on the reactor in this visit */
 	bool busy;			/* this visit fetches a large batch of an SQPOLL ring: the kernel ring is worth it */
@@ -319,6 +320,7 @@ struct rd_req {
 	struct rd_req *next;	/* the rest of the chain; NULL in a free request */
 	struct rd_req *target;	/* LINK_TIMEOUT that is armed: whom it guards */
 	uint32_t since_ms;	/* rd_coarse_ms() when it was enlisted */
+	uint32_t submitter;	/* ctx->task then */
 	struct rd_link link;	/* ctx->pending */
 	struct rd_req *same, **same_prev;	/* in a bucket of ctx->waits; same_prev NULL: in none */
 	struct rd_link task;	/* ctx->deferred, ctx->tasks or order.held */
@@ -483,6 +485,8 @@ bool rd_cancel_match(const struct rd_req *req, const struct rd_cancel_key *key);
 int rd_req_cancel(struct rd_req *req);
 /* What ASYNC_CANCEL answers. self (may be NULL) is not looked at. */
 int rd_ctx_cancel(struct rd_ctx *ctx, const struct rd_cancel_key *key, const struct rd_req *self);
+/* The thread with this number has ended: what waits for readiness on its behalf ends with -ECANCELED when that comes. */
+void rd_ctx_task_gone(struct rd_ctx *ctx, uint32_t task);
 /* The ring is dying: stop what can be stopped. Requests that nobody holds any more are freed here; ctx->inflight counts the rest. */
 void rd_ctx_cancel_all(struct rd_ctx *ctx);
 

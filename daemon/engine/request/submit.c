@@ -233,6 +233,7 @@ void rd_req_enlist(struct rd_req *req)
 
 	req->counted = true;
 	req->since_ms = rd_coarse_ms();
+	req->submitter = ctx->task;
 	rd_list_append(&ctx->pending, &req->link);
 	ctx->inflight++;
 	ctx->engine->user.used[RINGD_LIMIT_INFLIGHT]++;	/* room was seen to before the fetch */

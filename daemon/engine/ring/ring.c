@@ -156,7 +156,8 @@ static void ring_bury(struct rd_work *work)
 /* Everything that may still touch a dead ring has come back: free it, but not under the feet of our caller. */
 void rd_ring_check_burial(struct rd_ring *ring)
 {
-	if (!ring->dead || ring->ctx.inflight || ring->ctx.tags.nodes || ring->events || ring->burial.done)
+	if (!ring->dead || ring->ctx.inflight || ring->ctx.tags.nodes || ring->events || ring->pins ||
+	    ring->burial.done)
 		return;
 	ring->burial.done = ring_bury;
 	rd_reactor_return(ring->ctx.engine->reactor, &ring->burial);

@@ -61,6 +61,7 @@ struct rd_ring {
 
 	struct rd_napi napi;
 	struct rd_event *event;		/* the registered eventfd, or NULL */
+	uint32_t pins;			/* the host's references: as long as there are any a dead ring is not freed */
 	uint32_t events;		/* that are not freed: one a worker still writes may outlive its registration */
 	bool worked;			/* a worker completed a request since the last signal */
 
