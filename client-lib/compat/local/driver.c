@@ -440,22 +440,21 @@ static int wait_once(struct rd_local_waiter *self, const struct rd_local_until *
 
 int rd_local_wait(struct rd_local_ring *lr, uint32_t min, const struct rd_local_until *until)
 {
-	struct rd_local_waiter self = { .lr = lr, .efd = -1 };
+	/* on the list from now on: others may have to wake us before we have gone to sleep for the first time */
+	struct rd_local_waiter *self = rd_local_waiter_new(lr);
 	int r, slept = 0;
 
-	self.target = __atomic_load_n(&lr->ring->hot->cq_head, __ATOMIC_RELAXED) + min;
-	/* others may have to wake us before we have gone to sleep for the first time */
-	rd_list_append(&rd_local.waiters, &self.link);
-	while ((r = look(&self, until)) > 0) {
+	if (!self)
+		return -EAGAIN;
+	self->target = __atomic_load_n(&lr->ring->hot->cq_head, __ATOMIC_RELAXED) + min;
+	while ((r = look(self, until)) > 0) {
 		if (slept < 0) {
 			r = slept;
 			break;
 		}
-		slept = wait_once(&self, until);
+		slept = wait_once(self, until);
 	}
-	rd_list_remove(&self.link);
-	if (rd_local.driver == &self)
-		rd_local.driver = NULL;
-	rd_close(self.efd);
-	return self.lr ? r : -EBADF;
+	r = self->lr ? r : -EBADF;
+	rd_local_waiter_free(self);
+	return r;
 }

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "daemon/common/util.h"
 #include "daemon/engine/ring/lazy.h"
@@ -227,16 +226,12 @@ static int enter_sqpoll(struct rd_local_ring *lr, uint32_t to_submit, unsigned i
 
 /* --- the call --- */
 
+/* A child of fork() has another one. */
 static pid_t thread_id(void)
 {
-	static __thread pid_t tid, process;
+	const struct rd_local_thread *t = rd_local_thread();
 
-	/* a child of fork() has another one */
-	if (process != getpid()) {
-		process = getpid();
-		tid = (pid_t)syscall(SYS_gettid);
-	}
-	return tid;
+	return RD_LIKELY(t->generation == rd_local.generation) ? t->tid : rd_local_thread_begin();
 }
 
 /* SINGLE_ISSUER: the first thread that submits is the only one. */
@@ -250,6 +245,13 @@ static int check_issuer(struct rd_local_ring *lr, uint32_t to_submit, unsigned i
 	if (!lr->issuer)
 		lr->issuer = thread_id();
 	return lr->issuer == thread_id() ? 0 : -EEXIST;
+}
+
+/* The requests are this thread's, and suffer when it ends. */
+static int submit_mine(struct rd_local_ring *lr, uint32_t to_submit)
+{
+	lr->ring->ctx.task = (uint32_t)thread_id();
+	return submit(lr, to_submit, 0);
 }
 
 static int enter_ring(struct rd_local_ring *lr, uint32_t to_submit, uint32_t min, unsigned int flags, const struct enter_arg *arg)
@@ -266,7 +268,7 @@ static int enter_ring(struct rd_local_ring *lr, uint32_t to_submit, uint32_t min
 	if (lr->ring->sqpoll)
 		n = enter_sqpoll(lr, to_submit, flags);
 	else if (to_submit)
-		n = submit(lr, to_submit, 0);
+		n = submit_mine(lr, to_submit);
 	if (n < 0 || (uint32_t)n != to_submit || !(flags & RINGD_ENTER_GETEVENTS))
 		return n;
 	r = get_events(lr, min, flags, arg);
@@ -297,7 +299,11 @@ int rd_local_enter_masked(unsigned int fd, unsigned int to_submit, unsigned int 
 
 	if (flags & ~RINGD_ENTER_ALL)
 		return r;
+	if (RD_UNLIKELY(rd_local_inside()))
+		return -EAGAIN;
 	rd_local_lock();
+	if (RD_UNLIKELY(rd_local_thread()->waiting))
+		rd_local_thread_tidy();
 	lr = find(fd, flags, &r);
 	if (lr) {
 		rd_local_ring_get(lr);	/* another thread may close it while we sleep */

@@ -16,21 +16,12 @@ struct rd_local rd_local = {
 	.touched = RD_LIST_INIT(rd_local.touched),
 	.waiters = RD_LIST_INIT(rd_local.waiters),
 	.background = { .epfd = -1, .ctl = -1 },
+	.generation = 1,
 };
 _Atomic unsigned int rd_local_rings;
 
 /* Starting and ending; taken before the lock, and held while the background thread is waited for. */
 static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER;
-
-void rd_local_lock(void)
-{
-	pthread_mutex_lock(&rd_local.lock);
-}
-
-void rd_local_unlock(void)
-{
-	pthread_mutex_unlock(&rd_local.lock);
-}
 
 /* Our own descriptors get numbers that no program has a use for: as high as they may be, but where tables stay small. */
 static int private_from(void)

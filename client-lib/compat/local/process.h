@@ -3,6 +3,7 @@
  * The in-process host: one engine for all rings of the process, made with the first and gone with the last, and one lock, which
  * is held by whoever drives it. Unless said otherwise a function is called with the lock held.
  *
+ *   thread.c    the lock, and what belongs to a thread
  *   setup.c     rings come and go            enter.c    submit and wait         ringfd.c   the descriptor and its numbers
  *   driver.c    who drives, who sleeps where process.c  the engine and the lock slots.c    registered ring descriptors
  *   host.c files.c memory.c  what the engine asks of us                          register.c io_uring_register
@@ -48,8 +49,21 @@ struct rd_local_ring {
 struct rd_local_waiter {
 	struct rd_link link;		/* rd_local.waiters */
 	struct rd_local_ring *lr;	/* NULL: it has gone */
+	struct rd_local_ring *held;	/* the caller's reference, ours should it never come back; NULL: the record is free */
+	const void *frame;		/* of who waits */
 	uint32_t target;		/* CQ tail */
 	int efd;			/* wakes it when it does not drive; -1: it has none yet */
+};
+
+#define RD_LOCAL_NESTED	4	/* waits of a thread inside each other, each in a signal handler that interrupted the last */
+
+struct rd_local_thread {
+	bool inside;			/* has the lock, or is about to take it or to give it back */
+	uint8_t waiting;		/* waiters that are used */
+	int cancel_state;		/* the program's, while inside */
+	pid_t tid;
+	uint32_t generation;		/* rd_local's, for which tid is true */
+	struct rd_local_waiter waiters[RD_LOCAL_NESTED];
 };
 
 struct rd_local {
@@ -63,6 +77,7 @@ struct rd_local {
 	const void *driver;		/* who sleeps in the reactor: a waiter, &rd_local.background, NULL: nobody */
 	bool asleep;			/* it does at this moment */
 	uint32_t last_id;
+	uint32_t generation;		/* of processes: one more in each child of a fork(); 0 is none */
 	struct rd_local_background {
 		pthread_t thread;
 		bool started, quit;
@@ -74,9 +89,21 @@ struct rd_local {
 };
 extern struct rd_local rd_local;
 
-/* --- process.c --- */
+/* --- thread.c --- */
 void rd_local_lock(void);
 void rd_local_unlock(void);
+/* A signal handler interrupted this very thread in here: the call cannot be served. Without the lock. */
+bool rd_local_inside(void);
+struct rd_local_thread *rd_local_thread(void);
+/* The calling thread as the kernel numbers it; the first time in its life and process it is noted. */
+pid_t rd_local_thread_begin(void);
+/* Waiters of this thread that nobody will come back to are taken down. */
+void rd_local_thread_tidy(void);
+/* On the list; the caller has a reference of the ring. NULL: too many handlers wait inside each other. */
+struct rd_local_waiter *rd_local_waiter_new(struct rd_local_ring *lr);
+void rd_local_waiter_free(struct rd_local_waiter *w);
+
+/* --- process.c --- */
 /* The engine, if there is none yet. 0, -ENOMEM, -EMFILE. */
 int rd_local_start(void);
 /* Without the lock: the last ring may have gone; then the engine goes, too. */

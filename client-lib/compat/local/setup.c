@@ -132,6 +132,7 @@ static int ring_make(struct rd_local_ring *lr, struct ringd_params *p)
 		return r;
 	}
 	lr->ring->host_data = lr;
+	lr->ring->pins++;	/* our references */
 	rd_local_task_rules(&lr->ring->ctx);
 	if (group)
 		rd_ring_attach(lr->ring, group->ring);
@@ -217,6 +218,7 @@ static void ring_end(struct rd_local_ring *lr)
 {
 	rd_ring_kill(lr->ring, RINGD_REASON_FREED);
 	rd_local_register_drop(lr);
+	rd_ring_check_burial(lr->ring);		/* it was dead before */
 	/* what can be cancelled at once is; the rest comes back when it does */
 	for (int i = 0; i < 4 && rd_local_turn(); i++)
 		;
@@ -226,6 +228,7 @@ void rd_local_ring_put(struct rd_local_ring *lr)
 {
 	if (--lr->refs)
 		return;
+	lr->ring->pins--;
 	ring_end(lr);
 }
 

@@ -7,7 +7,7 @@
 
 struct slots {
 	struct rd_local_ring *ring[RD_LOCAL_SLOTS];
-	pid_t process;		/* a child of fork() starts without any */
+	uint32_t generation;	/* a child of fork() starts without any */
 };
 
 static __thread struct slots slots;
@@ -18,7 +18,7 @@ static void slots_drop(void *arg)
 {
 	struct slots *s = arg;
 
-	if (s->process != getpid())
+	if (s->generation != rd_local.generation)
 		return;
 	rd_local_lock();
 	for (unsigned int i = 0; i < RD_LOCAL_SLOTS; i++) {
@@ -38,8 +38,8 @@ static void key_make(void)
 
 static struct slots *mine(void)
 {
-	if (slots.process != getpid())
-		slots = (struct slots){ .process = getpid() };
+	if (slots.generation != rd_local.generation)
+		slots = (struct slots){ .generation = rd_local.generation };
 	return &slots;
 }
 

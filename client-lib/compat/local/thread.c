@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a thread of the program leaves with us, and what becomes of it when the thread goes: by its end, by a fork() of which it
+ * is not the part that goes on, or by a jump out of a signal handler while it slept in an enter.
+ *
+ * No waiter is on a stack, since a handler may leave that stack for good. One whose frame is no longer in use is taken down
+ * when the thread comes again, or ends.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+
+#include "daemon/engine/request/request.h"
+#include "process.h"
+
+/* Initial-exec: a handler must be able to look without making it. */
+#define RD_TLS	__thread __attribute__((__tls_model__("initial-exec")))
+
+static RD_TLS struct rd_local_thread self;
+static pthread_key_t key;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+struct rd_local_thread *rd_local_thread(void)
+{
+	return &self;
+}
+
+/* --- the lock --- */
+
+void rd_local_lock(void)
+{
+	int state;
+
+	/* before the lock is taken and after it was given back: a handler in between must not wait for its own thread */
+	self.inside = true;
+	atomic_signal_fence(memory_order_seq_cst);
+	/* nothing in here is meant to be the end of a thread that is to be cancelled */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	pthread_mutex_lock(&rd_local.lock);
+	self.cancel_state = state;
+}
+
+void rd_local_unlock(void)
+{
+	int state = self.cancel_state;
+
+	pthread_mutex_unlock(&rd_local.lock);
+	atomic_signal_fence(memory_order_seq_cst);
+	self.inside = false;
+	pthread_setcancelstate(state, NULL);
+}
+
+bool rd_local_inside(void)
+{
+	return self.inside;
+}
+
+/* --- waiters --- */
+
+void rd_local_waiter_free(struct rd_local_waiter *w)
+{
+	self.waiting--;
+	w->held = NULL;
+	rd_list_remove(&w->link);
+	rd_close(w->efd);
+	if (rd_local.driver == w) {
+		rd_local.driver = NULL;
+		rd_local.asleep = false;
+	}
+}
+
+/* Its caller is no more, who would have given the reference back. */
+static void waiter_lost(struct rd_local_waiter *w)
+{
+	struct rd_local_ring *lr = w->held;
+
+	rd_local_waiter_free(w);
+	rd_local_ring_put(lr);
+}
+
+static bool on_other_stack(void)
+{
+	stack_t ss;
+
+	return syscall(SYS_sigaltstack, NULL, &ss) < 0 || (ss.ss_flags & SS_ONSTACK);
+}
+
+/* Stacks grow downwards: who waits further up than we are is a caller of ours, which a handler has interrupted. */
+__attribute__((__noinline__)) void rd_local_thread_tidy(void)
+{
+	const void *here = __builtin_frame_address(0);
+	bool other = on_other_stack();
+
+	for (unsigned int i = 0; i < RD_LOCAL_NESTED && !other; i++) {
+		if (self.waiters[i].held && self.waiters[i].frame <= here)
+			waiter_lost(&self.waiters[i]);
+	}
+}
+
+struct rd_local_waiter *rd_local_waiter_new(struct rd_local_ring *lr)
+{
+	for (unsigned int i = 0; i < RD_LOCAL_NESTED; i++) {
+		struct rd_local_waiter *w = &self.waiters[i];
+
+		if (w->held)
+			continue;
+		*w = (struct rd_local_waiter){ .lr = lr, .efd = -1, .frame = __builtin_frame_address(0) };
+		w->held = lr;
+		self.waiting++;
+		rd_list_append(&rd_local.waiters, &w->link);
+		return w;
+	}
+	return NULL;
+}
+
+/* --- the end of a thread --- */
+
+/* What it waits for ends when its event comes, since nobody is there to go on with it; all else goes its way. */
+static void orphan(uint32_t task)
+{
+	struct rd_link *l, *tmp;
+
+	rd_list_foreach(l, tmp, &rd_local.all)
+		rd_ctx_task_gone(&rd_list_entry(l, struct rd_local_ring, link)->ring->ctx, task);
+}
+
+static void thread_end(void *arg)
+{
+	(void)arg;
+	if (self.generation != rd_local.generation)
+		return;
+	rd_local_lock();
+	for (unsigned int i = 0; i < RD_LOCAL_NESTED; i++) {
+		if (self.waiters[i].held)
+			waiter_lost(&self.waiters[i]);
+	}
+	if (rd_local.running)
+		orphan((uint32_t)self.tid);
+	rd_local_leave();
+	rd_local_unlock();
+	rd_local_settle_down();
+}
+
+static void key_make(void)
+{
+	(void)!pthread_key_create(&key, thread_end);
+}
+
+pid_t rd_local_thread_begin(void)
+{
+	/* those that slept in the parent do not sleep here */
+	for (unsigned int i = 0; i < RD_LOCAL_NESTED; i++)
+		self.waiters[i].held = NULL;
+	self.waiting = 0;
+	self.tid = (pid_t)syscall(SYS_gettid);
+	self.generation = rd_local.generation;
+	pthread_once(&once, key_make);
+	pthread_setspecific(key, &self);
+	return self.tid;
+}

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Threads, signals, credentials and the end of a process that uses rings without a kernel. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "local_ring.h"
+
+static struct lring ring, other;
+static int pipes[2];
+static char buf[64];
+
+static void setup(void)
+{
+	lr_open(&ring, 8);
+	ck_assert_int_eq(pipe(pipes), 0);
+}
+
+static void teardown(void)
+{
+	close(pipes[0]);
+	close(pipes[1]);
+	lr_close(&ring);
+}
+
+static void sqe_read(struct lring *r, uint64_t user_data)
+{
+	lr_sqe(r, RINGD_OP_READ, pipes[0], buf, sizeof(buf), user_data)->off = (uint64_t)-1;
+}
+
+static void *in_thread(void *(*fn)(void *), void *arg)
+{
+	pthread_t t;
+	void *ret;
+
+	ck_assert_int_eq(pthread_create(&t, NULL, fn, arg), 0);
+	ck_assert_int_eq(pthread_join(t, &ret), 0);
+	return ret;
+}
+
+/* --- the end of a thread --- */
+
+static void *submit_all(void *arg)
+{
+	uint32_t n = *lr_word(&ring, ring.p.sq_off.tail) - *lr_word(&ring, ring.p.sq_off.head);
+
+	(void)arg;
+	ck_assert_int_eq(lr_enter(&ring, n, 0), (int)n);
+	return NULL;
+}
+
+/* 194 */
+START_TEST(poll_of_a_thread_that_ended_is_cancelled_by_its_event)
+{
+	struct ringd_cqe cqe;
+
+	lr_sqe(&ring, RINGD_OP_POLL_ADD, pipes[0], NULL, 0, 1)->poll32_events = POLLIN;
+	in_thread(submit_all, NULL);
+	ck_assert_int_eq(lr_enter(&ring, 0, 0), 0);
+	ck_assert(!lr_pop(&ring, &cqe));
+	ck_assert_int_eq(write(pipes[1], "x", 1), 1);
+	ck_assert_int_eq(lr_expect(&ring, 1), -ECANCELED);
+}
+END_TEST
+
+START_TEST(read_of_a_thread_that_ended_takes_nothing)
+{
+	sqe_read(&ring, 1);
+	in_thread(submit_all, NULL);
+	ck_assert_int_eq(write(pipes[1], "x", 1), 1);
+	ck_assert_int_eq(lr_expect(&ring, 1), -ECANCELED);
+	ck_assert_int_eq(read(pipes[0], buf, sizeof(buf)), 1);
+}
+END_TEST
+
+/* Those of other threads are not concerned. */
+START_TEST(poll_of_a_thread_that_lives_goes_on)
+{
+	lr_sqe(&ring, RINGD_OP_POLL_ADD, pipes[0], NULL, 0, 1)->poll32_events = POLLIN;
+	ck_assert_int_eq(lr_enter(&ring, 1, 0), 1);
+	lr_sqe(&ring, RINGD_OP_NOP, -1, NULL, 0, 2);
+	in_thread(submit_all, NULL);
+	ck_assert_int_eq(lr_expect(&ring, 2), 0);
+	ck_assert_int_eq(write(pipes[1], "x", 1), 1);
+	ck_assert_int_eq(lr_expect(&ring, 1), POLLIN);
+}
+END_TEST
+
+/* 195 */
+START_TEST(timeout_of_a_thread_that_ended_fires)
+{
+	struct ringd_timespec ts = { .tv_nsec = 1000000 };
+
+	lr_sqe(&ring, RINGD_OP_TIMEOUT, -1, &ts, 1, 1);
+	in_thread(submit_all, NULL);
+	ck_assert_int_eq(lr_expect(&ring, 1), -ETIME);
+}
+END_TEST
+
+#define CHUNK	(256u << 10)
+
+/* 434 */
+START_TEST(writes_of_a_thread_that_ended_are_done)
+{
+	char path[] = "/tmp/check_life.XXXXXX";
+	int fd = mkstemp(path);
+	char *data = malloc(CHUNK), *back = malloc(CHUNK);
+	uint64_t seen = 0;
+	struct ringd_cqe cqe;
+
+	ck_assert_int_ge(fd, 0);
+	unlink(path);
+	memset(data, 'd', CHUNK);
+	for (uint64_t i = 0; i < 8; i++) {
+		struct ringd_sqe *sqe = lr_sqe(&ring, RINGD_OP_WRITE, fd, data, CHUNK, i);
+
+		sqe->off = i * CHUNK;
+		sqe->flags = RINGD_SQE_ASYNC;
+	}
+	in_thread(submit_all, NULL);
+	for (int i = 0; i < 8; i++) {
+		while (!lr_pop(&ring, &cqe))
+			ck_assert_int_ge(lr_enter(&ring, 0, 1), 0);
+		ck_assert_int_eq(cqe.res, (int)CHUNK);
+		seen |= 1ull << cqe.user_data;
+	}
+	ck_assert_uint_eq(seen, 0xff);
+	for (int i = 0; i < 8; i++) {
+		ck_assert_int_eq(pread(fd, back, CHUNK, (off_t)i * CHUNK), CHUNK);
+		ck_assert_mem_eq(back, data, CHUNK);
+	}
+	free(data);
+	free(back);
+	close(fd);
+}
+END_TEST
+
+/* --- signals --- */
+
+static volatile sig_atomic_t handled;
+static volatile int handler_res;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	handled++;
+}
+
+static void on_signal_nop(int sig)
+{
+	(void)sig;
+	lr_sqe(&other, RINGD_OP_NOP, -1, NULL, 0, 7);
+	handler_res = lr_enter(&other, 1, 1);
+	handled++;
+}
+
+static void handle(int sig, void (*fn)(int), int flags)
+{
+	struct sigaction sa = { .sa_handler = fn, .sa_flags = flags };
+
+	ck_assert_int_eq(sigaction(sig, &sa, NULL), 0);
+}
+
+/* Until a thread sleeps in ppoll(), and then some: SIGUSR1 at it until it says that it has come back. */
+static volatile int came_back;
+
+static void *pester(void *arg)
+{
+	const pthread_t *who = arg;
+	struct timespec ts = { .tv_nsec = 1000000 };
+
+	while (!__atomic_load_n(&came_back, __ATOMIC_ACQUIRE)) {
+		pthread_kill(*who, SIGUSR1);
+		nanosleep(&ts, NULL);
+	}
+	return NULL;
+}
+
+static int wait_pestered(struct lring *r)
+{
+	pthread_t me = pthread_self(), t;
+	int res;
+
+	ck_assert_int_eq(pthread_create(&t, NULL, pester, &me), 0);
+	res = lr_enter(r, 0, 1);
+	__atomic_store_n(&came_back, 1, __ATOMIC_RELEASE);
+	pthread_join(t, NULL);
+	return res;
+}
+
+START_TEST(wait_ends_with_eintr_when_a_handler_ran)
+{
+	handle(SIGUSR1, on_signal, 0);
+	ck_assert_int_eq(wait_pestered(&ring), -EINTR);
+	ck_assert_int_gt(handled, 0);
+}
+END_TEST
+
+START_TEST(wait_is_not_restarted)
+{
+	handle(SIGUSR1, on_signal, SA_RESTART);
+	ck_assert_int_eq(wait_pestered(&ring), -EINTR);
+}
+END_TEST
+
+/* What is ignored is no reason to come back. */
+START_TEST(ignored_signal_ends_no_wait)
+{
+	struct ringd_timespec ts = { .tv_nsec = 50000000 };
+
+	signal(SIGUSR1, SIG_IGN);
+	lr_sqe(&ring, RINGD_OP_TIMEOUT, -1, &ts, 1, 1);
+	ck_assert_int_eq(lr_enter(&ring, 1, 0), 1);
+	ck_assert_int_eq(wait_pestered(&ring), 0);
+	ck_assert_int_eq(lr_expect(&ring, 1), -ETIME);
+}
+END_TEST
+
+/* The mask and the sleep are one: what was pending before comes in the wait, and is blocked afterwards. */
+START_TEST(mask_is_set_with_the_sleep)
+{
+	sigset_t block, now;
+	uint64_t none = 0;
+
+	handle(SIGUSR1, on_signal, 0);
+	sigemptyset(&block);
+	sigaddset(&block, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &block, NULL);
+	raise(SIGUSR1);
+	ck_assert_int_eq(handled, 0);
+	ck_assert_int_eq(rd_local_enter((unsigned int)ring.fd, 0, 1, RINGD_ENTER_GETEVENTS, &none, 8), -EINTR);
+	ck_assert_int_eq(handled, 1);
+	pthread_sigmask(SIG_SETMASK, NULL, &now);
+	ck_assert(sigismember(&now, SIGUSR1));
+}
+END_TEST
+
+START_TEST(handler_may_use_another_ring_during_a_wait)
+{
+	lr_open(&other, 8);
+	handle(SIGUSR1, on_signal_nop, 0);
+	ck_assert_int_eq(wait_pestered(&ring), -EINTR);
+	ck_assert_int_eq(handler_res, 1);
+	lr_close(&other);
+}
+END_TEST
+
+/*
+ * A handler that interrupts whatever is going on is served or told to come later, and nothing is lost by that. Its ring is of its
+ * own, since two that use one SQ without a lock lose SQEs anyhow.
+ */
+static volatile uint32_t handler_done, handler_later;
+static volatile bool handler_wrong;	/* no ck_assert() in a handler */
+
+static void on_timer(int sig)
+{
+	struct ringd_cqe cqe;
+	int r;
+
+	(void)sig;
+	if (*lr_word(&other, other.p.sq_off.tail) == *lr_word(&other, other.p.sq_off.head))
+		lr_sqe(&other, RINGD_OP_NOP, -1, NULL, 0, handler_done);
+	r = lr_enter(&other, 1, 1);
+	if (r == -EAGAIN) {
+		handler_later++;
+		return;
+	}
+	handler_wrong |= r != 1 || !lr_pop(&other, &cqe) || cqe.user_data != handler_done;
+	handler_done++;
+}
+
+START_TEST(handler_in_the_middle_of_an_enter_is_no_deadlock)
+{
+	struct itimerspec its = { .it_interval.tv_nsec = 200000, .it_value.tv_nsec = 200000 };
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	struct ringd_cqe cqe;
+	timer_t timer;
+
+	lr_open(&other, 8);
+	handle(SIGUSR1, on_timer, 0);
+	ck_assert_int_eq(timer_create(CLOCK_MONOTONIC, &ev, &timer), 0);
+	ck_assert_int_eq(timer_settime(timer, 0, &its, NULL), 0);
+	for (uint64_t i = 0; handler_done < 100 || i < 200000; i++) {
+		lr_sqe(&ring, RINGD_OP_NOP, -1, NULL, 0, i);
+		if (lr_enter(&ring, 1, 1) != 1 || !lr_pop(&ring, &cqe) || cqe.user_data != i || handler_wrong)
+			ck_abort_msg("lost");
+	}
+	timer_delete(timer);
+	signal(SIGUSR1, SIG_IGN);
+	lr_close(&other);
+}
+END_TEST
+
+static sigjmp_buf back_to;
+
+static void on_signal_jump(int sig)
+{
+	(void)sig;
+	__atomic_store_n(&came_back, 1, __ATOMIC_RELEASE);
+	siglongjmp(back_to, 1);
+}
+
+static void *shoot_sleeper(void *arg)
+{
+	const pthread_t *who = arg;
+	struct timespec ts = { .tv_nsec = 1000000 };
+	char path[64], state = 0;
+
+	/* it sleeps, and the only thing it can sleep on is its wait */
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)getpid());
+	while (state != 'S') {
+		FILE *f = fopen(path, "r");
+
+		ck_assert_int_eq(fscanf(f, "%*d %*s %c", &state), 1);
+		fclose(f);
+		nanosleep(&ts, NULL);
+	}
+	pthread_kill(*who, SIGUSR1);
+	return NULL;
+}
+
+/* Out of a wait, for good. The next waits, of this thread and others, are not disturbed by what it has left. */
+START_TEST(jump_out_of_a_wait_leaves_nothing)
+{
+	pthread_t me = pthread_self(), t;
+	volatile int i;
+
+	handle(SIGUSR1, on_signal_jump, SA_NODEFER);
+	for (i = 0; i < 6; i++) {
+		if (!sigsetjmp(back_to, 1)) {
+			ck_assert_int_eq(pthread_create(&t, NULL, shoot_sleeper, &me), 0);
+			lr_enter(&ring, 0, 1);
+			ck_abort_msg("nothing was to come");
+		}
+		pthread_join(t, NULL);
+	}
+	sqe_read(&ring, 1);
+	ck_assert_int_eq(lr_enter(&ring, 1, 0), 1);
+	ck_assert_int_eq(write(pipes[1], "x", 1), 1);
+	ck_assert_int_eq(lr_expect(&ring, 1), 1);
+}
+END_TEST
+
+/* --- cancellation --- */
+
+static int reached_end;
+
+static void *nops_until_cancelled(void *arg)
+{
+	struct ringd_cqe cqe;
+
+	(void)arg;
+	for (uint64_t i = 0;; i++) {
+		/* descriptors of all kinds: their calls are places to be cancelled at for libc */
+		lr_sqe(&other, RINGD_OP_WRITE, pipes[1], "w", 1, i)->off = (uint64_t)-1;
+		lr_sqe(&other, RINGD_OP_READ, pipes[0], buf, 1, i)->off = (uint64_t)-1;
+		ck_assert_int_eq(lr_enter(&other, 2, 2), 2);
+		while (lr_pop(&other, &cqe))
+			ck_assert_int_eq(cqe.res, 1);
+		__atomic_store_n(&reached_end, 1, __ATOMIC_RELEASE);
+		if (i > 1000)
+			pthread_testcancel();
+	}
+	return NULL;
+}
+
+START_TEST(cancelled_thread_leaves_no_lock)
+{
+	pthread_t t;
+	void *ret;
+
+	lr_open(&other, 8);
+	ck_assert_int_eq(pthread_create(&t, NULL, nops_until_cancelled, NULL), 0);
+	while (!__atomic_load_n(&reached_end, __ATOMIC_ACQUIRE))
+		sched_yield();
+	ck_assert_int_eq(pthread_cancel(t), 0);
+	ck_assert_int_eq(pthread_join(t, &ret), 0);
+	ck_assert_ptr_eq(ret, PTHREAD_CANCELED);
+	lr_sqe(&ring, RINGD_OP_NOP, -1, NULL, 0, 1);
+	ck_assert_int_eq(lr_enter(&ring, 1, 1), 1);
+	ck_assert_int_eq(lr_expect(&ring, 1), 0);
+	lr_close(&other);
+}
+END_TEST
+
+/* --- credentials --- */
+
+/* A worker and the background thread are there; libc asks each thread to follow, and waits for all. */
+START_TEST(setuid_reaches_our_threads)
+{
+	struct ringd_timespec ts = { .tv_sec = 3600 };
+
+	lr_sqe(&ring, RINGD_OP_TIMEOUT, -1, &ts, 1, 1);		/* the background thread's */
+	sqe_read(&ring, 2);
+	lr_sqe(&ring, RINGD_OP_FSYNC, pipes[0], NULL, 0, 3)->flags = RINGD_SQE_ASYNC;
+	ck_assert_int_eq(lr_enter(&ring, 3, 1), 3);
+	ck_assert_int_eq(lr_expect(&ring, 3), -EINVAL);
+	for (int i = 0; i < 100; i++) {
+		ck_assert_int_eq(setresuid((uid_t)-1, (uid_t)-1, (uid_t)-1), 0);
+		ck_assert_int_eq(setgid(getgid()), 0);
+	}
+}
+END_TEST
+
+/* --- the end of the process --- */
+
+static int exit_with_requests(void (*leave)(int))
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		struct lring r;
+		struct ringd_timespec ts = { .tv_sec = 3600 };
+
+		lr_open(&r, 8);
+		lr_sqe(&r, RINGD_OP_TIMEOUT, -1, &ts, 1, 1);
+		sqe_read(&r, 2);
+		lr_sqe(&r, RINGD_OP_READ, pipes[0], buf, 1, 3)->flags = RINGD_SQE_ASYNC;
+		ck_assert_int_eq(lr_enter(&r, 3, 0), 3);
+		leave(42);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void leave_killed(int code)
+{
+	(void)code;
+	raise(SIGKILL);
+}
+
+/* 429 */
+START_TEST(process_ends_with_requests_in_flight)
+{
+	int status = exit_with_requests(exit);
+
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+	status = exit_with_requests(_exit);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+	status = exit_with_requests(leave_killed);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	/* nobody but us has the pipe */
+	close(pipes[0]);
+	signal(SIGPIPE, SIG_IGN);
+	ck_assert_int_eq(write(pipes[1], "x", 1), -1);
+	ck_assert_int_eq(errno, EPIPE);
+	pipes[0] = open("/dev/null", O_RDONLY);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	const TTest *const tests[] = {
+		poll_of_a_thread_that_ended_is_cancelled_by_its_event, read_of_a_thread_that_ended_takes_nothing,
+		poll_of_a_thread_that_lives_goes_on, timeout_of_a_thread_that_ended_fires, writes_of_a_thread_that_ended_are_done,
+		wait_ends_with_eintr_when_a_handler_ran, wait_is_not_restarted, ignored_signal_ends_no_wait,
+		mask_is_set_with_the_sleep, handler_may_use_another_ring_during_a_wait,
+		handler_in_the_middle_of_an_enter_is_no_deadlock, jump_out_of_a_wait_leaves_nothing,
+		cancelled_thread_leaves_no_lock, setuid_reaches_our_threads, process_ends_with_requests_in_flight,
+	};
+	Suite *s = suite_create("life");
+	TCase *tc = tcase_create("life");
+
+	tcase_set_timeout(tc, 300);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+		tcase_add_test(tc, tests[i]);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+int main(void)
+{
+	SRunner *sr = srunner_create(suite());
+	int failed;
+
+	srunner_set_tap(sr, "-");
+	srunner_run_all(sr, CK_SILENT);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? 1 : 0;
+}
