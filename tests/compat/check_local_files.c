@@ -391,6 +391,38 @@ START_TEST(a_duplicate_of_what_was_locked_meanwhile_is_parked)
 }
 END_TEST
 
+/* Where we hear of each close() regular files are lent, and one that is in use is used by all. */
+START_TEST(a_number_is_lent_where_its_close_is_heard_of)
+{
+	int fd = rd_lt_file("f", "heard"), n = rd_lt_fds();
+	struct rd_file *file, *same, *other;
+	char buf[8];
+
+	lt.host.hears = true;
+	ck_assert_int_eq(rd_local_file(&lt.host.host, fd, &file), 0);
+	ck_assert_int_eq(file->fd, fd);
+	ck_assert_int_eq(rd_local_file(&lt.host.host, fd, &same), 0);
+	ck_assert_ptr_eq(file, same);
+	ck_assert_int_eq(rd_lt_rw(RINGD_OP_FSYNC, fd, NULL, 0, 0), 0);
+	ck_assert_int_eq(rd_lt_fds(), n);
+	rd_local_files_closing(&lt.host, fd);
+	close(fd);
+	ck_assert_int_eq(rd_local_file(&lt.host.host, fd, &other), -EBADF);
+	ck_assert_int_eq(rd_lt_file("g", "else"), fd);
+	ck_assert_int_eq(rd_local_file(&lt.host.host, fd, &other), 0);
+	ck_assert_int_eq(other->fd, fd);
+	ck_assert_int_eq(pread(file->fd, buf, 5, 0), 5);
+	ck_assert_mem_eq(buf, "heard", 5);
+	rd_file_put(file);
+	rd_file_put(same);
+	rd_file_put(other);
+	ck_assert_uint_eq(lt.host.files.n_lent, 0);
+	ck_assert_int_eq(rd_lt_fds(), n);
+	lt.host.hears = false;
+	close(fd);
+}
+END_TEST
+
 START_TEST(a_table_has_a_descriptor_of_its_own)
 {
 	int fd = rd_lt_file("f", "locked");
@@ -461,7 +493,7 @@ int main(void)
 		reads_make_no_descriptors, a_number_may_mean_something_else_next_time, a_socket_may_become_another,
 		who_waits_survives_the_close_and_lets_go_when_it_is_done, descriptors_of_ours_do_not_use_up_the_programs,
 		record_locks_stay, a_duplicate_of_what_was_locked_meanwhile_is_parked,
-		a_table_has_a_descriptor_of_its_own, a_lent_number_is_duplicated_when_the_program_closes_it, cancels_by_descriptor_find_what_waits_for_the_same_file,
+		a_number_is_lent_where_its_close_is_heard_of, a_table_has_a_descriptor_of_its_own, a_lent_number_is_duplicated_when_the_program_closes_it, cancels_by_descriptor_find_what_waits_for_the_same_file,
 	};
 	const struct {
 		const char *name;

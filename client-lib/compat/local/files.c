@@ -5,9 +5,10 @@
  * receives) is believed to be one still, because the kernel says so when it is not; of all others it is asked once in a
  * submission. What goes on after the call has a duplicate, which is closed before the CQE can be seen.
  *
- * When a process closes any descriptor of a file it loses its POSIX record locks on it. So a regular file with locks is not
- * duplicated: the number itself is used, and duplicated only when the program closes it (which costs it the locks anyway);
- * and a duplicate of what has got locks meanwhile is parked until they are gone.
+ * But when a process closes any descriptor of a file it loses its POSIX record locks on it. So a regular file that has locks, and
+ * every one where we hear of each close(), is not duplicated but lent: the number itself is used, and duplicated only when
+ * the program closes it (which costs it the locks anyway). As long as it is lent it is not looked at again. A duplicate of
+ * what has got locks meanwhile is parked until they are gone.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -74,7 +75,7 @@ int rd_local_dup_high(struct rd_local_host *h, int fd)
 		r = rd_private_dup(fd);
 		r = r < 0 ? -errno : r;
 	}
-	return r;
+	return r < 0 ? r : rd_private_fd(r);	/* known as one of ours */
 }
 
 /*
@@ -101,7 +102,10 @@ static void close_parked(struct rd_local_files *f)
 static void lent_forget(struct rd_local_files *f, const struct rd_file *file)
 {
 	unsigned int n = atomic_load_explicit(&f->n_lent, memory_order_relaxed);
+	struct rd_local_file *lf = &f->slots[(unsigned int)file->fd & (RD_LOCAL_FILES - 1)];
 
+	if (lf->lent == file)
+		lf->lent = NULL;
 	for (unsigned int i = 0; i < n; i++) {
 		if (f->lent[i] != file)
 			continue;
@@ -175,6 +179,7 @@ static int learn(struct rd_local_host *h, struct rd_local_file *lf, int fd, cons
 	lf->rdev_major = st->stx_rdev_major;
 	lf->rdev_minor = st->stx_rdev_minor;
 	lf->mode = st->stx_mode;
+	lf->lent = NULL;
 	lf->uses = 0;
 	lf->visit = h->files.visit;
 	return 0;
@@ -261,7 +266,7 @@ static int make(struct rd_local_host *h, int fd, const struct rd_file *known, bo
 
 	if (r < 0)
 		return r;
-	if (lend && (flags & RD_FILE_REG) && n < RD_LOCAL_LENT && ((flags & RD_FILE_SLOW) || has_locks(fd))) {
+	if (lend && (flags & RD_FILE_REG) && n < RD_LOCAL_LENT && (h->hears || (flags & RD_FILE_SLOW) || has_locks(fd))) {
 		flags |= RD_FILE_LENT;
 		f->lent[n] = file;
 		atomic_store_explicit(&f->n_lent, n + 1, memory_order_relaxed);
@@ -305,6 +310,10 @@ int rd_local_file(struct rd_host *host, int fd, struct rd_file **ret)
 
 	if (fd < 0)
 		return -EBADF;
+	if (lf->lent && lf->lent->fd == fd && h->hears) {
+		*ret = rd_file_get(lf->lent);
+		return 0;
+	}
 	if (lf->file.fd != fd && lf->file.node.refs > 1)
 		return make_alone(h, fd, true, ret);
 	if (lf->file.fd != fd || !(is_certain(f, lf) || just_used(lf)))
@@ -316,6 +325,8 @@ int rd_local_file(struct rd_host *host, int fd, struct rd_file **ret)
 		return 0;
 	}
 	r = make(h, fd, &lf->file, true, ret);
+	if (r == 0 && ((*ret)->flags & RD_FILE_LENT))
+		lf->lent = *ret;
 	if (r == 0 && f->visiting) {
 		lf->owned = rd_file_get(*ret);
 		f->owned |= 1ull << (lf - f->slots);
@@ -350,8 +361,11 @@ void rd_local_files_end(struct rd_local_host *h)
 
 static void give_back(struct rd_local_host *h, struct rd_file *file)
 {
+	struct rd_local_file *lf = slot_of(h, file->fd);
 	int own = rd_local_dup_high(h, file->fd);
 
+	if (lf->lent == file)
+		lf->lent = NULL;	/* the number means another one now */
 	if (own < 0)
 		return;		/* who uses it from now on is told that there is none */
 	__atomic_store_n(&file->fd, own, __ATOMIC_RELAXED);	/* a worker may be about to use it */
@@ -379,7 +393,14 @@ void rd_local_files_closing(struct rd_local_host *h, int fd)
 
 void rd_local_files_init(struct rd_local_files *f, struct rd_engine *engine)
 {
+	const unsigned int n = f->n_parked;
+	int parked[RD_LOCAL_PARKED];
+
+	/* an engine before this one may have left some */
+	memcpy(parked, f->parked, sizeof(parked));
 	memset(f, 0, sizeof(*f));
+	memcpy(f->parked, parked, sizeof(parked));
+	f->n_parked = n;
 	for (unsigned int i = 0; i < RD_LOCAL_FILES; i++) {
 		struct rd_file *file = &f->slots[i].file;
 

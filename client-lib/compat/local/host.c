@@ -230,7 +230,7 @@ void rd_local_host_init(struct rd_local_host *h, struct rd_engine *engine)
 {
 	h->host.ops = &local_ops;
 	h->engine = engine;
-	h->start = NULL;
+	rd_local_dirfd_drop(h);
 	engine->cfg.same_process = true;
 	engine->local = h;
 	engine->let_go = rd_local_let_go;

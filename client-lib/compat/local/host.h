@@ -17,6 +17,7 @@
 struct rd_local_file {
 	struct rd_file file;		/* BORROWED, with a reference of ours; fd -1: nothing is known */
 	struct rd_file *owned;		/* made of it in this visit, with a reference of ours */
+	struct rd_file *lent;		/* its number is in use by requests; theirs */
 	uint64_t ino;
 	uint32_t dev_major, dev_minor, rdev_major, rdev_minor;
 	uint16_t mode;
@@ -43,9 +44,10 @@ struct rd_local_host {
 	struct rd_engine *engine;
 	struct rd_local_files files;
 	struct rd_local_start *start;	/* the directory a path started from last */
+	bool hears;			/* when the program closes a number, rd_local_files_closing() is called: the caller's to set */
 };
 
-/* The engine is made, and becomes one that lives in its client's process. */
+/* h is zero, or was that of an engine that is gone. The engine is made, and becomes one that lives in its client's process. */
 void rd_local_host_init(struct rd_local_host *h, struct rd_engine *engine);
 /* The host forgets the directory that a path started from last. */
 void rd_local_dirfd_drop(struct rd_local_host *h);

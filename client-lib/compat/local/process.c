@@ -72,6 +72,7 @@ int rd_local_start(void)
 		return r;
 	rd_local_host_init(&rd_local.host, &rd_local.engine);
 	rd_local.bound = is_bound();
+	rd_local.host.hears = rd_local.bound;
 	rd_local.running = true;
 	return 0;
 }
