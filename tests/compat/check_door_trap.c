@@ -71,6 +71,9 @@ static int run_program(const struct how *how, const char *const *args)
 			confine(how->refusal);
 		if (how->unprivileged && geteuid() == 0 && (setgid(65534) || setuid(65534)))
 			_exit(98);
+		/* nobody may look into this build tree */
+		if (how->unprivileged && (access(path, X_OK) < 0 || access(door, R_OK) < 0))
+			_exit(0);
 		execv(path, (char *const *)argv);
 		_exit(97);
 	}
@@ -161,6 +164,28 @@ START_TEST(a_static_program_that_does_not_is_started)
 }
 END_TEST
 
+/* The loader would not hear of the preload, when no_new_privs is not set: so it is for root. */
+START_TEST(a_program_that_gains_privileges_is_refused)
+{
+	char dir[] = "/tmp/door-XXXXXX", *from = in_build("tests/compat/door_prog"), *command, *path;
+	const char *args[] = { "starts", NULL, NULL };
+
+	if (geteuid() != 0)
+		return;
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_int_gt(asprintf(&path, "%s/prog", dir), 0);
+	ck_assert_int_gt(asprintf(&command, "cp '%s' '%s' && chown 65534 '%s' && chmod 4755 '%s'", from, path, path, path), 0);
+	ck_assert_int_eq(system(command), 0);
+	args[1] = path;
+	ck_assert_int_eq(run_program(&(struct how){ .door = doors[_i] }, args), (100 + EACCES) << 8);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(rmdir(dir), 0);
+	free(command);
+	free(path);
+	free(from);
+}
+END_TEST
+
 static Suite *door_suite(void)
 {
 	Suite *s = suite_create("door_trap");
@@ -178,6 +203,7 @@ static Suite *door_suite(void)
 	tcase_add_loop_test(both, filters_do_not_pile_up, 0, N_DOORS);
 	tcase_add_loop_test(both, a_static_program_that_makes_the_calls_is_refused, 0, N_DOORS);
 	tcase_add_loop_test(both, a_static_program_that_does_not_is_started, 0, N_DOORS);
+	tcase_add_loop_test(both, a_program_that_gains_privileges_is_refused, 0, N_DOORS);
 	suite_add_tcase(s, tc);
 	suite_add_tcase(s, real);
 	suite_add_tcase(s, both);

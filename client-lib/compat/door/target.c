@@ -95,23 +95,29 @@ static bool segment_makes_calls(const struct target *t, const Elf64_Phdr *ph)
 	return found;
 }
 
-/* *dynamic: the loader is asked for. */
-static bool segments_make_calls(const struct target *t, bool *dynamic)
+static bool segment(const struct target *t, unsigned int i, Elf64_Phdr *ph)
 {
-	bool found = false;
+	return i < t->elf.e_phnum && read_at(t->fd, ph, sizeof(*ph), t->elf.e_phoff + (uint64_t)i * sizeof(*ph)) == sizeof(*ph);
+}
 
-	*dynamic = false;
-	for (unsigned int i = 0; i < t->elf.e_phnum; i++) {
-		Elf64_Phdr ph;
+static bool asks_for_a_loader(const struct target *t)
+{
+	Elf64_Phdr ph;
 
-		if (read_at(t->fd, &ph, sizeof(ph), t->elf.e_phoff + (uint64_t)i * sizeof(ph)) != sizeof(ph))
-			return false;
+	for (unsigned int i = 0; segment(t, i, &ph); i++)
 		if (ph.p_type == PT_INTERP)
-			*dynamic = true;
-		else if (ph.p_type == PT_LOAD && ph.p_flags & PF_X && !found && !*dynamic)
-			found = segment_makes_calls(t, &ph);
-	}
-	return found;
+			return true;
+	return false;
+}
+
+static bool code_makes_calls(const struct target *t)
+{
+	Elf64_Phdr ph;
+
+	for (unsigned int i = 0; segment(t, i, &ph); i++)
+		if (ph.p_type == PT_LOAD && ph.p_flags & PF_X && segment_makes_calls(t, &ph))
+			return true;
+	return false;
 }
 
 /* It gains what the process has not: the loader will not hear of us. */
@@ -143,18 +149,19 @@ static bool refuse(const char *path, const char *why)
 
 static bool program_fits(const struct target *t)
 {
-	bool dynamic, calls;
+	bool dynamic;
 
 	if (t->n < (ssize_t)sizeof(t->elf) || memcmp(t->elf.e_ident, ELFMAG, SELFMAG) != 0 ||
 	    t->elf.e_ident[EI_CLASS] != ELFCLASS64 || t->elf.e_machine != NATIVE_MACHINE ||
 	    t->elf.e_phentsize != sizeof(Elf64_Phdr))
 		return true;
-	calls = segments_make_calls(t, &dynamic);
-	if (!dynamic && calls)
-		return refuse(t->path, " is a static program that uses io_uring: it cannot be served, so it is not started\n");
-	if (dynamic && gains(t) && segments_make_calls(t, &dynamic))
-		return refuse(t->path, " gains privileges and uses io_uring: it cannot be served, so it is not started\n");
-	return true;
+	dynamic = asks_for_a_loader(t);
+	if (dynamic && !gains(t))
+		return true;
+	if (!code_makes_calls(t))
+		return true;
+	return refuse(t->path, dynamic ? " gains privileges and uses io_uring: it cannot be served, so it is not started\n" :
+					 " is a static program that uses io_uring: it cannot be served, so it is not started\n");
 }
 
 /* "#! path argument": path is left in place. NULL: that is no script. */
