@@ -241,6 +241,19 @@ START_TEST(a_number_may_mean_something_else_next_time)
 }
 END_TEST
 
+START_TEST(a_place_is_no_open_file)
+{
+	int at = open(lt.dir, O_PATH | O_CLOEXEC);
+	struct ringd_sqe *sqe = rd_lt_prep(RINGD_OP_NOP, at, NULL, 0, 0);
+
+	sqe->nop_flags = RINGD_NOP_FILE;
+	ck_assert_int_eq(rd_lt_run(), -EBADF);
+	ck_assert_int_eq(rd_lt_rw(RINGD_OP_FSYNC, at, NULL, 0, 0), -EBADF);
+	ck_assert_int_eq(rd_lt_rw(RINGD_OP_POLL_ADD, at, NULL, 0, 0), -EBADF);
+	close(at);
+}
+END_TEST
+
 START_TEST(a_socket_may_become_another)
 {
 	int tcp[2], un[2], fd;
@@ -491,6 +504,7 @@ int main(void)
 	};
 	const TTest *const files[] = {
 		reads_make_no_descriptors, a_number_may_mean_something_else_next_time, a_socket_may_become_another,
+		a_place_is_no_open_file,
 		who_waits_survives_the_close_and_lets_go_when_it_is_done, descriptors_of_ours_do_not_use_up_the_programs,
 		record_locks_stay, a_duplicate_of_what_was_locked_meanwhile_is_parked,
 		a_number_is_lent_where_its_close_is_heard_of, a_table_has_a_descriptor_of_its_own, a_lent_number_is_duplicated_when_the_program_closes_it, cancels_by_descriptor_find_what_waits_for_the_same_file,

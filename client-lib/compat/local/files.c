@@ -167,8 +167,8 @@ static int learn(struct rd_local_host *h, struct rd_local_file *lf, int fd, cons
 	disown(&h->files, lf);
 	file->fd = -1;
 	r = rd_file_learn(file, fd, st);
-	if (r < 0)
-		return r;
+	if (r < 0 || (file->flags & RD_FILE_PATH))
+		return r < 0 ? r : -EBADF;
 	file->flags |= RD_FILE_BORROWED;
 	file->heat = 0;
 	file->zc = RD_FILE_ZC_UNKNOWN;
@@ -292,6 +292,8 @@ static int make_alone(struct rd_local_host *h, int fd, bool lend, struct rd_file
 	struct statx st;
 	int r = look(fd, &st) ? rd_file_learn(&known, fd, &st) : -errno;
 
+	if (known.flags & RD_FILE_PATH)
+		return -EBADF;
 	return r < 0 ? r : make(h, fd, &known, lend, ret);
 }
 

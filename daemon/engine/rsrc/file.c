@@ -153,7 +153,7 @@ int rd_file_learn(struct rd_file *file, int fd, const struct statx *st)
 	if ((type == 0 || (type == S_IFREG && !home && fcntl(fd, F_GET_SEALS) >= 0)) && check_name(fd, &file->flags, home) < 0)
 		return -EBADF;
 	if (flags & O_PATH)
-		file->flags &= ~RD_FILE_NULL;	/* a name, not the device */
+		file->flags = (file->flags & ~RD_FILE_NULL) | RD_FILE_PATH;	/* a name, not the device */
 	else if (flags & O_DIRECT)
 		file->flags |= RD_FILE_DIRECT;
 	if ((type == S_IFREG || type == S_IFDIR) && served_by_process(fd, st))

@@ -37,6 +37,7 @@ struct rd_engine;
 
 #define RD_FILE_ASKS	0x2000u	/* an epoll set: whether it is ready files in it are asked, whose servers may not answer */
 
+#define RD_FILE_PATH	0x10000u	/* O_PATH: a place, nothing that is open */
 #define RD_FILE_ZCRX	0x20000u	/* a RECV_ZC receives from it */
 
 /*
