@@ -77,3 +77,9 @@ void rd_text_add_name(struct rd_text *t, const char *name, size_t len)
 		line[i] = name[i] >= 0x20 && name[i] < 0x7f ? name[i] : '?';
 	add(t, line, len);
 }
+
+void rd_text_add_text(struct rd_text *t, const struct rd_text *more)
+{
+	if (more->len)
+		add(t, more->buf, more->len);
+}

@@ -16,6 +16,7 @@ struct rd_text {
 void rd_text_init(struct rd_text *t, size_t max);
 void rd_text_deinit(struct rd_text *t);
 void rd_text_add(struct rd_text *t, const char *fmt, ...) __attribute__((__format__(__printf__, 2, 3)));
+void rd_text_add_text(struct rd_text *t, const struct rd_text *more);
 /* len bytes that may be anything: what is not printable ASCII becomes a question mark. */
 void rd_text_add_name(struct rd_text *t, const char *name, size_t len);
 

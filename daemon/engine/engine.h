@@ -11,6 +11,7 @@
 #include "rsrc/charge.h"
 
 struct rd_file;
+struct rd_req;
 struct rd_reactor;
 struct rd_workers;
 struct rd_uring;
@@ -38,6 +39,9 @@ struct rd_engine_config {
 
 void rd_engine_config_default(struct rd_engine_config *cfg);
 
+/* How a request may go on that was not done at once. One may go several ways. */
+enum rd_way { RD_WAY_POLL, RD_WAY_WORKER, RD_WAY_RING, RD_WAYS };
+
 /* Written by the reactor thread only. */
 struct rd_stats {
 	uint64_t submitted;	/* requests accepted */
@@ -45,6 +49,7 @@ struct rd_stats {
 	uint64_t punted, polled, uring;
 	uint64_t rings_killed;
 	uint64_t ops[RINGD_STATUS_OPS];
+	uint64_t ways[RD_WAYS][RINGD_STATUS_OPS];	/* of punted, polled, uring */
 	uint32_t latency[RINGD_STATUS_OPS][RINGD_LATENCY_BUCKETS];
 };
 
@@ -74,7 +79,20 @@ struct rd_engine {
 	/* With same_process. RD_FILE_DUP or LENT is done with: true, its descriptor is not to be closed now. */
 	bool (*let_go)(struct rd_engine *engine, struct rd_file *file);
 	void *local;			/* for let_go() */
+	void (*failed)(struct rd_req *req);	/* hears of results below zero; NULL: nobody does */
 };
+
+/* A request of this opcode goes on in this way. */
+static inline void rd_engine_count(struct rd_engine *engine, enum rd_way way, uint8_t opcode)
+{
+	uint64_t *const totals[RD_WAYS] = {
+		[RD_WAY_POLL] = &engine->stats.polled, [RD_WAY_WORKER] = &engine->stats.punted, [RD_WAY_RING] = &engine->stats.uring,
+	};
+
+	++*totals[way];
+	if (opcode < RINGD_STATUS_OPS)
+		engine->stats.ways[way][opcode]++;
+}
 
 /* 0 or -errno. The reactor is made, not run. */
 int rd_engine_init(struct rd_engine *engine, const struct rd_engine_config *cfg);

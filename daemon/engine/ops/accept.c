@@ -243,7 +243,7 @@ static int accept_in_ring(struct rd_req *req)
 			     a->peer ? &a->peer->len : NULL, (int)a->flags | SOCK_CLOEXEC);
 	req->io.done = ring_done;
 	req->state = RD_REQ_URING;
-	engine->stats.uring++;
+	rd_engine_count(engine, RD_WAY_RING, req->opcode);
 	rd_uring_queue(engine->uring, &req->io);
 	return RD_PENDING;
 }

@@ -145,7 +145,7 @@ int rd_epoll_wait_issue(struct rd_req *req, unsigned int issue_flags)
 		req->res = r;
 		return RD_DONE;
 	}
-	req->ctx->engine->stats.punted++;
+	rd_engine_count(req->ctx->engine, RD_WAY_WORKER, req->opcode);
 	rd_workers_queue(req->ctx->engine->workers, &req->epoll_wait.node->work);
 	return rd_req_wait(req);
 }

@@ -156,7 +156,7 @@ int rd_poll_add_issue(struct rd_req *req, unsigned int issue_flags)
 	if ((req->file->flags & RD_FILE_SLOW) || ((req->file->flags & RD_FILE_ASKS) && !rd_at_home(req))) {
 		r = start_worker(req);
 	} else {
-		req->ctx->engine->stats.polled++;
+		rd_engine_count(req->ctx->engine, RD_WAY_POLL, req->opcode);
 		r = req->polladd.multi ? start_multi(req) : start_single(req);
 	}
 	if (r != RD_DONE)

@@ -254,7 +254,7 @@ static bool send_part(struct rd_req *req)
 	rd_list_append(&req->zc.parts, &part->link);
 	req->zc.sending = &part->io;
 	rd_notif_busy(req);
-	engine->stats.uring++;
+	rd_engine_count(engine, RD_WAY_RING, req->opcode);
 	rd_uring_queue(engine->uring, &part->io);
 	return true;
 }

@@ -437,6 +437,8 @@ static inline void rd_req_account(struct rd_req *req)
 		if (RD_UNLIKELY(req->t0))
 			rd_req_sample(req);
 	}
+	if (RD_UNLIKELY(req->res < 0 && req->ctx->engine->failed))
+		req->ctx->engine->failed(req);
 }
 /* Drop what the op and the request hold (references, copies). Then rd_req_free() or reuse. */
 void rd_req_cleanup(struct rd_req *req);

@@ -114,7 +114,7 @@ static void start_work(struct rd_req *req, bool ordered)
 	req->work.done = work_done;
 	req->work.hash = ordered && req->file ? req->file->hash : 0;
 	req->work.unbounded = is_unbounded(req);
-	engine->stats.punted++;
+	rd_engine_count(engine, RD_WAY_WORKER, req->opcode);
 	rd_workers_queue(engine->workers, &req->work);
 }
 
@@ -149,7 +149,7 @@ static void start_poll(struct rd_req *req, uint32_t events, bool news)
 	int r;
 
 	req->state = RD_REQ_POLL;
-	engine->stats.polled++;
+	rd_engine_count(engine, RD_WAY_POLL, req->opcode);
 	req->poll.exclusive = req->op->exclusive;
 	/* an epoll set asks all that is in it, and who serves that may not answer */
 	if ((req->file->flags & RD_FILE_ASKS) && !rd_at_home(req))
@@ -214,7 +214,7 @@ void rd_req_go(struct rd_req *req, int verdict)
 	case RD_IO:
 		req->state = RD_REQ_URING;
 		req->io.done = io_done;
-		req->ctx->engine->stats.uring++;
+		rd_engine_count(req->ctx->engine, RD_WAY_RING, req->opcode);
 		rd_uring_queue(req->ctx->engine->uring, &req->io);
 		return;
 	case RD_PENDING:
