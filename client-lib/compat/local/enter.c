@@ -11,6 +11,7 @@
 #include "daemon/engine/ring/lazy.h"
 #include "daemon/engine/ring/sq.h"
 #include "process.h"
+#include "report.h"
 
 #define NS		1000000000u
 #define FOREVER		UINT64_MAX
@@ -311,6 +312,7 @@ int rd_local_enter_masked(unsigned int fd, unsigned int to_submit, unsigned int 
 		rd_local_ring_put(lr);
 		rd_local_leave();
 	}
+	rd_local_report_call(true, 0, r);
 	rd_local_unlock();
 	if (RD_UNLIKELY(!atomic_load_explicit(&rd_local_rings, memory_order_relaxed)))
 		rd_local_settle_down();

@@ -53,4 +53,7 @@ RD_LOCAL_API void rd_local_poll_sync(int fd);
 /* What poll() reports of a ring beyond what its descriptor can: EPOLLOUT | EPOLLWRNORM while the SQ is not full. */
 RD_LOCAL_API uint32_t rd_local_poll_out(int fd);
 
+/* The process is going to end without exit(): whoever wants to know hears what its rings have done. Async-signal-safe. */
+RD_LOCAL_API void rd_local_exit(void);
+
 #endif

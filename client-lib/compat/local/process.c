@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <dlfcn.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "daemon/common/log.h"
@@ -7,6 +8,7 @@
 #include "daemon/common/util.h"
 #include "loop.h"
 #include "process.h"
+#include "report.h"
 
 #define RD_GRACE_MS	1000	/* for workers at the end of the last ring */
 
@@ -36,6 +38,20 @@ static int private_from(void)
 	return top > 256 ? (int)(top - top / 4) : (int)(top / 2);
 }
 
+/*
+ * RINGD_BACKEND=uring: files are read and written by a ring of the kernel's own. Not behind the trap, to which that ring's
+ * calls would come.
+ */
+static bool wants_uring(void)
+{
+	const char *name = secure_getenv("RINGD_BACKEND");
+	Dl_info info;
+
+	if (!name || strcmp(name, "uring") != 0)
+		return false;
+	return !dladdr(dlsym(RTLD_DEFAULT, "syscall"), &info) || !strstr(info.dli_fname, "libringd-trap");
+}
+
 /* Nothing is limited here but what the kernel limits. */
 static void config_init(struct rd_engine_config *cfg)
 {
@@ -44,7 +60,7 @@ static void config_init(struct rd_engine_config *cfg)
 		cfg->limits[i] = UINT32_MAX;
 	cfg->limits[RINGD_LIMIT_BYTES] = UINT64_MAX / 2;
 	cfg->limits[RINGD_LIMIT_WORKERS] = 512;
-	cfg->backend = RD_BACKEND_SYNC;
+	cfg->backend = wants_uring() ? RD_BACKEND_URING : RD_BACKEND_SYNC;
 	cfg->spin_us = 0;
 	cfg->sq_idle_max_ms = UINT32_MAX / 2;
 }
@@ -68,9 +84,14 @@ int rd_local_start(void)
 	rd_private_fd_min = private_from();
 	config_init(&cfg);
 	r = rd_engine_init(&rd_local.engine, &cfg);
+	if (r < 0 && cfg.backend == RD_BACKEND_URING) {
+		cfg.backend = RD_BACKEND_SYNC;	/* the kernel gives us none */
+		r = rd_engine_init(&rd_local.engine, &cfg);
+	}
 	if (r < 0)
 		return r;
 	rd_local_host_init(&rd_local.host, &rd_local.engine);
+	rd_local_report_engine(&rd_local.engine, true);
 	rd_local.bound = is_bound();
 	rd_local.host.hears = rd_local.bound;
 	rd_local.running = true;
@@ -91,6 +112,7 @@ void rd_local_settle_down(void)
 		rd_local_driver_stop();
 	rd_local_lock();
 	if (rd_local.running && rd_list_empty(&rd_local.all) && !rd_local.background.started) {
+		rd_local_report_engine(&rd_local.engine, false);
 		rd_engine_deinit(&rd_local.engine, RD_GRACE_MS);
 		rd_local.running = false;
 	}

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "call.h"
+#include "report.h"
 
 /* --- to the handler --- */
 
@@ -357,6 +358,7 @@ int rd_local_register(unsigned int fd, unsigned int opcode, const void *arg, uns
 		r = call_with_ring(&c, fd, opcode & RINGD_REGISTER_USE_REGISTERED_RING);
 	rd_close(c.reg.out_fd);
 	rd_local_leave();
+	rd_local_report_call(false, c.reg.opcode, r);
 	rd_local_unlock();
 	rd_local_settle_down();
 	errno = saved;

@@ -10,6 +10,7 @@
 #include "daemon/common/util.h"
 #include "proto/wire.h"
 #include "process.h"
+#include "report.h"
 
 /* --- memory --- */
 
@@ -154,6 +155,7 @@ static int ring_number(struct rd_local_ring *lr)
 static int setup(struct ringd_params *p)
 {
 	struct rd_local_ring *lr = calloc(1, sizeof(*lr));
+	const struct ringd_params asked = *p;
 	int r;
 
 	if (!lr)
@@ -163,6 +165,7 @@ static int setup(struct ringd_params *p)
 	rd_list_init(&lr->link);
 	rd_list_init(&lr->touched);
 	r = ring_make(lr, p);
+	rd_local_report_setup(&asked, r < 0 ? NULL : lr, r);
 	if (r < 0) {
 		ring_free(lr);
 		return r;
@@ -216,6 +219,7 @@ struct rd_local_ring *rd_local_ring_get(struct rd_local_ring *lr)
 
 static void ring_end(struct rd_local_ring *lr)
 {
+	rd_local_report_ring_end(lr);
 	rd_ring_kill(lr->ring, RINGD_REASON_FREED);
 	rd_local_register_drop(lr);
 	rd_ring_check_burial(lr->ring);		/* it was dead before */
