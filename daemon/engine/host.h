@@ -84,6 +84,8 @@ struct rd_host_ops {
 	bool (*doubt)(struct rd_host *host, struct rd_file *file);
 	/* Would a worker do it with the rights, directories and umask of the calling thread? NULL: yes. */
 	bool (*alike)(struct rd_host *host);
+	/* Can a request be made as this personality of its ring? 0, -EPERM. NULL: they are all the same. */
+	int (*may_be)(struct rd_host *host, struct rd_ctx *ctx, uint16_t id);
 	/* The client's process, as messages name it. NULL: it is not known. */
 	int32_t (*pid)(struct rd_host *host);
 	/* Descriptor to resolve relative paths of dirfd against: >= 0, AT_FDCWD, or -EBADF, -EPERM. Stays the host's and

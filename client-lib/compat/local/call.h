@@ -32,6 +32,7 @@ struct rd_local_regs {
 	uint64_t size;			/* of the region */
 	void *mapped;			/* by us, or NULL */
 	struct rd_local_area *areas;
+	struct rd_local_who *who;	/* of personalities */
 };
 
 /* The handler, with what is in reg. */
@@ -64,8 +65,14 @@ int rd_local_call_query(struct rd_local_call *c);
 /* register_task.c */
 int rd_local_call_ring_fds(struct rd_local_call *c);
 int rd_local_call_unring_fds(struct rd_local_call *c);
+int rd_local_call_personality(struct rd_local_call *c);
+int rd_local_call_unpersonality(struct rd_local_call *c);
 int rd_local_call_restrict(struct rd_local_call *c);
 int rd_local_call_restrict_task(struct rd_local_call *c);
+/* who.c: the calling thread is this personality, until it is forgotten. 0, -ENOMEM. */
+int rd_local_who_add(struct rd_local_regs *regs, uint32_t id);
+void rd_local_who_forget(struct rd_local_regs *regs, uint32_t id);
+void rd_local_who_drop(struct rd_local_regs *regs);
 /* The ring of a number, or of a registered index. -EBADF, -EOPNOTSUPP, -EINVAL. */
 int rd_local_find(uint32_t number, bool registered, struct rd_local_ring **ret);
 

@@ -212,6 +212,7 @@ static const struct rd_host_ops local_ops = {
 	.keep = rd_local_keep,
 	.borrow = rd_local_borrow,
 	.doubt = rd_local_doubt,
+	.may_be = rd_local_may_be,
 	.pid = local_pid,
 	.dirfd = local_dirfd,
 	.alike = local_alike,

@@ -68,6 +68,7 @@ void rd_local_files_end(struct rd_local_host *h);
 /* The program is going to close a number, or to make it something else. */
 void rd_local_files_closing(struct rd_local_host *h, int fd);
 /* host ops */
+int rd_local_may_be(struct rd_host *host, struct rd_ctx *ctx, uint16_t id);	/* who.c */
 int rd_local_file(struct rd_host *host, int fd, struct rd_file **ret);
 int rd_local_keep(struct rd_host *host, int fd, struct rd_file **ret);
 int rd_local_borrow(struct rd_host *host, int fd, uint32_t kinds, struct rd_file **ret);

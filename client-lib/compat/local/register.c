@@ -96,12 +96,6 @@ static int call_enable(struct rd_local_call *c)
 	return r;
 }
 
-static int call_unpersonality(struct rd_local_call *c)
-{
-	c->reg.nr = c->nr;
-	return c->arg ? -EINVAL : rd_local_call_run(c);
-}
-
 static int call_range(struct rd_local_call *c)
 {
 	return !c->arg || c->nr ? -EINVAL : rd_local_call_struct(c, sizeof(struct ringd_file_index_range), false);
@@ -245,8 +239,8 @@ static int (*const calls[RINGD_REGISTER_LAST])(struct rd_local_call *c) = {
 	[RINGD_REGISTER_FILES_UPDATE] = rd_local_call_files_update,
 	[RINGD_REGISTER_EVENTFD_ASYNC] = rd_local_call_eventfd,
 	[RINGD_REGISTER_PROBE] = rd_local_call_probe,
-	[RINGD_REGISTER_PERSONALITY] = call_plain,
-	[RINGD_UNREGISTER_PERSONALITY] = call_unpersonality,
+	[RINGD_REGISTER_PERSONALITY] = rd_local_call_personality,
+	[RINGD_UNREGISTER_PERSONALITY] = rd_local_call_unpersonality,
 	[RINGD_REGISTER_RESTRICTIONS] = rd_local_call_restrict,
 	[RINGD_REGISTER_ENABLE_RINGS] = call_enable,
 	[RINGD_REGISTER_FILES2] = rd_local_call_rsrc,

@@ -76,6 +76,7 @@ void rd_local_register_drop(struct rd_local_ring *lr)
 	if (regs->mapped)
 		munmap(regs->mapped, regs->size);
 	rd_region_drop(&regs->region);
+	rd_local_who_drop(regs);
 	free(regs);
 }
 

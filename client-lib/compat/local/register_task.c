@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a thread has besides its rings: registered descriptors of them, and restrictions for those it makes. The kernel keeps
- * restrictions per thread, hands them on to what that thread starts, and across exec; here they are the process's, so
- * threads that were there before are restricted as well, and a new program is not.
+ * What a thread has besides its rings: registered descriptors of them, who it is, and restrictions for those it makes.
+ *
+ * The kernel keeps restrictions per thread, hands them on to what that thread starts, and across exec; here they are the
+ * process's, so threads that were there before are restricted as well, and a new program is not.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -82,6 +83,30 @@ int rd_local_call_ring_fds(struct rd_local_call *c)
 int rd_local_call_unring_fds(struct rd_local_call *c)
 {
 	return each_slot(c, slot_empty);
+}
+
+/* --- personalities --- */
+
+int rd_local_call_personality(struct rd_local_call *c)
+{
+	int r = c->arg || c->nr ? -EINVAL : rd_local_call_run(c);
+
+	if (r >= 0 && rd_local_who_add(c->lr->regs, (uint32_t)r) < 0) {
+		(void)rd_personality_remove(&c->reg.ctx->personalities, (uint32_t)r);
+		return -ENOMEM;
+	}
+	return r;
+}
+
+int rd_local_call_unpersonality(struct rd_local_call *c)
+{
+	int r;
+
+	c->reg.nr = c->nr;
+	r = c->arg ? -EINVAL : rd_local_call_run(c);
+	if (r >= 0)
+		rd_local_who_forget(c->lr->regs, c->nr);
+	return r;
 }
 
 /* --- restrictions --- */

@@ -56,9 +56,12 @@ static uint64_t mix_place(uint64_t h, const char *path)
 	return mix(mix(h, st.stx_ino), (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor);
 }
 
+uint64_t rd_creds_identity(void)
+{
+	return mix_caps(mix_groups(mix_ids(1)));
+}
+
 uint64_t rd_creds_key(void)
 {
-	uint64_t h = mix_caps(mix_groups(mix_ids(1)));
-
-	return mix_place(mix_place(h, "/"), ".");
+	return mix_place(mix_place(rd_creds_identity(), "/"), ".");
 }

@@ -10,5 +10,7 @@
  * shared nothing can.
  */
 uint64_t rd_creds_key(void);
+/* Who the calling thread is: of the same, ids, groups and capabilities. */
+uint64_t rd_creds_identity(void);
 
 #endif

@@ -13,6 +13,14 @@
 #include "../exec/workers.h"
 
 /* Out of line, as all that a plain inline request does not need: rd_req_submit() would save registers for it. */
+/* In the service they are all the tenant, so there is nothing to change into. */
+static int check_personality(struct rd_ctx *ctx, uint16_t id)
+{
+	if (!rd_personality_known(&ctx->personalities, id))
+		return -EINVAL;
+	return ctx->host->ops->may_be ? ctx->host->ops->may_be(ctx->host, ctx, id) : 0;
+}
+
 static __attribute__((__noinline__)) int check_unusual(struct rd_req *req, const struct ringd_sqe *sqe)
 {
 	const struct rd_op *op = req->op;
@@ -32,10 +40,7 @@ static __attribute__((__noinline__)) int check_unusual(struct rd_req *req, const
 		return -EINVAL;
 	if (!op->iopoll && (req->ctx->setup_flags & RINGD_SETUP_IOPOLL))
 		return -EINVAL;
-	/* they are all the tenant, so there is nothing to change into */
-	if (sqe->personality && !rd_personality_known(&req->ctx->personalities, sqe->personality))
-		return -EINVAL;
-	return 0;
+	return sqe->personality ? check_personality(req->ctx, sqe->personality) : 0;
 }
 
 /* A number of the client's. Where that can be lent for an attempt a file is only made for what goes on after it. */
