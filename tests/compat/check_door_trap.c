@@ -16,7 +16,8 @@
 #include "tests/unit/suite.h"
 
 static const char *const cases[] = { "by_syscall", "by_assembler", "registers", "maps",	      "threads", "blocked", "handlers",
-				     "interrupted", "own_sigsys",   "sandbox",   "fork",      "exec" };
+				     "interrupted", "own_sigsys",   "sandbox",   "fork",      "exec",
+				     "storm" };
 #define N_CASES	((int)(sizeof(cases) / sizeof(cases[0])))
 
 static const int refusals[] = { 0, EPERM, ENOSYS };

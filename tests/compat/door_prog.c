@@ -290,6 +290,25 @@ static void a_signal_ends_a_wait(void)
 	MUST(pthread_join(t, NULL) == 0 && ran > 0 && ran_well == ran);
 }
 
+/* In the middle of calls of the same thread: they are as one instruction to a handler. */
+static void handlers_storm(void)
+{
+	pthread_t t, me = pthread_self();
+
+	asm_ring();
+	handle(SIGUSR1);
+	MUST(pthread_create(&t, NULL, kills, &me) == 0);
+	for (int i = 0; i < 3000 || ran < 200; i++) {
+		int so_far = ran;
+
+		MUST(asm_enter(ring) == 0);
+		MUST(syscall(ENTER, ring, 0, 0, GETEVENTS, NULL, 0) == 0);
+		MUST(ran_well >= so_far);
+	}
+	stop = true;
+	MUST(pthread_join(t, NULL) == 0);
+}
+
 /* --- its own SIGSYS --- */
 
 static volatile sig_atomic_t sys_code = -99, sys_nr;
@@ -481,7 +500,7 @@ static const struct {
 	{ "handlers", in_handlers },		{ "interrupted", a_signal_ends_a_wait },
 	{ "own_sigsys", sys_of_its_own },	{ "sandbox", a_sandbox_of_its_own },
 	{ "killed", killed_by_sys },		{ "fork", after_fork },
-	{ "exec", after_exec },
+	{ "exec", after_exec },			{ "storm", handlers_storm },
 };
 
 int main(int argc, char **argv)

@@ -71,6 +71,22 @@ long rd_door_serve(long nr, const long *arg, const void *mask)
 	}
 }
 
+/* All signals but those that a thread brings upon itself, as the kernel's 8 bytes. */
+static const uint64_t others = ~((uint64_t)1 << (SIGSYS - 1) | (uint64_t)1 << (SIGSEGV - 1) | (uint64_t)1 << (SIGBUS - 1) |
+				 (uint64_t)1 << (SIGILL - 1) | (uint64_t)1 << (SIGFPE - 1) | (uint64_t)1 << (SIGTRAP - 1) |
+				 (uint64_t)1 << (SIGABRT - 1));
+
+long rd_door_serve_blocked(long nr, const long *arg)
+{
+	uint64_t mask;
+	long r;
+
+	rd_raw(SYS_rt_sigprocmask, SIG_SETMASK, (long)&others, (long)&mask, sizeof(mask), 0, 0);
+	r = rd_door_serve(nr, arg, &mask);
+	rd_raw(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask), 0, 0);
+	return r;
+}
+
 static long serve_mmap(const long *arg)
 {
 	int fd = (int)arg[4], r = 1;
@@ -164,7 +180,6 @@ static int find_go(struct dl_phdr_info *info, size_t size, void *found)
 
 void rd_sigsys_take(void)
 {
-	static const int synchronous[] = { SIGSYS, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT };
 	struct sigaction act = { .sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO | SA_NODEFER | SA_RESTART };
 	sigset_t one, old;
 	bool go = false;
@@ -172,9 +187,7 @@ void rd_sigsys_take(void)
 	dl_iterate_phdr(find_go, &go);
 	if (go)
 		act.sa_flags |= SA_ONSTACK;
-	sigfillset(&act.sa_mask);
-	for (unsigned int i = 0; i < sizeof(synchronous) / sizeof(synchronous[0]); i++)
-		sigdelset(&act.sa_mask, synchronous[i]);
+	memcpy(&act.sa_mask, &others, sizeof(others));
 	__sigaction(SIGSYS, &act, NULL);
 	sigemptyset(&one);
 	sigaddset(&one, SIGSYS);

@@ -86,5 +86,5 @@ __attribute__((__used__)) long rd_door_syscall(long nr, long a, long b, long c, 
 
 	if (nr == SYS_rt_sigprocmask)
 		return rd_raw_errno(rd_door_sigprocmask((int)a, (const uint64_t *)b, (uint64_t *)c, (size_t)d));
-	return rd_raw_errno(rd_door_serve(nr, arg, NULL));
+	return rd_raw_errno(rd_door_serve_blocked(nr, arg));
 }

@@ -40,6 +40,8 @@ int rd_filter_install(enum rd_filter f);
 /* --- sigsys.c --- */
 /* One of the three calls; mask (8 bytes, NULL: as they are): the signals that the program has blocked, for waits. */
 long rd_door_serve(long nr, const long *arg, const void *mask);
+/* The same for a caller who is no signal handler: it has all signals blocked meanwhile, as the handler has. */
+long rd_door_serve_blocked(long nr, const long *arg);
 /* The handler is ours; SIGSYS is not blocked. */
 void rd_sigsys_take(void);
 
