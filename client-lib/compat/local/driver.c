@@ -263,10 +263,18 @@ void rd_local_driver_stop(void)
 
 void rd_local_driver_forget(void)
 {
+	background_close(&rd_local.background);
 	rd_local.background = (struct rd_local_background){ .epfd = -1, .ctl = -1 };
 	rd_local.driver = NULL;
 	rd_local.asleep = false;
-	rd_list_init(&rd_local.waiters);
+	while (!rd_list_empty(&rd_local.waiters)) {
+		struct rd_local_waiter *w = rd_list_first(&rd_local.waiters, struct rd_local_waiter, link);
+
+		/* of this thread it may be one that a handler has interrupted */
+		rd_list_remove(&w->link);
+		rd_close(rd_steal_fd(&w->efd));
+		w->lr = NULL;
+	}
 	rd_list_init(&rd_local.touched);
 }
 
@@ -377,7 +385,8 @@ static int sleep_driving(struct rd_local_waiter *self, const struct rd_local_unt
 		rd_local_lock();
 		rd_local.asleep = false;
 	}
-	(void)self;
+	if (!self->lr)
+		return r;	/* in the child of a fork() the reactor is gone as well */
 	rd_reactor_woken(reactor());
 	rd_reactor_events(reactor());
 	return r;

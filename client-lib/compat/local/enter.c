@@ -255,6 +255,14 @@ static int submit_mine(struct rd_local_ring *lr, uint32_t to_submit)
 	return submit(lr, to_submit, 0);
 }
 
+/* The SQ of a ring that came with a fork() is polled by the process that made it, with the rights of that one. */
+static int enter_remote(struct rd_local_ring *lr, uint32_t to_submit, unsigned int flags)
+{
+	int r = flags & (RINGD_ENTER_SQ_WAKEUP | RINGD_ENTER_SQ_WAIT) ? rd_local_share_doorbell(lr) : 0;
+
+	return r < 0 ? r : (int)RD_MIN(to_submit, (uint32_t)INT32_MAX);
+}
+
 static int enter_ring(struct rd_local_ring *lr, uint32_t to_submit, uint32_t min, unsigned int flags, const struct enter_arg *arg)
 {
 	int n = 0, r;
@@ -266,7 +274,9 @@ static int enter_ring(struct rd_local_ring *lr, uint32_t to_submit, uint32_t min
 	r = check_issuer(lr, to_submit, flags);
 	if (r < 0)
 		return r;
-	if (lr->ring->sqpoll)
+	if (RD_UNLIKELY(lr->remote))
+		n = enter_remote(lr, to_submit, flags);
+	else if (lr->ring->sqpoll)
 		n = enter_sqpoll(lr, to_submit, flags);
 	else if (to_submit)
 		n = submit_mine(lr, to_submit);

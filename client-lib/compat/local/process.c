@@ -17,6 +17,8 @@ struct rd_local rd_local = {
 	.all = RD_LIST_INIT(rd_local.all),
 	.touched = RD_LIST_INIT(rd_local.touched),
 	.waiters = RD_LIST_INIT(rd_local.waiters),
+	.dormant = RD_LIST_INIT(rd_local.dormant),
+	.shares = RD_LIST_INIT(rd_local.shares),
 	.background = { .epfd = -1, .ctl = -1 },
 	.generation = 1,
 };
@@ -98,24 +100,43 @@ int rd_local_start(void)
 	return 0;
 }
 
+void rd_local_life_lock(void)
+{
+	pthread_mutex_lock(&life);
+}
+
+void rd_local_life_unlock(void)
+{
+	pthread_mutex_unlock(&life);
+}
+
+/* With the lock. The list of pages is that of what is in the loop. */
+static void engine_end(void)
+{
+	rd_local_report_engine(&rd_local.engine, false);
+	rd_engine_deinit(&rd_local.engine, RD_GRACE_MS);
+	rd_local.running = false;
+	rd_local_share_unlock();
+	rd_local_share_forget();
+}
+
 void rd_local_settle_down(void)
 {
 	bool over;
 
 	if (atomic_load(&rd_local_rings))
 		return;
-	pthread_mutex_lock(&life);
+	rd_local_thread()->settling = true;	/* a handler that forks must not wait for its own thread */
+	rd_local_life_lock();
 	rd_local_lock();
 	over = rd_local.running && rd_list_empty(&rd_local.all);
 	rd_local_unlock();
 	if (over)
 		rd_local_driver_stop();
 	rd_local_lock();
-	if (rd_local.running && rd_list_empty(&rd_local.all) && !rd_local.background.started) {
-		rd_local_report_engine(&rd_local.engine, false);
-		rd_engine_deinit(&rd_local.engine, RD_GRACE_MS);
-		rd_local.running = false;
-	}
+	if (rd_local.running && rd_list_empty(&rd_local.all) && !rd_local.background.started)
+		engine_end();
 	rd_local_unlock();
-	pthread_mutex_unlock(&life);
+	rd_local_life_unlock();
+	rd_local_thread()->settling = false;
 }

@@ -6,6 +6,7 @@
  *   thread.c    the lock, and what belongs to a thread
  *   setup.c     rings come and go            enter.c    submit and wait         ringfd.c   the descriptor and its numbers
  *   driver.c    who drives, who sleeps where process.c  the engine and the lock slots.c    registered ring descriptors
+ *   fork.c share.c  children, and rings that two processes have
  *   host.c files.c memory.c  what the engine asks of us                          register.c io_uring_register
  */
 #ifndef RD_LOCAL_PROCESS_H
@@ -22,6 +23,7 @@
 #include "daemon/engine/ring/ring.h"
 #include "host.h"
 #include "local.h"
+#include "share.h"
 
 struct rd_local_ring {
 	struct rd_link link;		/* rd_local.all, until the last request is back */
@@ -42,6 +44,10 @@ struct rd_local_ring {
 	bool user_mem;			/* NO_MMAP: mem is the program's */
 	pid_t issuer;			/* SINGLE_ISSUER: the thread, 0: nobody yet */
 	clockid_t clock;		/* of waits: REGISTER_CLOCK */
+	struct rd_local_share *share;	/* NULL: it has never been in two processes */
+	uint32_t share_slot;
+	bool dormant;			/* it came with a fork(), and this process has not used it yet: ring is the parent's */
+	bool remote;			/* its SQ is polled by another process */
 	void *regs;			/* register.c's own: wait region, memory of buffer rings... */
 };
 
@@ -58,6 +64,8 @@ struct rd_local_waiter {
 #define RD_LOCAL_NESTED	4	/* waits of a thread inside each other, each in a signal handler that interrupted the last */
 
 struct rd_local_thread {
+	bool settling;			/* ends the engine */
+	bool forks_inside;		/* in a handler that has interrupted it in here */
 	bool inside;			/* has the lock, or is about to take it or to give it back */
 	uint8_t waiting;		/* waiters that are used */
 	int cancel_state;		/* the program's, while inside */
@@ -74,6 +82,10 @@ struct rd_local {
 	struct rd_link all;		/* struct rd_local_ring */
 	struct rd_link touched;
 	struct rd_link waiters;
+	struct rd_link dormant;		/* struct rd_local_ring, by link: not in the engine */
+	struct rd_link shares;		/* struct rd_local_share that are locked with us */
+	pid_t pid, parent;
+	bool poisoned;			/* forked in the middle of something: what there is of rings cannot be used */
 	const void *driver;		/* who sleeps in the reactor: a waiter, &rd_local.background, NULL: nobody */
 	bool asleep;			/* it does at this moment */
 	uint32_t last_id;
@@ -106,8 +118,18 @@ void rd_local_waiter_free(struct rd_local_waiter *w);
 /* --- process.c --- */
 /* The engine, if there is none yet. 0, -ENOMEM, -EMFILE. */
 int rd_local_start(void);
+void rd_local_life_lock(void);	/* nobody ends the engine */
+void rd_local_life_unlock(void);
 /* Without the lock: the last ring may have gone; then the engine goes, too. */
 void rd_local_settle_down(void);
+
+/* --- fork.c --- */
+/* Before the first ring: fork() is seen to. Without the lock. */
+void rd_local_fork_watch(void);
+/* A ring that came with a fork() is to be used. NULL: it cannot be. */
+struct rd_local_ring *rd_local_wake_up(struct rd_local_ring *lr);
+/* Instead, its last number was closed. */
+void rd_local_dormant_drop(struct rd_local_ring *lr);
 
 /* --- driver.c --- */
 /* One turn, and those who wait hear of what it brought. How much was done. */
@@ -139,12 +161,15 @@ struct rd_local_ring *rd_local_ring_of(int fd);
 void rd_local_ringfd_update(struct rd_local_ring *lr);
 /* What rd_local_close() does, with the lock. */
 bool rd_local_ringfd_close(int fd);
+/* References are those of numbers, and no others: in the child of a fork(). */
+void rd_local_ringfd_recount(void);
 void rd_local_ringfd_free(struct rd_local_ring *lr);	/* what is ours of it */
 
 /* --- setup.c --- */
 struct rd_local_ring *rd_local_ring_get(struct rd_local_ring *lr);
 /* The last reference ends the ring. */
 void rd_local_ring_put(struct rd_local_ring *lr);
+void rd_local_ring_free(struct rd_local_ring *lr);	/* it is on no list, and the engine has nothing of it */
 /* Move to other sizes: params in and out as REGISTER_RESIZE_RINGS; the program maps the new memory afterwards. */
 int rd_local_ring_resize(struct rd_local_ring *lr, struct ringd_params *params);
 void rd_local_ring_gone(struct rd_host *host, struct rd_ring *ring);	/* host ops */

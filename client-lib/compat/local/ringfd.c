@@ -68,7 +68,25 @@ static int table_set(int fd, struct rd_local_ring *lr)
 
 struct rd_local_ring *rd_local_ring_of(int fd)
 {
-	return lookup(fd);
+	struct rd_local_ring *lr = lookup(fd);
+
+	if (RD_UNLIKELY(rd_local.poisoned))
+		return NULL;
+	return RD_LIKELY(!lr || !lr->dormant) ? lr : rd_local_wake_up(lr);
+}
+
+void rd_local_ringfd_recount(void)
+{
+	struct fdtable *t = atomic_load_explicit(&table, memory_order_relaxed);
+
+	for (unsigned int i = 0; t && i < t->size; i++) {
+		if (t->ring[i])
+			t->ring[i]->refs = 0;
+	}
+	for (unsigned int i = 0; t && i < t->size; i++) {
+		if (t->ring[i])
+			t->ring[i]->refs++;
+	}
 }
 
 bool rd_local_is_ring(int fd)
@@ -173,7 +191,7 @@ void rd_local_poll_sync(int fd)
 	if (!lookup(fd))
 		return;
 	rd_local_lock();
-	lr = lookup(fd);
+	lr = rd_local_ring_of(fd);
 	if (lr) {
 		lr->watched = true;
 		rd_local_ringfd_update(lr);
@@ -189,7 +207,7 @@ uint32_t rd_local_poll_out(int fd)
 	if (!lookup(fd))
 		return 0;
 	rd_local_lock();
-	lr = lookup(fd);
+	lr = rd_local_ring_of(fd);
 	if (lr && __atomic_load_n(&lr->ring->hot->sq_tail, __ATOMIC_RELAXED) - lr->ring->sq_head < lr->ring->sq_entries)
 		events = EPOLLOUT | EPOLLWRNORM;
 	rd_local_unlock();

@@ -98,7 +98,7 @@ static int find_group(const struct ringd_params *p, struct rd_local_ring **ret)
 	return 0;
 }
 
-static void ring_free(struct rd_local_ring *lr)
+void rd_local_ring_free(struct rd_local_ring *lr)
 {
 	rd_local_ringfd_free(lr);
 	unmap(lr);
@@ -167,7 +167,7 @@ static int setup(struct ringd_params *p)
 	r = ring_make(lr, p);
 	rd_local_report_setup(&asked, r < 0 ? NULL : lr, r);
 	if (r < 0) {
-		ring_free(lr);
+		rd_local_ring_free(lr);
 		return r;
 	}
 	rd_list_append(&rd_local.all, &lr->link);
@@ -191,7 +191,10 @@ int rd_local_setup(unsigned int entries, struct ringd_params *params)
 		if (p.resv[i])
 			return -EINVAL;
 	}
+	if (RD_UNLIKELY(rd_local_inside()))
+		return -EAGAIN;
 	p.sq_entries = entries;
+	rd_local_fork_watch();
 	rd_local_lock();
 	r = setup(&p);
 	if (r >= 0 && rd_local_copy_out((uintptr_t)params, &p, sizeof(p)) < 0) {
@@ -232,6 +235,10 @@ void rd_local_ring_put(struct rd_local_ring *lr)
 {
 	if (--lr->refs)
 		return;
+	if (lr->dormant) {
+		rd_local_dormant_drop(lr);
+		return;
+	}
 	lr->ring->pins--;
 	ring_end(lr);
 }
@@ -260,8 +267,9 @@ void rd_local_ring_gone(struct rd_host *host, struct rd_ring *ring)
 	(void)host;
 	rd_list_remove(&lr->link);
 	rd_list_remove(&lr->touched);
+	rd_local_share_leave(lr);
 	atomic_fetch_sub(&rd_local_rings, 1);
-	ring_free(lr);
+	rd_local_ring_free(lr);
 }
 
 /* --- mmap --- */

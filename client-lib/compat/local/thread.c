@@ -38,12 +38,16 @@ void rd_local_lock(void)
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	pthread_mutex_lock(&rd_local.lock);
 	self.cancel_state = state;
+	if (RD_UNLIKELY(!rd_list_empty(&rd_local.shares)))
+		rd_local_share_lock();
 }
 
 void rd_local_unlock(void)
 {
 	int state = self.cancel_state;
 
+	if (RD_UNLIKELY(!rd_list_empty(&rd_local.shares)))
+		rd_local_share_unlock();
 	pthread_mutex_unlock(&rd_local.lock);
 	atomic_signal_fence(memory_order_seq_cst);
 	self.inside = false;
@@ -59,7 +63,8 @@ bool rd_local_inside(void)
 
 void rd_local_waiter_free(struct rd_local_waiter *w)
 {
-	self.waiting--;
+	if (self.waiting)	/* none that has come with a fork() */
+		self.waiting--;
 	w->held = NULL;
 	rd_list_remove(&w->link);
 	rd_close(w->efd);

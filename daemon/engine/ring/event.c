@@ -182,3 +182,13 @@ int rd_event_clear(struct rd_ring *ring)
 		rd_workers_interrupt(ev->engine->workers, &ev->work);
 	return 0;
 }
+
+void rd_event_inherit(struct rd_ring *ring)
+{
+	ring->event->writing = ring->event->again = false;
+}
+
+void rd_event_inherit_drop(struct rd_ring *ring)
+{
+	rd_close(rd_steal_fd(&ring->event->fd));
+}

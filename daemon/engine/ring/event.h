@@ -12,6 +12,9 @@
 int rd_event_set(struct rd_ring *ring, int fd, bool async);
 /* -ENXIO: there is none. */
 int rd_event_clear(struct rd_ring *ring);
+/* In the child of a fork(): nobody writes it at the moment; or nobody ever will. */
+void rd_event_inherit(struct rd_ring *ring);
+void rd_event_inherit_drop(struct rd_ring *ring);
 /* CQEs have been made visible. */
 void rd_event_published(struct rd_ring *ring);
 /* A task is waiting for the client to enter; worked: a worker brought it. */

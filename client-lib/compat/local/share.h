@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Rings that several processes have: see share.c. With the lock, if not told. */
+#ifndef RD_LOCAL_SHARE_H
+#define RD_LOCAL_SHARE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/common/list.h"
+#include "daemon/engine/exec/loop.h"
+
+struct rd_local_ring;
+
+/* What is true of one ring, in memory of all who have it. Its readers have the page's lock. */
+struct rd_share_ring {
+	uint32_t sq_head, cq_tail;
+	uint32_t sq_flags, sq_dropped, cq_overflow;
+	bool readable, watched;		/* as in struct rd_local_ring, of the descriptor that all of them have */
+	bool doorbell;			/* its SQ is polled by the process that made it, which is to look */
+};
+
+struct rd_share_page {
+	pthread_mutex_t lock;		/* robust: who dies with it leaves the indices in struct ringd_hot */
+	uint64_t id;			/* pages are locked in this order */
+	pid_t maker;			/* polls the SQs */
+	pid_t last;			/* who had the lock last */
+	uint32_t users;			/* processes that ever used it */
+	uint32_t nr;
+	struct rd_share_ring ring[];
+};
+
+/* A process's view of the rings that were there at one fork(), and at none before. */
+struct rd_local_share {
+	struct rd_link link;		/* rd_local.shares: those this process uses */
+	struct rd_share_page *page;
+	struct rd_source news;		/* efd: somebody else has changed something */
+	int efd;
+	bool active;			/* on that list */
+	bool told;			/* others are to be woken when the lock is given back */
+	uint32_t left;			/* rings that are not gone */
+	struct rd_local_ring *rings[];	/* NULL: it has gone */
+};
+
+/* Before a fork(): rings that have none get a page. */
+void rd_local_share_new(void);
+/* Child of a fork(), or the engine has gone: none is used, and none is locked. */
+void rd_local_share_forget(void);
+/* This process uses the ring from now on, whose engine runs: its indices are true. -ENOMEM: there is no page. */
+int rd_local_share_attach(struct rd_local_ring *lr);
+/* Its last reference in this process has gone. */
+void rd_local_share_leave(struct rd_local_ring *lr);
+/* What comes with the process's own lock, after taking it and before giving it back. */
+void rd_local_share_lock(void);
+void rd_local_share_unlock(void);
+/* An SQ that another process polls: it is woken. -EOWNERDEAD: it is no more. */
+int rd_local_share_doorbell(struct rd_local_ring *lr);
+
+#endif
