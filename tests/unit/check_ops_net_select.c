@@ -29,6 +29,8 @@ static const int families[] = { AF_UNIX, AF_INET };
 static void use(int family, int type)
 {
 	rd_th_sockets(family, type, sv);
+	if (family == AF_INET && type == SOCK_STREAM)
+		rd_th_small_buffers(sv);
 	rd_tc_file(&c, 1, sv[1], 0);
 }
 

@@ -547,6 +547,16 @@ void rd_th_sockets(int family, int type, int sv[2])
 		ck_assert(getsockname(sv[0], sa, &len) == 0 && connect(sv[1], sa, len) == 0);
 }
 
+void rd_th_small_buffers(const int sv[2])
+{
+	const int size = 262144;
+
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(setsockopt(sv[i], SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
+		ck_assert_int_eq(setsockopt(sv[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+	}
+}
+
 static size_t put(int fd)
 {
 	static char junk[65536];

@@ -68,6 +68,8 @@ void rd_th_settle(struct rd_testhost *th);
 
 /* A connected pair; AF_INET: on the loopback device. */
 void rd_th_sockets(int family, int type, int sv[2]);
+/* The two buffers of a pair stay as small as they are now: the network's grow with time, to some megabytes. */
+void rd_th_small_buffers(const int sv[2]);
 /* Until nothing goes into a stream any more, and nothing will before the other side reads. How much did. */
 size_t rd_th_fill(int fd);
 
