@@ -219,7 +219,61 @@ START_TEST(descriptor_is_readable_for_both)
 }
 END_TEST
 
-/* 432, as far as the child's own part goes. */
+/* 432 */
+START_TEST(requests_live_on_for_the_child)
+{
+	pid_t pid;
+
+	sqe_read(&ring, pipes[0], 1);
+	ck_assert_int_eq(lr_enter(&ring, 1, 0), 1);
+	pid = fork();
+	if (pid == 0) {
+		struct ringd_cqe cqe;
+
+		while (!lr_pop(&ring, &cqe))
+			CHILD(lr_enter(&ring, 0, 1) >= 0);
+		CHILD(cqe.user_data == 1 && cqe.res == 1);
+		_exit(0);
+	}
+	ck_assert(rd_local_close(ring.fd));
+	close(ring.fd);
+	ck_assert_int_eq(write(pipes[1], "x", 1), 1);
+	ended_well(pid);
+	while (rd_local_rings)
+		usleep(1000);
+	lr_open(&ring, 8);
+}
+END_TEST
+
+/* Nobody has it any more: what it was waiting for is free. */
+START_TEST(requests_end_with_the_last_who_has_the_ring)
+{
+	pid_t pid;
+	char c;
+
+	lr_sqe(&ring, RINGD_OP_POLL_ADD, pipes[1], NULL, 0, 1)->poll32_events = POLLERR;
+	ck_assert_int_eq(lr_enter(&ring, 1, 0), 1);
+	pid = fork();
+	if (pid == 0) {
+		close(pipes[1]);
+		CHILD(read(sync_pipe[0], &c, 1) == 1);
+		_exit(0);
+	}
+	ck_assert(rd_local_close(ring.fd));
+	close(ring.fd);
+	close(pipes[1]);
+	ck_assert_int_eq(rd_local_rings, 1);
+	(void)!write(sync_pipe[1], "!", 1);
+	ck_assert_int_eq(read(pipes[0], &c, 1), 0);
+	ended_well(pid);
+	while (rd_local_rings)
+		usleep(1000);
+	pipes[1] = open("/dev/null", O_WRONLY);
+	lr_open(&ring, 8);
+}
+END_TEST
+
+
 START_TEST(ring_lives_on_in_the_child)
 {
 	pid_t pid = fork();
@@ -239,7 +293,7 @@ START_TEST(ring_lives_on_in_the_child)
 	close(ring.fd);
 	ck_assert_int_eq(write(pipes[1], "x", 1), 1);
 	ended_well(pid);
-	ring.fd = -1;
+	lr_open(&ring, 8);
 }
 END_TEST
 
@@ -307,7 +361,7 @@ static unsigned int count_fds(void)
 	return n;
 }
 
-/* The reader of a pipe waits for the end of all writers: a child that never uses a ring has none of the parent's requests. */
+/* The reader of a pipe waits for the end of all writers: a child that has closed a ring has none of the parent's requests. */
 START_TEST(child_has_no_descriptor_of_a_request)
 {
 	pid_t pid;
@@ -317,14 +371,14 @@ START_TEST(child_has_no_descriptor_of_a_request)
 	ck_assert_int_eq(lr_enter(&ring, 1, 0), 1);
 	pid = fork();
 	if (pid == 0) {
-		CHILD(close(pipes[1]) == 0);
-		CHILD(read(sync_pipe[0], &c, 1) == 1);
+		CHILD(close(pipes[1]) == 0 && rd_local_close(ring.fd) && close(ring.fd) == 0);
+		tell();
+		CHILD(read(pipes[0], &c, 1) == 0);
 		_exit(0);
 	}
+	hear();
 	lr_close(&ring);
 	close(pipes[1]);
-	ck_assert_int_eq(read(pipes[0], &c, 1), 0);
-	(void)!write(sync_pipe[1], "!", 1);
 	ended_well(pid);
 	pipes[1] = open("/dev/null", O_WRONLY);
 	lr_open(&ring, 8);
@@ -452,7 +506,7 @@ static Suite *suite(void)
 	const TTest *const tests[] = {
 		child_submits_and_both_see_it, child_acts_on_its_own_descriptors_and_memory, requests_of_the_parent_stay_its_own,
 		waiting_parent_is_woken_by_the_child, waiting_child_is_woken_by_the_parent, each_has_requests_in_flight,
-		descriptor_is_readable_for_both, ring_lives_on_in_the_child, child_closes_and_the_parent_goes_on,
+		descriptor_is_readable_for_both, requests_live_on_for_the_child, requests_end_with_the_last_who_has_the_ring, ring_lives_on_in_the_child, child_closes_and_the_parent_goes_on,
 		child_makes_rings_of_its_own, child_has_no_descriptor_of_a_request, nothing_is_left_in_the_child,
 		polled_ring_stays_with_its_maker, killed_child_does_not_hold_up_the_parent, grandchild_has_it_too,
 		forks_and_execs_under_load,

@@ -117,6 +117,8 @@ unsigned int rd_local_turn(void)
 
 	if (!rd_list_empty(&rd_local.touched))
 		tell_news();
+	if (RD_UNLIKELY(rd_local.lingering))
+		rd_local_linger_look();
 	return n;
 }
 
@@ -154,6 +156,8 @@ static void background_step(struct rd_local_background *b)
 
 		rd_local.driver = b;
 		busy = rd_local_turn() || !rd_reactor_calm(reactor());
+		if (!atomic_load(&rd_local_rings))
+			return;		/* that was the last one */
 		if (busy || !rd_reactor_doze(reactor())) {
 			if (!busy)
 				rd_reactor_events(reactor());
@@ -177,18 +181,34 @@ static void background_step(struct rd_local_background *b)
 	rd_reactor_events(reactor());
 }
 
+static void background_close(struct rd_local_background *b)
+{
+	rd_close(rd_steal_fd(&b->epfd));
+	rd_close(rd_steal_fd(&b->ctl));
+}
+
 static void *background_run(void *arg)
 {
 	struct rd_local_background *b = arg;
+	bool last;
 
 	rd_local_lock();
-	while (!b->quit)
+	while (!b->quit && atomic_load(&rd_local_rings))
 		background_step(b);
 	if (rd_local.driver == b) {
 		rd_local.driver = NULL;
 		rd_local.asleep = false;
 	}
+	/* what the program had closed before has come back at last, and nobody but us sees that it was the last */
+	last = !b->quit;
+	if (last) {
+		pthread_detach(b->thread);
+		background_close(b);
+		b->started = false;
+	}
 	rd_local_unlock();
+	if (last)
+		rd_local_settle_down();
 	return NULL;
 }
 
@@ -223,12 +243,6 @@ static int background_fds(struct rd_local_background *b)
 		return -errno;
 	b->armed = false;
 	return 0;
-}
-
-static void background_close(struct rd_local_background *b)
-{
-	rd_close(rd_steal_fd(&b->epfd));
-	rd_close(rd_steal_fd(&b->ctl));
 }
 
 static void background_start(struct rd_local_background *b)

@@ -63,7 +63,10 @@ static void put_to_sleep(void)
 		rd_list_init(&lr->touched);
 		rd_list_append(&rd_local.dormant, &lr->link);
 		lr->dormant = true;
+		lr->lingers = false;
+		lr->alone = (struct rd_source){ .fd = -1 };
 	}
+	rd_local.lingering = 0;
 	rd_local_ringfd_recount();
 	rd_list_foreach(l, tmp, &rd_local.dormant) {
 		struct rd_local_ring *lr = rd_list_entry(l, struct rd_local_ring, link);

@@ -46,6 +46,9 @@ struct rd_local_ring {
 	clockid_t clock;		/* of waits: REGISTER_CLOCK */
 	struct rd_local_share *share;	/* NULL: it has never been in two processes */
 	uint32_t share_slot;
+	int held[2];			/* a pipe: its writing end is in each process that has a number of the ring */
+	struct rd_source alone;		/* held[0], once our numbers are gone: the others' are, too */
+	bool lingers;			/* for the sake of the others, until its requests are done */
 	bool dormant;			/* it came with a fork(), and this process has not used it yet: ring is the parent's */
 	bool remote;			/* its SQ is polled by another process */
 	void *regs;			/* register.c's own: wait region, memory of buffer rings... */
@@ -85,6 +88,7 @@ struct rd_local {
 	struct rd_link dormant;		/* struct rd_local_ring, by link: not in the engine */
 	struct rd_link shares;		/* struct rd_local_share that are locked with us */
 	pid_t pid, parent;
+	unsigned int lingering;		/* rings that do */
 	bool poisoned;			/* forked in the middle of something: what there is of rings cannot be used */
 	const void *driver;		/* who sleeps in the reactor: a waiter, &rd_local.background, NULL: nobody */
 	bool asleep;			/* it does at this moment */
@@ -128,6 +132,10 @@ void rd_local_settle_down(void);
 void rd_local_fork_watch(void);
 /* A ring that came with a fork() is to be used. NULL: it cannot be. */
 struct rd_local_ring *rd_local_wake_up(struct rd_local_ring *lr);
+/* Its last number here was closed, but another process has one: its requests go on. False: there is none, or nothing to wait for. */
+bool rd_local_linger(struct rd_local_ring *lr);
+/* Rings that have nothing to wait for any more end. */
+void rd_local_linger_look(void);
 /* Instead, its last number was closed. */
 void rd_local_dormant_drop(struct rd_local_ring *lr);
 
@@ -169,6 +177,7 @@ void rd_local_ringfd_free(struct rd_local_ring *lr);	/* what is ours of it */
 struct rd_local_ring *rd_local_ring_get(struct rd_local_ring *lr);
 /* The last reference ends the ring. */
 void rd_local_ring_put(struct rd_local_ring *lr);
+void rd_local_ring_end(struct rd_local_ring *lr);	/* nobody refers to it */
 void rd_local_ring_free(struct rd_local_ring *lr);	/* it is on no list, and the engine has nothing of it */
 /* Move to other sizes: params in and out as REGISTER_RESIZE_RINGS; the program maps the new memory afterwards. */
 int rd_local_ring_resize(struct rd_local_ring *lr, struct ringd_params *params);

@@ -160,7 +160,7 @@ static int setup(struct ringd_params *p)
 
 	if (!lr)
 		return -ENOMEM;
-	lr->epfd = lr->efd = lr->memfd = -1;
+	lr->epfd = lr->efd = lr->memfd = lr->held[0] = lr->held[1] = -1;
 	lr->refs = 1;
 	rd_list_init(&lr->link);
 	rd_list_init(&lr->touched);
@@ -220,8 +220,9 @@ struct rd_local_ring *rd_local_ring_get(struct rd_local_ring *lr)
 	return lr;
 }
 
-static void ring_end(struct rd_local_ring *lr)
+void rd_local_ring_end(struct rd_local_ring *lr)
 {
+	lr->ring->pins--;
 	rd_local_report_ring_end(lr);
 	rd_ring_kill(lr->ring, RINGD_REASON_FREED);
 	rd_local_register_drop(lr);
@@ -239,8 +240,8 @@ void rd_local_ring_put(struct rd_local_ring *lr)
 		rd_local_dormant_drop(lr);
 		return;
 	}
-	lr->ring->pins--;
-	ring_end(lr);
+	if (RD_LIKELY(!lr->share) || !rd_local_linger(lr))
+		rd_local_ring_end(lr);
 }
 
 void rd_local_ring_dead(struct rd_host *host, struct rd_ring *ring, uint32_t reason)

@@ -11,6 +11,8 @@
 #include "share.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -248,6 +250,10 @@ void rd_local_share_new(void)
 
 		if (!can_share(lr))
 			continue;
+		if (pipe2(lr->held, O_CLOEXEC | O_NONBLOCK) == 0) {
+			lr->held[0] = rd_private_fd(lr->held[0]);
+			lr->held[1] = rd_private_fd(lr->held[1]);
+		}
 		lr->share = s;
 		lr->share_slot = s->left;
 		s->rings[s->left++] = lr;
@@ -289,8 +295,55 @@ void rd_local_share_leave(struct rd_local_ring *lr)
 
 	if (!s)
 		return;
+	if (rd_local.running)
+		rd_loop_remove(rd_local.engine.reactor->loop, &lr->alone);
+	rd_close(rd_steal_fd(&lr->held[0]));
+	rd_close(rd_steal_fd(&lr->held[1]));
+	/* what it has posted last is there for the others */
+	if (s->active && !lr->dormant)
+		s->told |= store(lr);
 	lr->share = NULL;
 	s->rings[lr->share_slot] = NULL;
 	if (--s->left == 0 && !s->active)
 		share_free(s);
+}
+
+/* --- the last close --- */
+
+static void on_alone(void *arg)
+{
+	struct rd_local_ring *lr = arg;
+
+	rd_close(rd_steal_fd(&lr->held[0]));	/* removed from the loop with the ring */
+}
+
+bool rd_local_linger(struct rd_local_ring *lr)
+{
+	struct pollfd p = { .fd = lr->held[0], .events = POLLIN };
+
+	if (!lr->share || lr->held[1] < 0 || !lr->ring->ctx.inflight || lr->ring->dead)
+		return false;
+	/* with ours gone the end of the pipe says whether there are others */
+	rd_close(rd_steal_fd(&lr->held[1]));
+	if (poll(&p, 1, 0) || rd_loop_add(rd_local.engine.reactor->loop, &lr->alone, lr->held[0], on_alone, lr) < 0)
+		return false;
+	lr->lingers = true;
+	rd_local.lingering++;
+	return true;
+}
+
+void rd_local_linger_look(void)
+{
+	struct rd_link *l, *tmp;
+
+	rd_list_foreach(l, tmp, &rd_local.all) {
+		struct rd_local_ring *lr = rd_list_entry(l, struct rd_local_ring, link);
+
+		if (!lr->lingers || (lr->ring->ctx.inflight && lr->held[0] >= 0))
+			continue;
+		lr->lingers = false;
+		rd_local.lingering--;
+		rd_local_ring_end(lr);
+		return;		/* the list may be another one now; there is a next time */
+	}
 }
