@@ -22,6 +22,11 @@ struct rd_local_ring *rd_local_ring_of(int fd)
 	return fd >= 0 && fd == lt.ring_number ? &as_ring : NULL;
 }
 
+struct rd_local_ring *rd_local_ring_sure(int fd)
+{
+	return rd_local_ring_of(fd);
+}
+
 bool rd_local_hidden(int fd)
 {
 	return rd_private_fd_min && fd >= rd_private_fd_min;

@@ -163,7 +163,7 @@ static int local_install_cancel(struct rd_host *host, struct rd_req *req)
 static int local_close(struct rd_host *host, struct rd_req *req, int fd)
 {
 	/* a ring is not closed by one of its own requests, and neither is what the program did not open */
-	if (fd < 0 || rd_local_ring_of(fd) || rd_local_hidden(fd)) {
+	if (fd < 0 || rd_local_ring_sure(fd) || rd_local_hidden(fd)) {
 		req->res = -EBADF;
 		return RD_DONE;
 	}
@@ -187,7 +187,7 @@ static int32_t local_pid(struct rd_host *host)
 
 static int local_ring(struct rd_host *host, int fd, struct rd_ctx **ret)
 {
-	struct rd_local_ring *lr = rd_local_ring_of(fd);
+	struct rd_local_ring *lr = rd_local_ring_sure(fd);
 
 	(void)host;
 	if (!lr)

@@ -163,8 +163,11 @@ void rd_local_driver_forget(void);
 /* --- ringfd.c --- */
 /* A descriptor (the lowest free number) and all that makes it readable. 0, -EMFILE, -ENOMEM. */
 int rd_local_ringfd_new(struct rd_local_ring *lr);
+void rd_local_ringfd_undo(struct rd_local_ring *lr);	/* nobody has heard of it yet */
 /* The ring a number means, or NULL. The reference is the number's. */
 struct rd_local_ring *rd_local_ring_of(int fd);
+/* The same where it matters that the number has not become another file's unheard: costs a system call. */
+struct rd_local_ring *rd_local_ring_sure(int fd);
 /* Is the ring readable, does its descriptor say so? */
 void rd_local_ringfd_update(struct rd_local_ring *lr);
 /* What rd_local_close() does, with the lock. */

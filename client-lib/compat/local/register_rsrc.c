@@ -98,7 +98,7 @@ int rd_local_call_file(struct rd_reg *reg, int *fd, struct rd_file **ret)
 {
 	int r;
 
-	if (!is_file(*fd) || rd_local_ring_of(*fd))
+	if (!is_file(*fd) || rd_local_ring_sure(*fd))
 		return -EBADF;
 	r = rd_host_keep(reg->host, *fd, ret);
 	if (r == 0)

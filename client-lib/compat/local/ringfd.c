@@ -21,6 +21,7 @@
 #include "process.h"
 
 #define RD_FDS_FIRST	64u
+#define RD_SWEEP	64u	/* numbers that are looked at for a new ring */
 
 struct fdtable {
 	unsigned int size;
@@ -94,6 +95,45 @@ bool rd_local_is_ring(int fd)
 	return lookup(fd);
 }
 
+/* --- numbers that have gone without a word --- */
+
+/*
+ * A program may close a ring by a system call of its own (the distribution's liburing does), and nobody hears of it: then the
+ * number is still in the table, and may be another file's by now. If it is the ring's, the ring's eventfd is in it.
+ */
+static bool is_still(int fd, const struct rd_local_ring *lr)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = lr->id };
+
+	return epoll_ctl(fd, EPOLL_CTL_MOD, lr->efd, &ev) == 0;
+}
+
+struct rd_local_ring *rd_local_ring_sure(int fd)
+{
+	struct rd_local_ring *lr = lookup(fd);
+	int saved = errno;
+	bool still = lr && is_still(fd, lr);
+
+	errno = saved;
+	return still ? rd_local_ring_of(fd) : NULL;
+}
+
+/* The rings of some numbers have ended by now; each new ring has a look at a few of them, and at its own number. */
+static void sweep(int own)
+{
+	static unsigned int at;
+	struct fdtable *t = atomic_load_explicit(&table, memory_order_relaxed);
+
+	for (unsigned int n = 0; t && n < RD_MIN(t->size, RD_SWEEP); n++, at++) {
+		int fd = (int)(at % t->size);
+		struct rd_local_ring *lr = lookup(fd);
+
+		if (lr && !is_still(fd, lr))
+			rd_local_ringfd_close(fd);
+	}
+	rd_local_ringfd_close(own);
+}
+
 /* --- making one --- */
 
 int rd_local_ringfd_new(struct rd_local_ring *lr)
@@ -109,10 +149,18 @@ int rd_local_ringfd_new(struct rd_local_ring *lr)
 	lr->epfd = epoll_create1(EPOLL_CLOEXEC);
 	if (lr->epfd < 0)
 		return -errno;
+	sweep(lr->epfd);
 	r = epoll_ctl(lr->epfd, EPOLL_CTL_ADD, lr->efd, &ev) < 0 ? -errno : table_set(lr->epfd, lr);
 	if (r < 0)
 		rd_close(rd_steal_fd(&lr->epfd));
 	return r;
+}
+
+void rd_local_ringfd_undo(struct rd_local_ring *lr)
+{
+	if (lr->epfd >= 0)
+		table_set(lr->epfd, NULL);
+	rd_close(rd_steal_fd(&lr->epfd));
 }
 
 void rd_local_ringfd_free(struct rd_local_ring *lr)
@@ -152,7 +200,7 @@ void rd_local_dup(int from, int to)
 	if (!lookup(from) || from == to)
 		return;
 	rd_local_lock();
-	lr = lookup(from);
+	lr = rd_local_ring_sure(from);
 	if (lr && lookup(to) != lr && table_set(to, lr) == 0)
 		rd_local_ring_get(lr);
 	rd_local_unlock();

@@ -87,7 +87,7 @@ static int find_group(const struct ringd_params *p, struct rd_local_ring **ret)
 
 	if (!(p->flags & RINGD_SETUP_ATTACH_WQ))
 		return 0;
-	to = rd_local_ring_of((int)p->wq_fd);
+	to = rd_local_ring_sure((int)p->wq_fd);
 	if (!to)
 		return fcntl((int)p->wq_fd, F_GETFD) < 0 ? -ENXIO : -EINVAL;
 	if (!(p->flags & RINGD_SETUP_SQPOLL))
@@ -114,6 +114,8 @@ static int ring_make(struct rd_local_ring *lr, struct ringd_params *p)
 	if (r == 0)
 		r = check_cpu(p);
 	if (r == 0)
+		r = rd_local_start();	/* says what numbers our own descriptors get, so it comes first */
+	if (r == 0)
 		r = map(lr, &asked);
 	if (r == 0)
 		r = find_group(p, &group);
@@ -122,14 +124,12 @@ static int ring_make(struct rd_local_ring *lr, struct ringd_params *p)
 	lr->params = *p;
 	lr->id = ++rd_local.last_id;
 	lr->clock = CLOCK_MONOTONIC;
-	r = rd_local_start();
-	if (r == 0)
-		r = rd_local_ringfd_new(lr);
+	r = rd_local_ringfd_new(lr);
 	if (r < 0)
 		return r;
 	r = rd_ring_new(&lr->ring, &rd_local.engine, &rd_local.host.host, p, &lr->layout, &lr->mem);
 	if (r < 0) {
-		rd_close(rd_steal_fd(&lr->epfd));
+		rd_local_ringfd_undo(lr);
 		return r;
 	}
 	lr->ring->host_data = lr;
@@ -308,7 +308,7 @@ int rd_local_mmap(void **ret, void *addr, size_t len, int prot, int flags, int f
 	if (!rd_local_is_ring(fd))
 		return 1;
 	rd_local_lock();
-	lr = rd_local_ring_of(fd);
+	lr = rd_local_ring_sure(fd);
 	if (lr)
 		r = lr->ring->dead ? -EBADF : region_of(lr, off, len, &memfd, &at);
 	if (r == 0 && (prot & PROT_EXEC))
