@@ -137,7 +137,6 @@ static int engine_again(void)
 	rd_local.engine.user = old.user;
 	rd_local.engine.user.used[RINGD_LIMIT_INFLIGHT] = 0;
 	rd_local.engine.user.used[RINGD_LIMIT_WORKERS] = 0;
-	rd_local.engine.stats = old.stats;	/* report.c knows what of it is the parent's */
 	rd_local.engine.rings = old.rings;
 	rd_local.engine.last_serial = old.last_serial;
 	return 0;

@@ -135,6 +135,8 @@ void rd_local_report_ring_end_slow(const struct rd_local_ring *lr)
 void rd_local_report_engine_slow(struct rd_engine *engine, bool begins)
 {
 	if (begins) {
+		/* one that counts from zero; also in a child, whose parent's has stayed behind */
+		memset(&report.before, 0, sizeof(report.before));
 		engine->failed = failed;
 		report.uring |= engine->uring != NULL;
 		return;
@@ -229,10 +231,13 @@ static void say_states(struct rd_text *t, bool locked)
 	}
 	for (const struct rd_link *l = rd_local.all.next; locked && l != &rd_local.all; l = l->next) {
 		const struct rd_local_ring *lr = rd_list_entry(l, struct rd_local_ring, link);
+		bool open;
 
 		if (!lr->refs || lr->ring->dead)
 			continue;
-		rd_text_add(t, "ring %u, descriptor %d, open at the end:\n", lr->id, lr->epfd);
+		open = lr->epfd < 0 || rd_local_ring_sure(lr->epfd);
+		rd_text_add(t, "ring %u, descriptor %d, %s:\n", lr->id, lr->epfd,
+			    open ? "open at the end" : "closed by a system call of the program's own");
 		rd_ring_show(lr->ring, t);
 		end_line(t);
 	}
