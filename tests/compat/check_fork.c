@@ -245,6 +245,26 @@ START_TEST(requests_live_on_for_the_child)
 }
 END_TEST
 
+/* 433 */
+START_TEST(request_of_a_child_that_ended_is_cancelled_by_its_event)
+{
+	struct ringd_cqe cqe;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		sqe_read(&ring, pipes[0], 1);
+		CHILD(lr_enter(&ring, 1, 0) == 1);
+		_exit(0);
+	}
+	ended_well(pid);
+	ck_assert_int_eq(lr_enter(&ring, 0, 0), 0);
+	ck_assert(!lr_pop(&ring, &cqe));
+	ck_assert_int_eq(write(pipes[1], "x", 1), 1);
+	ck_assert_int_eq(lr_expect(&ring, 1), -ECANCELED);
+	ck_assert_int_eq(read(pipes[0], buf, sizeof(buf)), 1);
+}
+END_TEST
+
 /* Nobody has it any more: what it was waiting for is free. */
 START_TEST(requests_end_with_the_last_who_has_the_ring)
 {
@@ -506,7 +526,8 @@ static Suite *suite(void)
 	const TTest *const tests[] = {
 		child_submits_and_both_see_it, child_acts_on_its_own_descriptors_and_memory, requests_of_the_parent_stay_its_own,
 		waiting_parent_is_woken_by_the_child, waiting_child_is_woken_by_the_parent, each_has_requests_in_flight,
-		descriptor_is_readable_for_both, requests_live_on_for_the_child, requests_end_with_the_last_who_has_the_ring, ring_lives_on_in_the_child, child_closes_and_the_parent_goes_on,
+		descriptor_is_readable_for_both, requests_live_on_for_the_child, requests_end_with_the_last_who_has_the_ring,
+		request_of_a_child_that_ended_is_cancelled_by_its_event, ring_lives_on_in_the_child, child_closes_and_the_parent_goes_on,
 		child_makes_rings_of_its_own, child_has_no_descriptor_of_a_request, nothing_is_left_in_the_child,
 		polled_ring_stays_with_its_maker, killed_child_does_not_hold_up_the_parent, grandchild_has_it_too,
 		forks_and_execs_under_load,

@@ -129,7 +129,7 @@ static bool under_way(void)
 {
 	const struct rd_timers *ts = &reactor()->timers;
 
-	return rd_local.engine.user.used[RINGD_LIMIT_INFLIGHT] || !rd_list_empty(&reactor()->active) ||
+	return rd_local.engine.user.used[RINGD_LIMIT_INFLIGHT] || rd_local.heirs || !rd_list_empty(&reactor()->active) ||
 	       rd_workers_running(rd_local.engine.workers) || atomic_load_explicit(&reactor()->returned, memory_order_relaxed) ||
 	       ts->heap[RD_TIMER_MONOTONIC] || ts->heap[RD_TIMER_BOOTTIME] || ts->heap[RD_TIMER_REALTIME];
 }
@@ -328,6 +328,8 @@ void rd_local_leave(void)
 {
 	if (!rd_local.running)
 		return;
+	if (RD_UNLIKELY(rd_local.heirs) && !rd_list_empty(&reactor()->dirty))
+		(void)rd_local_turn();	/* somebody's last requests were found */
 	if (!rd_list_empty(&rd_local.touched))
 		tell_news();
 	if (rd_local.driver) {

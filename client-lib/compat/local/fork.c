@@ -87,13 +87,13 @@ static void in_child(void)
 		return;
 	}
 	if (rd_local.running) {
-		rd_local_share_forget();
 		rd_local_driver_forget();
 		each_ring(&rd_local.all, rd_ring_inherit_uncount);
 		each_ring(&rd_local.all, rd_ring_inherit_count);
 		each_ring(&rd_local.all, rd_ring_inherit_close);
 		rd_local_dirfd_drop(&rd_local.host);
 		rd_engine_inherit(&rd_local.engine);
+		rd_local_share_forget();
 		rd_local.running = false;
 		put_to_sleep();
 	}

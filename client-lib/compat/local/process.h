@@ -88,6 +88,7 @@ struct rd_local {
 	struct rd_link dormant;		/* struct rd_local_ring, by link: not in the engine */
 	struct rd_link shares;		/* struct rd_local_share that are locked with us */
 	pid_t pid, parent;
+	unsigned int heirs;		/* processes that are watched, and what others have left to be seen to */
 	unsigned int lingering;		/* rings that do */
 	bool poisoned;			/* forked in the middle of something: what there is of rings cannot be used */
 	const void *driver;		/* who sleeps in the reactor: a waiter, &rd_local.background, NULL: nobody */

@@ -88,10 +88,12 @@ static void page_lock(struct rd_local_share *s)
 		if (s->rings[i] && !s->rings[i]->dormant)
 			load(s->rings[i]);
 	}
+	rd_local_heir_watch(s);
 }
 
 static void share_free(struct rd_local_share *s)
 {
+	rd_local_heir_forget(s);
 	if (s->active) {
 		if (rd_local.engine.reactor)
 			rd_loop_remove(rd_local.engine.reactor->loop, &s->news);
@@ -112,6 +114,8 @@ static void page_unlock(struct rd_local_share *s)
 			tell |= store(s->rings[i]);
 	}
 	s->told = false;
+	if (s->page->users > 1)
+		rd_local_will_write(s);
 	if (tell && s->page->users > 1)
 		(void)!write(s->efd, &one, sizeof(one));
 	pthread_mutex_unlock(&s->page->lock);
@@ -187,6 +191,9 @@ static int activate(struct rd_local_share *s)
 	s->active = true;
 	rd_local_share_lock();
 	s->page->users++;
+	rd_local_heir_enter(s);
+	rd_local_heir_watch(s);
+	s->told = true;		/* that we are here */
 	return 0;
 }
 
@@ -218,6 +225,7 @@ static struct rd_local_share *share_make(uint32_t nr)
 	if (!s)
 		return NULL;
 	rd_list_init(&s->link);
+	rd_list_init(&s->orphans);
 	s->page = page_new(nr);
 	s->efd = rd_private_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	if (s->page && s->efd >= 0)
@@ -271,6 +279,7 @@ void rd_local_share_forget(void)
 		rd_list_remove(&s->link);
 		s->active = s->told = false;
 		s->news = (struct rd_source){ .fd = -1 };
+		rd_local_heir_forget(s);
 		if (!s->left)
 			share_free(s);
 	}

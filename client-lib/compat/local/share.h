@@ -20,14 +20,36 @@ struct rd_share_ring {
 	bool doorbell;			/* its SQ is polled by the process that made it, which is to look */
 };
 
+#define RD_SHARE_WAITS	64	/* of all processes; more are not told of when theirs ends */
+#define RD_SHARE_USERS	16
+
+/* A request that waits for readiness. */
+struct rd_share_wait {
+	uint64_t user_data, ino, dev;
+	pid_t pid;			/* whose it is; 0: nobody's */
+	uint32_t slot;			/* of the ring */
+	int32_t fd;			/* its number there; -1: none */
+	uint32_t events;
+};
+
 struct rd_share_page {
 	pthread_mutex_t lock;		/* robust: who dies with it leaves the indices in struct ringd_hot */
 	uint64_t id;			/* pages are locked in this order */
 	pid_t maker;			/* polls the SQs */
 	pid_t last;			/* who had the lock last */
 	uint32_t users;			/* processes that ever used it */
+	pid_t user[RD_SHARE_USERS];	/* they are watched; 0: nobody */
+	struct rd_share_wait waits[RD_SHARE_WAITS];
 	uint32_t nr;
 	struct rd_share_ring ring[];
+};
+
+/* Another process that uses the page. */
+struct rd_local_watch {
+	struct rd_local_share *share;
+	struct rd_source source;
+	int fd;
+	pid_t pid;			/* 0: nobody */
 };
 
 /* A process's view of the rings that were there at one fork(), and at none before. */
@@ -37,6 +59,9 @@ struct rd_local_share {
 	struct rd_source news;		/* efd: somebody else has changed something */
 	int efd;
 	bool active;			/* on that list */
+	uint32_t will;			/* not 0: the page has waits of ours */
+	struct rd_local_watch watch[RD_SHARE_USERS];
+	struct rd_link orphans;		/* heir.c's */
 	bool told;			/* others are to be woken when the lock is given back */
 	uint32_t left;			/* rings that are not gone */
 	struct rd_local_ring *rings[];	/* NULL: it has gone */
@@ -55,5 +80,11 @@ void rd_local_share_lock(void);
 void rd_local_share_unlock(void);
 /* An SQ that another process polls: it is woken. -EOWNERDEAD: it is no more. */
 int rd_local_share_doorbell(struct rd_local_ring *lr);
+
+/* --- heir.c, with the page's lock, but for forget() --- */
+void rd_local_heir_enter(struct rd_local_share *s);	/* this process uses it */
+void rd_local_heir_watch(struct rd_local_share *s);	/* others may have come */
+void rd_local_will_write(struct rd_local_share *s);	/* what we wait for has changed, maybe */
+void rd_local_heir_forget(struct rd_local_share *s);	/* the reactor has gone, or the page is done with */
 
 #endif
