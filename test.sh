@@ -4,6 +4,7 @@
 #
 # Runs the plain build's tests, then all tests with ASan+UBSan, then the unit tests with TSan; --quick: only the first.
 # RINGD_CONFIGURE: more options for configure, such as --enable-werror.
+# RINGD_TEST_SYSCTL: if set (and root), programs also run while kernel.io_uring_disabled is 2, for some seconds.
 # Builds are in ./build, ./build-asan, ./build-tsan ($RINGD_BUILD, $RINGD_BUILD-asan, ...).
 #
 # Suites that failed are run once more, alone, one after the other; a machine that was too slow or too busy for a test
@@ -23,7 +24,8 @@ cd "$(dirname "$0")"
 test_packages="attr curl g++ clang iproute2 libclang-rt-14-dev netcat-openbsd nginx-light procps python3 socat spin
 	systemd"
 # existing programs, which tests/compat/programs run
-test_packages="$test_packages fio qemu-system-common qemu-utils"
+test_packages="$test_packages fio mariadb-client-core mariadb-server-core plocate qemu-system-common qemu-utils samba
+	samba-vfs-modules smbclient stress-ng"
 quick=
 case "${1-}" in
 '') ;;
@@ -117,6 +119,13 @@ started=$SECONDS
 configure=(${RINGD_CONFIGURE-})
 build_in "$build" "${configure[@]}"
 run_tests plain "$build" check
+# a setting of all of the machine: only where we are told that nobody else needs it
+if [ -n "${RINGD_TEST_SYSCTL-}" ]; then
+	say "plain: programs with kernel.io_uring_disabled=2"
+	make -C "$build" --no-print-directory check-disabled VERBOSE=1 || failed="$failed
+  plain tests/compat/disabled.sh"
+	add_totals disabled "$build/test-suite-disabled.log"
+fi
 if [ -z "$quick" ]; then
 	build_in "$build-asan" "${configure[@]}" --enable-sanitizers=address,undefined --enable-fuzzers CC=clang 'CFLAGS=-O1 -g'
 	run_tests asan "$build-asan" check

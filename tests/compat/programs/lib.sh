@@ -21,6 +21,7 @@
 # Places: "process", "container" (confine --namespaces; io_uring answers EPERM), "enosys" (the same with ENOSYS).
 #
 # RINGD_DOORS: the doors to try (kernel library trap). RINGD_COMPAT_RESULTS: where lines for doc/COMPATIBILITY.md go.
+# RINGD_COMPAT_PLACES, RINGD_COMPAT_TRIALS: only these; "sysctl" is an ordinary process while kernel.io_uring_disabled is 2.
 
 set -u
 : "${abs_top_builddir:?run me by make check}"
@@ -136,9 +137,15 @@ have_door()
 	case " ${RINGD_DOORS:-kernel library trap} " in *" $1 "*) ;; *) return 1 ;; esac
 	case $1 in
 	kernel) ;;
-	library) [ -e "$tmp/doors/liburing.so.2" ] ;;
-	trap) [ -e "$tmp/doors/libringd-trap.so" ] ;;
+	library) loads liburing.so.2 ;;
+	trap) loads libringd-trap.so ;;
 	esac
+}
+
+# loads LIBRARY: it was built whole, and finds what it needs
+loads()
+{
+	[ -e "$tmp/doors/$1" ] && LD_BIND_NOW=1 LD_PRELOAD=$tmp/doors/$1 /bin/true >/dev/null 2>&1
 }
 
 cleanup()
@@ -147,6 +154,20 @@ cleanup()
 	chmod -R u+rwx "$tmp" 2>/dev/null
 	rm -rf "$tmp"
 	exit "$status"
+}
+
+sysctl_file=/proc/sys/kernel/io_uring_disabled
+
+# However this script ends, the old value comes back: the pipe's other end is closed then.
+guard_sysctl()
+{
+	local old
+	[ "$(id -u)" -eq 0 ] && [ -w $sysctl_file ] || skip_all "kernel.io_uring_disabled cannot be written here"
+	old=$(cat $sysctl_file)
+	[ "$old" = 0 ] || skip_all "kernel.io_uring_disabled is $old"
+	mkfifo "$tmp/guard"
+	(trap '' INT TERM HUP; cat "$tmp/guard"; echo 0 >$sysctl_file) >/dev/null 2>&1 &
+	exec 9>"$tmp/guard"
 }
 
 # begin "$@": either this is a piece of work, or what follows are trials
@@ -166,8 +187,9 @@ begin()
 	version=$(dpkg-query -W -f '${Version}' "$program_package" 2>/dev/null) || version=unknown
 	results=${RINGD_COMPAT_RESULTS:-$abs_top_builddir/tests/compat/results}
 	mkdir -p "$results"
-	results=$results/$(basename "$0" .sh)
+	results=$results/$(basename "$0" .sh)${RINGD_COMPAT_PLACES:+-$RINGD_COMPAT_PLACES}
 	: >"$results"
+	[ "${RINGD_COMPAT_PLACES-}" != sysctl ] || guard_sysctl
 	no_container=
 	"$confine" --namespaces -- true 2>"$tmp/confine.err" || no_container=$(cat "$tmp/confine.err")
 	# inside there is one user only, and it is not root outside
@@ -183,16 +205,20 @@ row()		# row DOOR PLACE WHAT VERDICT
 # work FUNCTION DOOR PLACE: status of the work; its directory is $work
 work()
 {
-	local place=()
+	local place=() status
 	work=$tmp/$1-$2-$3
 	mkdir "$work"
 	case $3 in
 	container) place=("$confine" --namespaces --) ;;
 	enosys) place=("$confine" --namespaces --errno=ENOSYS --) ;;
 	esac
+	[ "$3" != sysctl ] || echo 2 >$sysctl_file
 	COMPAT_DOOR=$2 COMPAT_DOORS=$tmp/doors COMPAT_PLACE=$3 COMPAT_RESULT=$work.result \
 		timeout -k 10 "${WORK_LIMIT:-600}" ${place[@]+"${place[@]}"} "$BASH" "$0" inside "$1" "$work" \
-		>"$work.log" 2>&1 </dev/null
+		>"$work.log" 2>&1 </dev/null 9>&-
+	status=$?
+	[ "$3" != sysctl ] || echo 0 >$sysctl_file
+	return $status
 }
 
 show()
@@ -223,10 +249,18 @@ try()
 	rm -rf "$work"
 }
 
+wanted()
+{
+	[ -z "${RINGD_COMPAT_TRIALS-}" ] && return
+	case " $RINGD_COMPAT_TRIALS " in *" $1 "*) return 0 ;; esac
+	return 1
+}
+
 # trial FUNCTION WHAT DOORS [PLACES]: on the kernel, then through each door in each place
 trial()
 {
-	local function=$1 what=$2 doors=$3 places=${4:-process container} door place status
+	local function=$1 what=$2 doors=$3 places=${RINGD_COMPAT_PLACES:-${4:-process container}} door place
+	wanted "$function" || return 0
 	if ! work "$function" kernel process; then
 		fail "$what (kernel): the test itself does not work"
 		show kernel
@@ -234,7 +268,7 @@ trial()
 	fi
 	rm -rf "$work"
 	for place in $places; do
-		if [ "$place" != process ] && [ -n "$no_container" ]; then
+		if [ "$place" = container ] || [ "$place" = enosys ] && [ -n "$no_container" ]; then
 			echo "# not in a container: $no_container"
 			continue
 		fi
@@ -245,15 +279,17 @@ trial()
 	done
 }
 
-# refused FUNCTION WHAT: with no door, a container's kernel refuses it; else the trials there prove nothing
+# refused FUNCTION WHAT: with no door the kernel refuses it there; else the trials prove nothing
 refused()
 {
-	[ -z "$no_container" ] || return 0
-	if work "$1" kernel container && diff -q "$tmp/$1-kernel-process.result" "$work.result" >/dev/null; then
-		fail "$2: works in the container without a door"
+	local place=${RINGD_COMPAT_PLACES:-container}
+	wanted "$1" || return 0
+	[ "$place" = sysctl ] || [ -z "$no_container" ] || return 0
+	if work "$1" kernel "$place" && diff -q "$tmp/$1-kernel-process.result" "$work.result" >/dev/null; then
+		fail "$2: works there without a door ($place)"
 	else
-		ok "$2: refused in the container without a door"
-		row kernel container "$2" refused
+		ok "$2: refused without a door ($place)"
+		row kernel "$place" "$2" refused
 	fi
 	rm -rf "$work"
 }
