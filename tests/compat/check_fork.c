@@ -46,7 +46,12 @@ static void nop(struct lring *r, uint64_t user_data)
 }
 
 /* In a child a failed assertion would be told to nobody. */
-#define CHILD(expr) do { if (!(expr)) { fprintf(stderr, "child: %s:%d: %s\n", __FILE__, __LINE__, #expr); _exit(1); } } while (0)
+#define CHILD(expr) do { \
+	if (!(expr)) { \
+		fprintf(stderr, "child: %s:%d: %s\n", __FILE__, __LINE__, #expr); \
+		_exit(1); \
+	} \
+} while (0)
 
 static void ended_well(pid_t pid)
 {

@@ -148,7 +148,7 @@ END_TEST
 /* --- signals --- */
 
 static volatile sig_atomic_t handled;
-static volatile int handler_res;
+static volatile sig_atomic_t handler_served;
 
 static void on_signal(int sig)
 {
@@ -159,9 +159,11 @@ static void on_signal(int sig)
 static void on_signal_nop(int sig)
 {
 	(void)sig;
-	lr_sqe(&other, RINGD_OP_NOP, -1, NULL, 0, 7);
-	handler_res = lr_enter(&other, 1, 1);
-	handled++;
+	/* outside of the wait it may be told to come later */
+	if (*lr_word(&other, other.p.sq_off.tail) == *lr_word(&other, other.p.sq_off.head))
+		lr_sqe(&other, RINGD_OP_NOP, -1, NULL, 0, 7);
+	if (lr_enter(&other, 1, 1) == 1)
+		handler_served++;
 }
 
 static void handle(int sig, void (*fn)(int), int flags)
@@ -250,14 +252,14 @@ START_TEST(handler_may_use_another_ring_during_a_wait)
 	lr_open(&other, 8);
 	handle(SIGUSR1, on_signal_nop, 0);
 	ck_assert_int_eq(wait_pestered(&ring), -EINTR);
-	ck_assert_int_eq(handler_res, 1);
+	ck_assert_int_gt(handler_served, 0);
 	lr_close(&other);
 }
 END_TEST
 
 /*
- * A handler that interrupts whatever is going on is served or told to come later, and nothing is lost by that. Its ring is of its
- * own, since two that use one SQ without a lock lose SQEs anyhow.
+ * A handler that interrupts whatever is going on is served or told to come later, and nothing is lost by that. Its ring is
+ * of its own, since two that use one SQ without a lock lose SQEs anyhow.
  */
 static volatile uint32_t handler_done, handler_later;
 static volatile bool handler_wrong;	/* no ck_assert() in a handler */

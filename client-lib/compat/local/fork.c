@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fork(). Nothing is under way while it happens, since the thread that forks has the lock. The child closes at once what it must
- * not have of the parent's (a pipe would not see its end), and does no more than that until it uses a ring: most go on to exec().
- * Then it makes an engine of its own, and each ring is taken over when it is first used.
+ * fork(). Nothing is under way while it happens, since the thread that forks has the lock. The child closes at once what it
+ * must not have of the parent's (a pipe would not see its end), and does no more than that until it uses a ring: most go on
+ * to exec(). Then it makes an engine of its own, and each ring is taken over when it is first used.
  *
  * vfork(), posix_spawn() and the like run no handlers. They must not call us, and do not, but for close(), which the door
  * leaves to the kernel then.

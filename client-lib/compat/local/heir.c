@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a process leaves behind that ends while others have its ring: requests that wait for readiness end with -ECANCELED when
- * their event comes. So each process writes down what it waits for, and the others watch it. Who sees its end waits for the
- * same file, if it has that under the same number; else the request ends at once. (What ran on a worker, and timers, end with the
- * process, and nobody is told.)
+ * What a process leaves behind that ends while others have its ring: requests that wait for readiness end with -ECANCELED
+ * when their event comes. So each process writes down what it waits for, and the others watch it. Who sees its end waits for
+ * the same file, if it has that under the same number; else the request ends at once. (What ran on a worker, and timers, end
+ * with the process, and nobody is told.)
  */
 #include <errno.h>
 #include <stdlib.h>

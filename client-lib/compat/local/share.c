@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A ring that was there when the process forked belongs to both processes: its memory, its descriptor, its SQ and its CQ; not the
- * requests, which belong to who submitted them. Each process has an engine of its own that works on the ring, one at a time: the
- * indices, which an engine keeps to itself otherwise, are in a page that all have, under a lock that is taken with the
+ * A ring that was there when the process forked belongs to both processes: its memory, its descriptor, its SQ and its CQ; not
+ * the requests, which belong to who submitted them. Each process has an engine of its own that works on the ring, one at a
+ * time: the indices, which an engine keeps to itself otherwise, are in a page that all have, under a lock that is taken with the
  * process's own. There is one page for the rings of one fork(). A child uses it when it first uses one of them, so those that
  * go on to exec(), or have rings of their own, do not take part.
  *
