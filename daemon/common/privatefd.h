@@ -6,6 +6,8 @@
 #ifndef RD_PRIVATEFD_H
 #define RD_PRIVATEFD_H
 
+#include <stdbool.h>
+
 /* Descriptors get numbers from here on, as far as there are any; 0 (at start): they stay where they are. */
 extern int rd_private_fd_min;
 
@@ -13,5 +15,11 @@ extern int rd_private_fd_min;
 int rd_private_fd(int fd);
 /* Another descriptor of what fd is, with close-on-exec, likewise; -1 and errno. */
 int rd_private_dup(int fd);
+/* Is it one of those? Any thread. */
+bool rd_private_fd_is(int fd);
+/* The first of them from fd on, or -1. */
+int rd_private_fd_next(int fd);
+/* It is going to be closed; any descriptor. */
+void rd_private_fd_gone(int fd);
 
 #endif

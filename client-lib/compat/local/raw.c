@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "daemon/common/privatefd.h"
+
 #define SIGSET_SIZE	((size_t)8)	/* the kernel's sigset_t */
 
 int __wrap_close(int fd);
@@ -31,6 +33,7 @@ extern int __sigaction(int sig, const struct sigaction *act, struct sigaction *o
 
 int __wrap_close(int fd)
 {
+	rd_private_fd_gone(fd);
 	return (int)syscall(SYS_close, fd);
 }
 

@@ -206,6 +206,29 @@ void rd_local_dup(int from, int to)
 	rd_local_unlock();
 }
 
+bool rd_local_hidden(int fd)
+{
+	return rd_private_fd_is(fd);
+}
+
+int rd_local_next(int fd)
+{
+	struct fdtable *t = atomic_load_explicit(&table, memory_order_acquire);
+	int end = t ? (int)t->size : 0;
+
+	for (fd = RD_MAX(fd, 0); fd < end; fd++) {
+		if (lookup(fd) || rd_private_fd_is(fd))
+			return fd;
+	}
+	return rd_private_fd_next(fd);
+}
+
+/* Its number is kept in too many places, and high enough that nobody asks for it. */
+int rd_local_evict(int fd)
+{
+	return rd_private_fd_is(fd) ? -EBUSY : 0;
+}
+
 /* --- readiness --- */
 
 static bool has_news(const struct rd_local_ring *lr)
