@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Conformance tests on the host's kernel: the three system calls and the mapped rings, without a library in between. */
+/*
+ * Conformance tests on the host's kernel: the three system calls and the mapped rings, without a library in between. With
+ * CF_IN_PROCESS the same on the engine inside this process: the calls are those of the library, and so are mmap(), poll() and
+ * close(), which liburing.so.2 puts in the place of libc's.
+ */
 #include "cf.h"
 
 #include <sys/syscall.h>
 
+#include "client-lib/compat/local/local.h"
 #include "daemon/common/util.h"
 
 struct cf_impl {
@@ -17,11 +22,20 @@ struct cf_impl {
 	char *cqes;
 };
 
+#ifdef CF_IN_PROCESS
+const struct cf_back_end cf_back_ends[] = { { "local", CF_LOCAL }, { NULL, 0 } };
+#else
 const struct cf_back_end cf_back_ends[] = { { "kernel", CF_KERNEL }, { NULL, 0 } };
+#endif
 
 static size_t region_size;
 static void *region;
 
+#ifdef CF_IN_PROCESS
+#define sys_setup(entries, p)	rd_local_setup(entries, p)
+#define sys_enter(fd, n, min, flags, arg, size)	rd_local_enter((unsigned int)(fd), n, min, flags, arg, size)
+#define sys_register(fd, opcode, arg, nr)	rd_local_register((unsigned int)(fd), opcode, arg, nr)
+#else
 static int sys_setup(unsigned int entries, struct ringd_params *p)
 {
 	long r = syscall(__NR_io_uring_setup, entries, p);
@@ -42,6 +56,7 @@ static int sys_register(int fd, unsigned int opcode, const void *arg, unsigned i
 
 	return r < 0 ? -errno : (int)r;
 }
+#endif
 
 const char *cf_missing(void)
 {

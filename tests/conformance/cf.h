@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Conformance tests: one per statement about io_uring's behaviour, the same source for the host's kernel (cf-kernel.c) and
- * for libringd with a real daemon (cf-ringd.c, once per back end). A test is written as
+ * Conformance tests: one per statement about io_uring's behaviour, the same source for the host's kernel (cf-kernel.c), for
+ * the engine inside this very process (cf-kernel.c, too) and for libringd with a real daemon (cf-ringd.c, once per back end). A test is written as
  *
  *	CF_TEST(nop_with_ioprio_is_einval, 42, "A NOP with ioprio 1 -> CQE -EINVAL")
  *	{
@@ -51,7 +51,9 @@ struct cf_ring;
 #define CF_KERNEL	1u
 #define CF_SYNC		2u		/* ringd, sync back end */
 #define CF_URING	4u		/* ringd, uring back end */
-#define CF_RINGD	(CF_SYNC | CF_URING)
+#define CF_LOCAL	8u		/* ringd inside the process */
+#define CF_RINGD	(CF_SYNC | CF_URING)	/* the service */
+#define CF_ENGINE	(CF_RINGD | CF_LOCAL)	/* our engine, wherever it is */
 
 /* --- declaring tests --- */
 

@@ -36,14 +36,14 @@ function show(key,	b, i, r, why, line, list, seen)
 {
 	line = "| " all[key] " | " cell(text[key]) " |"
 	why = ""
-	split("kernel sync uring", list, " ")
-	for (i = 1; i <= 3; i++) {
+	split("kernel sync uring local", list, " ")
+	for (i = 1; i <= 4; i++) {
 		b = list[i]
 		r = result[key, b]
 		line = line " " (r == "" ? "-" : r == "fail" ? "**fail**" : r) " |"
 		if (b == "uring" && words[key, b] == words[key, "sync"] && r == result[key, "sync"])
 			continue
-		seen = tell(b == "sync" && words[key, b] == words[key, "uring"] ? "ringd" : b, r, words[key, b])
+		seen = tell(b == "sync" && words[key, b] == words[key, "uring"] ? "ringd" : b == "local" ? "in-process" : b, r, words[key, b])
 		if (seen != "")
 			why = why (why == "" ? "" : "; ") seen
 	}
@@ -60,12 +60,12 @@ END {
 		}
 	}
 	print ""
-	print "| | kernel | ringd sync | ringd uring |"
-	print "|---|---:|---:|---:|"
+	print "| | kernel | ringd sync | ringd uring | in-process |"
+	print "|---|---:|---:|---:|---:|"
 	split("pass differs skip fail", kinds, " ")
 	for (i = 1; i <= 4; i++)
-		print "| " kinds[i] " | " count["kernel", kinds[i]] + 0 " | " count["sync", kinds[i]] + 0 " | " count["uring", kinds[i]] + 0 " |"
-	head = "| Number | Statement | kernel | sync | uring | Reason |\n|---:|---|---|---|---|---|"
+		print "| " kinds[i] " | " count["kernel", kinds[i]] + 0 " | " count["sync", kinds[i]] + 0 " | " count["uring", kinds[i]] + 0 " | " count["local", kinds[i]] + 0 " |"
+	head = "| Number | Statement | kernel | sync | uring | in-process | Reason |\n|---:|---|---|---|---|---|---|"
 	while ((getline line < statements) > 0) {
 		if (line ~ /^## /) {
 			print "\n" line "\n\n" head
@@ -77,11 +77,11 @@ END {
 			for (i = 1; i < n; i++)
 				show(keys[i])
 			if (!(number in covered) && (number in reason))
-				print "| " number " | " cell(line) " | no test | no test | no test | " cell(reason[number]) " |"
+				print "| " number " | " cell(line) " | no test | no test | no test | no test | " cell(reason[number]) " |"
 			else if (!(number in covered))
-				print "| " number " | " cell(line) " | **none** | **none** | **none** | |"
+				print "| " number " | " cell(line) " | **none** | **none** | **none** | **none** | |"
 			else if (n < 2)
-				print "| " number " | " cell(line) " | | | | see " covered[number] " |"
+				print "| " number " | " cell(line) " | | | | | see " covered[number] " |"
 		}
 	}
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # conformance-doc.sh OUTPUT: run all conformance programs (in the build tree, see the Makefile's conformance-doc) and write
-# the table of statements, kernel, sync back end, uring back end.
+# the table of statements, kernel, sync back end, uring back end, in-process host.
 set -eu
 output=$1
 here=$top_srcdir/tests/conformance
@@ -19,7 +19,7 @@ done
 # Conformance
 
 Written by \`make conformance-doc\` on $(date -u +%Y-%m-%d) from the results of tests/conformance; not to be edited. Linux
-$(uname -r) ("kernel"), and ringd with its two back ends, ran the same tests. A row is a test; its number is that of the
+$(uname -r) ("kernel"), ringd with its two back ends, and ringd inside the process (as liburing.so.2 has it) ran the same tests. A row is a test; its number is that of the
 statement in tests/conformance/statements that it is about.
 
 | Result | Meaning |

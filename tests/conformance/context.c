@@ -412,10 +412,10 @@ CF_TEST(a_personality_makes_files_its_own, 437, "Request with O_CREAT as persona
 	sqe->personality = (uint16_t)id;
 	ck_assert_int_eq(cf_run(ring), 0);
 	ck_assert_int_eq(stat(path, &st), 0);
-	ck_assert_uint_eq(st.st_uid, cf_on(CF_RINGD) ? 0 : 1000);
+	ck_assert_uint_eq(st.st_uid, cf_on(CF_ENGINE) ? 0 : 1000);
 }
-CF_DIFFERS(a_personality_makes_files_its_own, CF_RINGD,
-	   "an engine serves one uid and has no other identity: a personality is that of the tenant, whoever registered it")
+CF_DIFFERS(a_personality_makes_files_its_own, CF_ENGINE,
+	   "an engine has one identity, its tenant's or its process's: a personality is that one, whoever registered it")
 
 CF_TEST(proc_self_is_the_client, 438, "/proc/self opened through the ring -> the client's directory")
 {

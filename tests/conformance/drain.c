@@ -172,7 +172,7 @@ CF_TEST(a_silent_chain_with_an_invalid_member_is_told_of, 158, "Prep failure in 
 	nop(ring, 3, SKIP);
 	submit(ring, 3);
 	cf_expect(ring, 1, -ECANCELED, 0);
-	if (cf_on(CF_RINGD)) {
+	if (cf_on(CF_ENGINE)) {
 		cf_expect(ring, 2, -EINVAL, 0);
 		cf_expect(ring, 3, -ECANCELED, 0);
 	}

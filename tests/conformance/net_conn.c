@@ -430,10 +430,10 @@ CF_TEST(a_connect_of_a_lent_socket_has_its_time, 153, "The same of a socket that
 	cf_connect(ring, 1, s, &addr, sizeof(addr))->flags |= LINK;
 	cf_link_timeout(ring, 2, 2000000);
 	ck_assert_int_eq(cf_submit(ring), 2);
-	cf_expect(ring, 2, cf_on(CF_RINGD) ? -EALREADY : -ETIME, 0);
+	cf_expect(ring, 2, cf_on(CF_ENGINE) ? -EALREADY : -ETIME, 0);
 	cf_expect(ring, 1, -ECANCELED, 0);
 }
-CF_DIFFERS(a_connect_of_a_lent_socket_has_its_time, CF_RINGD,
+CF_DIFFERS(a_connect_of_a_lent_socket_has_its_time, CF_ENGINE,
 	   "connect() waits unless the socket says otherwise, and that is the client's to say: somebody who may sleep calls it, and is interrupted, as in io-wq")
 
 CF_TEST(a_connect_in_time_cancels_its_timeout, 0, "Linked timeout on a connect that succeeds -> 0, timeout -ECANCELED")

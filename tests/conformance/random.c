@@ -400,7 +400,7 @@ static bool failed(const struct rec *r)
 		return r->res == -ECANCELED;
 	case FUTEX_WAIT:
 		/* the kernel breaks no chain when it cancels one that waits, only when one is on its way; a silent one tells */
-		return r->res < 0 && (cf_on(CF_RINGD) || (r->flags & SKIP));
+		return r->res < 0 && (cf_on(CF_ENGINE) || (r->flags & SKIP));
 	default:
 		return r->res < 0;
 	}
@@ -551,7 +551,7 @@ static void final(struct rec *r, const struct cf_cqe *cqe)
 	else
 		check_chain(r);
 	/* the kernel lets a silent head stand for a dead chain too; here all of it is told */
-	if (!(r->flags & SKIP) || (r->dead ? cf_on(CF_RINGD) || &recs[r->first] != r : !failed(r) || (r->flags & HARD) || broken(r)))
+	if (!(r->flags & SKIP) || (r->dead ? cf_on(CF_ENGINE) || &recs[r->first] != r : !failed(r) || (r->flags & HARD) || broken(r)))
 		return;
 	if (r->kind != LINK_TIMEOUT)
 		silence(r);

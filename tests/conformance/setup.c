@@ -206,8 +206,9 @@ CF_TEST(the_descriptor_of_a_ring, 26, "The returned fd -> close-on-exec is set, 
 	char byte = 0;
 
 	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
-	ck_assert_int_eq(lseek(fd, 0, SEEK_CUR), -1);
-	ck_assert_int_eq(errno, ESPIPE);
+	ck_assert_int_eq(lseek(fd, 0, SEEK_CUR), cf_on(CF_LOCAL) ? 0 : -1);
+	if (!cf_on(CF_LOCAL))
+		ck_assert_int_eq(errno, ESPIPE);
 	if (cf_on(CF_RINGD))
 		return;
 	ck_assert_int_eq(read(fd, &byte, 1), -1);
@@ -215,7 +216,8 @@ CF_TEST(the_descriptor_of_a_ring, 26, "The returned fd -> close-on-exec is set, 
 	ck_assert_int_eq(write(fd, &byte, 1), -1);
 	ck_assert_int_eq(errno, EINVAL);
 }
-CF_DIFFERS(the_descriptor_of_a_ring, CF_RINGD, "it is a socket, which is to be polled and nothing else")
+CF_DIFFERS(the_descriptor_of_a_ring, CF_ENGINE,
+	   "the service's is a socket, which is to be polled and nothing else; in-process it is an epoll instance, where lseek() is 0")
 
 CF_TEST(one_memory_at_two_offsets, 27, "Mapping offset 0 and offset 0x8000000 -> the same memory")
 {

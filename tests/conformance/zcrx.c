@@ -118,9 +118,9 @@ CF_TEST(zcrx_without_a_device_and_capability, 368, "Zcrx registration without a 
 
 	cf_need_op(RINGD_OP_RECV_ZC);
 	give_up_devices();
-	ck_assert_int_eq(register_area(ring, RINGD_ZCRX_REG_NODEV, &reg), cf_on(CF_RINGD) ? 0 : -EPERM);
+	ck_assert_int_eq(register_area(ring, RINGD_ZCRX_REG_NODEV, &reg), cf_on(CF_ENGINE) ? 0 : -EPERM);
 }
-CF_DIFFERS(zcrx_without_a_device_and_capability, CF_RINGD, "nothing of a device is touched, so nobody needs a privilege")
+CF_DIFFERS(zcrx_without_a_device_and_capability, CF_ENGINE, "nothing of a device is touched, so nobody needs a privilege")
 
 CF_TEST(zcrx_needs_large_cqes, 368, "Zcrx registration on a 16-byte CQE ring -> -EINVAL")
 {
@@ -130,9 +130,9 @@ CF_TEST(zcrx_needs_large_cqes, 368, "Zcrx registration on a 16-byte CQE ring -> 
 	cf_need_op(RINGD_OP_RECV_ZC);
 	if (cf_on(CF_KERNEL) && !may_configure_devices())
 		cf_skip("needs CAP_NET_ADMIN");
-	ck_assert_int_eq(register_area(ring, cf_on(CF_RINGD) ? RINGD_ZCRX_REG_NODEV : 0, &reg), -EINVAL);
+	ck_assert_int_eq(register_area(ring, cf_on(CF_ENGINE) ? RINGD_ZCRX_REG_NODEV : 0, &reg), -EINVAL);
 	ring = cf_ring_new(8, RINGD_SETUP_CQE32);
-	ck_assert_int_eq(register_area(ring, cf_on(CF_RINGD) ? RINGD_ZCRX_REG_NODEV : 0, &reg), -EINVAL);
+	ck_assert_int_eq(register_area(ring, cf_on(CF_ENGINE) ? RINGD_ZCRX_REG_NODEV : 0, &reg), -EINVAL);
 }
 
 /* --- NAPI --- */

@@ -26,6 +26,7 @@
 #include "process.h"
 
 #define RD_STACK	(128u << 10)
+#define RD_PAUSES	64	/* turns of a background thread that polls before it lets somebody else have the CPU */
 #define RD_TURNS	64	/* in a row, before a thread that leaves lets another one go on */
 
 static struct rd_reactor *reactor(void)
@@ -145,6 +146,22 @@ static void background_arm(bool arm)
 	epoll_ctl(b->epfd, EPOLL_CTL_MOD, rd_local_loop_fd(reactor()->loop), &ev);
 }
 
+/*
+ * Between two turns of a background thread that is awake: others get the lock. While it polls an SQ a program on another CPU is
+ * about to bring work, or to take the CPU when there is no other.
+ */
+static void background_pause(struct rd_local_background *b, bool busy)
+{
+	rd_local_unlock();
+	if (busy && b->idle++ < RD_PAUSES) {
+		rd_cpu_relax();
+	} else {
+		b->idle = 0;
+		sched_yield();
+	}
+	rd_local_lock();
+}
+
 /* With the lock, which it gives up while it sleeps. */
 static void background_step(struct rd_local_background *b)
 {
@@ -161,10 +178,7 @@ static void background_step(struct rd_local_background *b)
 		if (busy || !rd_reactor_doze(reactor())) {
 			if (!busy)
 				rd_reactor_events(reactor());
-			rd_local_unlock();
-			rd_cpu_relax();
-			sched_yield();
-			rd_local_lock();
+			background_pause(b, busy);
 			return;
 		}
 		background_arm(true);

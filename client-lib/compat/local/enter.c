@@ -113,8 +113,12 @@ static int get_until(struct rd_local_until *until, uint64_t *mask, const struct 
 	*until = (struct rd_local_until){ .timed = args->timed, .clock = lr->clock, .mask = kept };
 	if (args->timed)
 		until->deadline = deadline(lr->clock, &args->ts, flags & RINGD_ENTER_ABS_TIMER);
-	if (args->min_wait_usec)
+	if (args->min_wait_usec) {
 		until->min_deadline = clock_ns(lr->clock) + (uint64_t)args->min_wait_usec * 1000;
+		/* a timeout that would end before it ends with it */
+		if (args->timed)
+			until->deadline = RD_MAX(until->deadline, until->min_deadline);
+	}
 	if (!args->sigmask || (lr->params.flags & RINGD_SETUP_IOPOLL))
 		return 0;
 	if (args->sigmask_size != SIGSET_SIZE)

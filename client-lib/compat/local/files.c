@@ -19,7 +19,7 @@
 #include "daemon/common/privatefd.h"
 #include "daemon/common/util.h"
 #include "daemon/engine/engine.h"
-#include "host.h"
+#include "process.h"
 
 #define LOOK_AGAIN	256u	/* uses without a look */
 #define OTHERS		32	/* descriptors of ours, about, besides the duplicates */
@@ -312,6 +312,7 @@ int rd_local_file(struct rd_host *host, int fd, struct rd_file **ret)
 
 	if (fd < 0)
 		return -EBADF;
+	rd_local_ringfd_watch(fd);	/* who polls a ring by way of another */
 	if (lf->lent && lf->lent->fd == fd && h->hears) {
 		*ret = rd_file_get(lf->lent);
 		return 0;

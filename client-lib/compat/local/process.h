@@ -101,6 +101,7 @@ struct rd_local {
 		int epfd;		/* where it sleeps: the loop (when it drives) and ctl */
 		int ctl;
 		bool armed;		/* the loop is in epfd */
+		unsigned int idle;	/* turns since it yielded */
 	} background;
 	bool bound;			/* libc's poll() and friends, as the program calls them, are ours */
 };
@@ -171,6 +172,8 @@ struct rd_local_ring *rd_local_ring_of(int fd);
 struct rd_local_ring *rd_local_ring_sure(int fd);
 /* Is the ring readable, does its descriptor say so? */
 void rd_local_ringfd_update(struct rd_local_ring *lr);
+/* rd_local_poll_sync() with the lock. */
+void rd_local_ringfd_watch(int fd);
 /* What rd_local_close() does, with the lock. */
 bool rd_local_ringfd_close(int fd);
 /* References are those of numbers, and no others: in the child of a fork(). */

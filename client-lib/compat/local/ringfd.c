@@ -255,18 +255,22 @@ void rd_local_ringfd_update(struct rd_local_ring *lr)
 		(void)!read(lr->efd, &n, sizeof(n));
 }
 
+void rd_local_ringfd_watch(int fd)
+{
+	struct rd_local_ring *lr = lookup(fd) ? rd_local_ring_of(fd) : NULL;
+
+	if (!lr)
+		return;
+	lr->watched = true;
+	rd_local_ringfd_update(lr);
+}
+
 void rd_local_poll_sync(int fd)
 {
-	struct rd_local_ring *lr;
-
 	if (!lookup(fd))
 		return;
 	rd_local_lock();
-	lr = rd_local_ring_of(fd);
-	if (lr) {
-		lr->watched = true;
-		rd_local_ringfd_update(lr);
-	}
+	rd_local_ringfd_watch(fd);
 	rd_local_unlock();
 }
 

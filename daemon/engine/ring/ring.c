@@ -21,6 +21,9 @@ static unsigned int ring_look(struct rd_poller *p)
 
 static void set_need_wakeup(struct rd_ring *ring, bool on)
 {
+	/* whose enters are calls into this process needs no doorbell */
+	if (!ring->sqpoll && ring->ctx.engine->cfg.same_process)
+		return;
 	rd_ring_set_sq_flags(ring, on ? ring->sq_flags | RINGD_SQ_NEED_WAKEUP : ring->sq_flags & ~RINGD_SQ_NEED_WAKEUP);
 }
 

@@ -280,10 +280,10 @@ static void enter_begin(struct rd_ring *ring, uint32_t seq)
 	if (RD_UNLIKELY(ring->rewind)) {
 		ring->sq_head = 0;
 		ring->enter_left = RD_MIN(want, ring->sq_entries);
-	} else if (tail - ring->sq_head > ring->sq_entries) {
+	} else if (tail - ring->sq_head > ring->sq_entries && !ring->ctx.engine->cfg.same_process) {
 		ring->violation = RINGD_REASON_SQ_TAIL;
 	} else {
-		ring->enter_left = RD_MIN(want, tail - ring->sq_head);
+		ring->enter_left = RD_MIN(RD_MIN(want, tail - ring->sq_head), ring->sq_entries);
 	}
 }
 
@@ -350,8 +350,11 @@ static unsigned int look_sqpoll(struct rd_ring *ring)
 	if (!n)
 		return 0;
 	if (RD_UNLIKELY(n > ring->sq_entries)) {
-		ring->violation = RINGD_REASON_SQ_TAIL;
-		return 1;
+		if (!ring->ctx.engine->cfg.same_process) {
+			ring->violation = RINGD_REASON_SQ_TAIL;
+			return 1;
+		}
+		n = ring->sq_entries;
 	}
 	v.left = n;
 	run(ring, &v);
