@@ -175,12 +175,16 @@ static int wait_for(struct rd_local_ring *lr, uint32_t min, const struct rd_loca
 	if (!lr->ring->ctx.lazy)
 		return rd_local_wait(lr, RD_MIN(min, lr->ring->cq_entries), until);
 	__atomic_store_n(&lr->ring->hot->waiting, 1, __ATOMIC_SEQ_CST);
+	rd_lazy_stir(lr->ring);	/* what was put off since we have looked, before it could know that we wait */
 	r = rd_local_wait(lr, RD_MIN(min, lr->ring->cq_entries), until);
 	if (lr->ring->dead)
 		return r;
 	__atomic_store_n(&lr->ring->hot->waiting, 0, __ATOMIC_SEQ_CST);
-	if (lr->ring->reaping)
+	if (lr->ring->reaping) {
 		rd_lazy_stop(lr->ring);
+		rd_lazy_stir(lr->ring);	/* tells of what is left */
+		rd_local_ring_wake(NULL, lr->ring);
+	}
 	return r;
 }
 
