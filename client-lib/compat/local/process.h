@@ -37,7 +37,6 @@ struct rd_local_ring {
 	bool watched;			/* somebody has looked or waits; see rd_local_poll_sync() */
 	bool waiting;			/* lazy ring: somebody is inside an enter that waits */
 	uint32_t wait_seq;		/* of the wait word that is armed, so that each publication is told */
-	int memfd;
 	struct rd_layout layout;
 	struct ringd_params params;	/* as setup wrote them back */
 	struct rd_ring_memory mem;

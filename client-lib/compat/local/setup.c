@@ -31,13 +31,6 @@ static int user_region(void **ret, uint64_t addr, uint64_t size)
 	return 0;
 }
 
-static void *map_file(int memfd, uint64_t off, uint64_t size)
-{
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memfd, (off_t)off);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
 static void unmap(struct rd_local_ring *lr)
 {
 	if (!lr->user_mem && lr->mem.rings)
@@ -45,7 +38,21 @@ static void unmap(struct rd_local_ring *lr)
 	if (!lr->user_mem && lr->mem.sqes)
 		munmap(lr->mem.sqes, lr->layout.sqes_size);
 	lr->mem = (struct rd_ring_memory){ 0 };
-	rd_close(rd_steal_fd(&lr->memfd));
+}
+
+/*
+ * Not of a file: making one as large as it must be is refused, with SIGXFSZ, to a program that has a limit for its files. What the
+ * program maps is a second view of the same pages.
+ */
+static int map_new(struct rd_local_ring *lr)
+{
+	const struct rd_layout *l = &lr->layout;
+	const int prot = PROT_READ | PROT_WRITE, flags = MAP_SHARED | MAP_ANONYMOUS;
+	void *rings = mmap(NULL, l->rings_size, prot, flags, -1, 0), *sqes = mmap(NULL, l->sqes_size, prot, flags, -1, 0);
+
+	lr->mem.rings = rings == MAP_FAILED ? NULL : rings;
+	lr->mem.sqes = sqes == MAP_FAILED ? NULL : sqes;
+	return lr->mem.rings && lr->mem.sqes ? 0 : -ENOMEM;
 }
 
 /* lr->layout is set. */
@@ -54,18 +61,12 @@ static int map(struct rd_local_ring *lr, const struct ringd_params *p)
 	const struct rd_layout *l = &lr->layout;
 	int r;
 
-	lr->memfd = -1;
 	lr->user_mem = p->flags & RINGD_SETUP_NO_MMAP;
 	if (lr->user_mem) {
 		r = user_region(&lr->mem.rings, p->cq_off.user_addr, l->rings_size);
 		return r < 0 ? r : user_region(&lr->mem.sqes, p->sq_off.user_addr, l->sqes_size);
 	}
-	lr->memfd = rd_private_fd(memfd_create("io_uring", MFD_CLOEXEC));
-	if (lr->memfd < 0 || ftruncate(lr->memfd, (off_t)(RINGD_OFF_SQES + l->sqes_size)) < 0)
-		return -ENOMEM;
-	lr->mem.rings = map_file(lr->memfd, RINGD_OFF_SQ_RING, l->rings_size);
-	lr->mem.sqes = map_file(lr->memfd, RINGD_OFF_SQES, l->sqes_size);
-	return lr->mem.rings && lr->mem.sqes ? 0 : -ENOMEM;
+	return map_new(lr);
 }
 
 /* --- setup --- */
@@ -160,7 +161,7 @@ static int setup(struct ringd_params *p)
 
 	if (!lr)
 		return -ENOMEM;
-	lr->epfd = lr->efd = lr->memfd = lr->held[0] = lr->held[1] = -1;
+	lr->epfd = lr->efd = lr->held[0] = lr->held[1] = -1;
 	lr->refs = 1;
 	rd_list_init(&lr->link);
 	rd_list_init(&lr->touched);
@@ -275,54 +276,76 @@ void rd_local_ring_gone(struct rd_host *host, struct rd_ring *ring)
 
 /* --- mmap --- */
 
-static int region_of(struct rd_local_ring *lr, uint64_t off, size_t len, int *memfd, uint64_t *at)
+/* A second view of ring memory of ours. */
+static int map_again(void **ret, void *of, size_t size, void *addr, size_t len, int prot, bool fixed)
 {
-	uint64_t size;
+	/* a size of 0 leaves the first one where it is */
+	void *p = mremap(of, 0, size, fixed ? MREMAP_MAYMOVE | MREMAP_FIXED : MREMAP_MAYMOVE, addr);
+	int err;
 
-	*memfd = lr->memfd;
-	switch (off) {
-	case RINGD_OFF_SQ_RING:
-	case RINGD_OFF_CQ_RING:
-		*at = RINGD_OFF_SQ_RING;
-		size = lr->layout.rings_size;
-		break;
-	case RINGD_OFF_SQES:
-		*at = RINGD_OFF_SQES;
-		size = lr->layout.sqes_size;
-		break;
-	default:
-		return rd_local_register_region(lr, off, len, memfd, at);
+	if (p == MAP_FAILED)
+		return -errno;
+	if (prot != (PROT_READ | PROT_WRITE) && mprotect(p, RD_MIN(size, len), prot) < 0) {
+		err = -errno;
+		munmap(p, size);
+		return err;
 	}
+	*ret = p;
+	return 0;
+}
+
+/* What is at this offset of the ring's descriptor? *mem: ring memory, of *size bytes; NULL: at *at of *memfd. */
+static int region_of(struct rd_local_ring *lr, uint64_t off, size_t len, void **mem, size_t *size, int *memfd, uint64_t *at)
+{
+	uint64_t page = (uint64_t)getpagesize();
+
+	if (off != RINGD_OFF_SQ_RING && off != RINGD_OFF_CQ_RING && off != RINGD_OFF_SQES)
+		return rd_local_register_region(lr, off, len, memfd, at);
 	if (lr->user_mem)
 		return -EINVAL;
-	return off == RINGD_OFF_SQES && rd_align(len, 4096) > size ? -EINVAL : 0;
+	*mem = off == RINGD_OFF_SQES ? lr->mem.sqes : lr->mem.rings;
+	*size = off == RINGD_OFF_SQES ? lr->layout.sqes_size : lr->layout.rings_size;
+	/* of the rings more is accepted than there is, and that may be touched, too: it is only not there */
+	if (len > *size && off == RINGD_OFF_SQES && rd_align(len, page) > *size)
+		return -EINVAL;
+	*size = rd_align(len, page);
+	return *size ? 0 : -EINVAL;
+}
+
+static int map_region(void **ret, struct rd_local_ring *lr, void *addr, size_t len, int prot, int flags, uint64_t off)
+{
+	void *mem = NULL, *p;
+	size_t size = 0;
+	uint64_t at = 0;
+	int memfd = -1, r = lr->ring->dead ? -EBADF : region_of(lr, off, len, &mem, &size, &memfd, &at);
+
+	if (r == 0 && (prot & PROT_EXEC))
+		r = -EPERM;
+	if (r == 0 && addr && !(flags & MAP_FIXED))
+		r = -EINVAL;
+	if (r < 0)
+		return r;
+	if (mem)
+		return map_again(ret, mem, size, addr, len, prot, flags & MAP_FIXED);
+	/* MAP_PRIVATE is accepted, and means the same */
+	p = mmap(addr, len, prot, (flags & ~MAP_TYPE) | MAP_SHARED, memfd, (off_t)at);
+	if (p == MAP_FAILED)
+		return -errno;
+	*ret = p;
+	return 0;
 }
 
 int rd_local_mmap(void **ret, void *addr, size_t len, int prot, int flags, int fd, uint64_t off)
 {
 	struct rd_local_ring *lr;
-	uint64_t at = 0;
-	int memfd = -1, saved = errno, r = 1;
-	void *p;
+	int saved = errno, r = 1;
 
 	if (!rd_local_is_ring(fd))
 		return 1;
 	rd_local_lock();
 	lr = rd_local_ring_sure(fd);
 	if (lr)
-		r = lr->ring->dead ? -EBADF : region_of(lr, off, len, &memfd, &at);
-	if (r == 0 && (prot & PROT_EXEC))
-		r = -EPERM;
-	if (r == 0 && addr && !(flags & MAP_FIXED))
-		r = -EINVAL;
-	if (r == 0) {
-		/* MAP_PRIVATE is accepted, and means the same */
-		p = mmap(addr, len, prot, (flags & ~MAP_TYPE) | MAP_SHARED, memfd, (off_t)at);
-		if (p == MAP_FAILED)
-			r = -errno;
-		else
-			*ret = p;
-	}
+		r = map_region(ret, lr, addr, len, prot, flags, off);
 	rd_local_unlock();
 	errno = saved;
 	return r;
@@ -338,7 +361,6 @@ int rd_local_ring_resize(struct rd_local_ring *lr, struct ringd_params *params)
 
 	p.flags = (p.flags & (RINGD_SETUP_CQSIZE | RINGD_SETUP_CLAMP)) | (lr->params.flags & RD_SETUP_LAYOUT);
 	new.mem = (struct rd_ring_memory){ 0 };
-	new.memfd = -1;
 	r = rd_layout_compute(&new.layout, &p);
 	if (r == 0)
 		r = map(&new, params->flags & RINGD_SETUP_NO_MMAP ? params : &p);
@@ -350,7 +372,6 @@ int rd_local_ring_resize(struct rd_local_ring *lr, struct ringd_params *params)
 	}
 	lr->layout = new.layout;
 	lr->mem = new.mem;
-	lr->memfd = new.memfd;
 	lr->params.sq_entries = p.sq_entries;
 	lr->params.cq_entries = p.cq_entries;
 	lr->params.sq_off = p.sq_off;
