@@ -433,14 +433,14 @@ CF_TEST(multishot_accept_ends_with_a_full_table, 329, "Multishot accept with ALL
 	cf_expect(ring, 1, 1, MORE);
 	s = cf_tcp_connect(&addr);
 	cf_expect(ring, 1, -ENFILE, 0);
-	if (cf_on(CF_RINGD)) {
+	if (cf_on(CF_ENGINE)) {
 		is_peer_of(accept(listener, NULL, NULL), s);
 		return;
 	}
 	cf_wait_fd(s, POLLIN);
 	ck_assert_int_eq(recv(s, &c, 1, 0), 0);
 }
-CF_DIFFERS(multishot_accept_ends_with_a_full_table, CF_RINGD,
+CF_DIFFERS(multishot_accept_ends_with_a_full_table, CF_ENGINE,
 	   "a slot is looked for before the connection is accepted: it stays in the queue, where the kernel loses it")
 
 CF_TEST(a_cancelled_multishot_accept_ends, 187, "Cancel of a multishot accept -> final CQE -ECANCELED without F_MORE")
