@@ -24,8 +24,10 @@ cd "$(dirname "$0")"
 test_packages="attr curl g++ clang iproute2 libclang-rt-14-dev netcat-openbsd nginx-light procps python3 socat spin
 	systemd"
 # existing programs, which tests/compat/programs run
-test_packages="$test_packages fio mariadb-client-core mariadb-server-core plocate qemu-system-common qemu-utils samba
-	samba-vfs-modules smbclient stress-ng"
+if [ -n "${RINGD_TEST_PROGRAMS-}" ]; then
+	test_packages="$test_packages fio mariadb-client-core mariadb-server-core plocate qemu-system-common qemu-utils samba
+		samba-vfs-modules smbclient stress-ng"
+fi
 quick=
 case "${1-}" in
 '') ;;
@@ -119,6 +121,12 @@ started=$SECONDS
 configure=(${RINGD_CONFIGURE-})
 build_in "$build" "${configure[@]}"
 run_tests plain "$build" check
+if [ -n "${RINGD_TEST_PROGRAMS-}" ]; then
+	say "plain: existing programs"
+	make -C "$build" --no-print-directory check-programs VERBOSE=1 || failed="$failed
+  plain tests/compat/programs"
+	add_totals programs "$build/test-suite-programs.log"
+fi
 # a setting of all of the machine: only where we are told that nobody else needs it
 if [ -n "${RINGD_TEST_SYSCTL-}" ]; then
 	say "plain: programs with kernel.io_uring_disabled=2"

@@ -461,6 +461,17 @@ static int look(struct rd_local_waiter *self, const struct rd_local_until *until
 	return until->timed && now >= until->deadline ? -ETIME : 1;
 }
 
+static bool polls_an_sq(void)
+{
+	struct rd_link *l, *tmp;
+
+	rd_list_foreach(l, tmp, &reactor()->active) {
+		if (rd_list_entry(l, struct rd_poller, link)->spin_ns)
+			return true;
+	}
+	return false;
+}
+
 static int wait_once(struct rd_local_waiter *self, const struct rd_local_until *until)
 {
 	int r;
@@ -473,6 +484,14 @@ static int wait_once(struct rd_local_waiter *self, const struct rd_local_until *
 	rd_local.driver = self;
 	if (rd_local_turn())
 		return 0;
+	/* an SQ that is polled must not be left awake by a driver that sleeps: its program would ring no more */
+	if (!rd_reactor_calm(reactor())) {
+		if (!polls_an_sq())
+			return 0;
+		rd_local.driver = NULL;
+		give_to_background();
+		return 0;
+	}
 	r = look(self, until);
 	return r <= 0 ? 0 : sleep_driving(self, until);
 }
