@@ -4,6 +4,7 @@
 #
 # Runs the plain build's tests, then all tests with ASan+UBSan, then the unit tests with TSan; --quick: only the first.
 # RINGD_CONFIGURE: more options for configure, such as --enable-werror.
+# RINGD_TEST_PROGRAMS: if set, existing programs (fio, MariaDB, QEMU, ...) are installed and run on ringd in their own process.
 # RINGD_TEST_SYSCTL: if set (and root), programs also run while kernel.io_uring_disabled is 2, for some seconds.
 # Builds are in ./build, ./build-asan, ./build-tsan ($RINGD_BUILD, $RINGD_BUILD-asan, ...).
 #
