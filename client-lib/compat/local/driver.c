@@ -365,14 +365,6 @@ void rd_local_leave(void)
 
 /* --- waiting --- */
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 /* How long to sleep at most; false: no limit. */
 static bool time_left(const struct rd_local_until *until, struct timespec *ts)
 {
@@ -380,7 +372,7 @@ static bool time_left(const struct rd_local_until *until, struct timespec *ts)
 
 	if (!until || (!until->timed && !until->min_deadline))
 		return false;
-	now = clock_ns(until->clock);
+	now = rd_local_clock_ns(until->clock);
 	end = until->timed ? until->deadline : UINT64_MAX;
 	if (until->min_deadline > now)
 		end = RD_MIN(end, until->min_deadline);
@@ -450,7 +442,7 @@ static int look(struct rd_local_waiter *self, const struct rd_local_until *until
 		return 0;
 	if (!until || (!until->timed && !until->min_deadline))
 		return 1;
-	now = clock_ns(until->clock);
+	now = rd_local_clock_ns(until->clock);
 	if (until->min_deadline && now >= until->min_deadline) {
 		if (ready(self->lr))
 			return 0;

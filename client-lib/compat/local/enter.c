@@ -86,17 +86,9 @@ static int get_args(struct wait_args *args, struct rd_local_ring *lr, unsigned i
 	return argsz == sizeof(struct ringd_getevents_arg) ? get_ext_arg(args, arg) : -EINVAL;
 }
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * NS + (uint64_t)ts.tv_nsec;
-}
-
 static uint64_t deadline(clockid_t clock, const struct ringd_timespec *ts, bool absolute)
 {
-	uint64_t base = absolute ? 0 : clock_ns(clock);
+	uint64_t base = absolute ? 0 : rd_local_clock_ns(clock);
 
 	if (ts->tv_sec < 0 || ts->tv_nsec < 0 || ts->tv_nsec >= NS)
 		return base;
@@ -114,7 +106,7 @@ static int get_until(struct rd_local_until *until, uint64_t *mask, const struct 
 	if (args->timed)
 		until->deadline = deadline(lr->clock, &args->ts, flags & RINGD_ENTER_ABS_TIMER);
 	if (args->min_wait_usec) {
-		until->min_deadline = clock_ns(lr->clock) + (uint64_t)args->min_wait_usec * 1000;
+		until->min_deadline = rd_local_clock_ns(lr->clock) + (uint64_t)args->min_wait_usec * 1000;
 		/* a timeout that would end before it ends with it */
 		if (args->timed)
 			until->deadline = RD_MAX(until->deadline, until->min_deadline);

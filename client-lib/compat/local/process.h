@@ -153,6 +153,14 @@ struct rd_local_until {
 	uint64_t min_deadline;		/* until then target counts, from then on one CQE is enough; 0: none */
 	const void *mask;		/* kernel's sigset, 8 bytes; NULL: none */
 };
+/* The time of a clock. */
+static inline uint64_t rd_local_clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
 /* Until the CQ has min CQEs. 0, -ETIME, -EINTR. The lock is given up while it sleeps. */
 int rd_local_wait(struct rd_local_ring *lr, uint32_t min, const struct rd_local_until *until);
 /* The ring a waiter waits for has gone. */
