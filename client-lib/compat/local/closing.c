@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A number goes while requests may use it, which is only the case of files with record locks (files.c). close() is called in signal
- * handlers, too, and the thread that has been interrupted may hold the lock: so it is tried for a while and then let be. What the
+ * handlers, too, and the thread that has been interrupted may hold the lock: then it is let be. What the
  * program gets then is what it gets from a thread that reads from a descriptor another one closes.
  */
 #include <errno.h>
-#include <sched.h>
 
 #include "process.h"
-
-#define TRIES	1000
 
 bool rd_local_lends(void)
 {
@@ -21,14 +18,11 @@ void rd_local_closing(int fd)
 {
 	int saved = errno;
 
-	for (int i = 0; i < TRIES; i++) {
-		if (pthread_mutex_trylock(&rd_local.lock) == 0) {
-			if (rd_local.running)
-				rd_local_files_closing(&rd_local.host, fd);
-			rd_local_unlock();
-			break;
-		}
-		sched_yield();
-	}
+	if (rd_local_inside())
+		return;
+	rd_local_lock();
+	if (rd_local.running)
+		rd_local_files_closing(&rd_local.host, fd);
+	rd_local_unlock();
 	errno = saved;
 }
