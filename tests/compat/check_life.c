@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -257,6 +259,85 @@ START_TEST(handler_may_use_another_ring_during_a_wait)
 }
 END_TEST
 
+/* The sleep of one thread does not keep the SQ of another one's ring from being looked at. */
+static void *wait_for_pipe(void *arg)
+{
+	(void)arg;
+	sqe_read(&ring, 1);
+	return (void *)(intptr_t)lr_enter(&ring, 1, 1);
+}
+
+static void submit_polled(struct lring *r, uint64_t user_data)
+{
+	struct ringd_cqe cqe;
+
+	lr_sqe(r, RINGD_OP_NOP, -1, NULL, 0, user_data);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(lr_word(r, r->p.sq_off.flags), __ATOMIC_RELAXED) & RINGD_SQ_NEED_WAKEUP)
+		rd_local_enter((unsigned int)r->fd, 1, 0, RINGD_ENTER_SQ_WAKEUP, NULL, 8);
+	while (!lr_pop(r, &cqe))
+		sched_yield();
+	ck_assert_uint_eq(cqe.user_data, user_data);
+}
+
+START_TEST(polled_sq_is_polled_while_another_thread_waits)
+{
+	pthread_t t;
+	void *ret;
+
+	ck_assert_int_eq(pthread_create(&t, NULL, wait_for_pipe, NULL), 0);
+	while (__atomic_load_n(lr_word(&ring, ring.p.sq_off.head), __ATOMIC_ACQUIRE) == 0)
+		sched_yield();
+	memset(&other, 0, sizeof(other));
+	lr_open_flags(&other, 8, RINGD_SETUP_SQPOLL);
+	for (uint64_t i = 0; i < 1000; i++)
+		submit_polled(&other, i);
+	ck_assert_int_eq(write(pipes[1], "x", 1), 1);
+	pthread_join(t, &ret);
+	ck_assert_int_eq((int)(intptr_t)ret, 1);
+	lr_close(&other);
+}
+END_TEST
+
+/* --- close() --- */
+
+/* It changes neither errno nor whether the thread can be cancelled. */
+START_TEST(close_changes_nothing_of_the_thread)
+{
+	int state;
+
+	lr_open(&other, 8);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	rd_local_closing(pipes[0]);
+	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
+	ck_assert_int_eq(state, PTHREAD_CANCEL_DISABLE);
+	lr_close(&other);
+	errno = ENOTTY;
+	ck_assert(rd_local_close(ring.fd));
+	ck_assert_int_eq(errno, ENOTTY);
+	close(ring.fd);
+	ring.fd = -1;
+}
+END_TEST
+
+/* An edge for each CQE, as the kernel has it, although those before have not been taken. */
+START_TEST(each_cqe_is_an_edge)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
+	int ep = epoll_create1(0);
+
+	rd_local_poll_sync(ring.fd);
+	ck_assert_int_eq(epoll_ctl(ep, EPOLL_CTL_ADD, ring.fd, &ev), 0);
+	for (uint64_t i = 0; i < 3; i++) {
+		lr_sqe(&ring, RINGD_OP_NOP, -1, NULL, 0, i);
+		ck_assert_int_eq(lr_enter(&ring, 1, 0), 1);
+		ck_assert_int_eq(epoll_wait(ep, &ev, 1, 0), 1);
+		ck_assert_int_eq(epoll_wait(ep, &ev, 1, 0), 0);
+	}
+	close(ep);
+}
+END_TEST
+
 /*
  * A handler that interrupts whatever is going on is served or told to come later, and nothing is lost by that. Its ring is
  * of its own, since two that use one SQ without a lock lose SQEs anyhow.
@@ -468,7 +549,8 @@ static Suite *suite(void)
 		poll_of_a_thread_that_lives_goes_on, timeout_of_a_thread_that_ended_fires, writes_of_a_thread_that_ended_are_done,
 		wait_ends_with_eintr_when_a_handler_ran, wait_is_not_restarted, ignored_signal_ends_no_wait,
 		mask_is_set_with_the_sleep, handler_may_use_another_ring_during_a_wait,
-		handler_in_the_middle_of_an_enter_is_no_deadlock, jump_out_of_a_wait_leaves_nothing,
+		polled_sq_is_polled_while_another_thread_waits, close_changes_nothing_of_the_thread,
+		each_cqe_is_an_edge, handler_in_the_middle_of_an_enter_is_no_deadlock, jump_out_of_a_wait_leaves_nothing,
 		cancelled_thread_leaves_no_lock, setuid_reaches_our_threads, process_ends_with_requests_in_flight,
 	};
 	Suite *s = suite_create("life");

@@ -34,6 +34,8 @@ struct rd_local_ring {
 	int epfd;			/* the number it was made with, -1 without one (REGISTERED_FD_ONLY) */
 	int efd;			/* in epfd: readable when the ring is */
 	bool readable;			/* efd is */
+	bool seen_tasks;		/* of a lazy ring, and seen_tail: what efd was written for */
+	uint32_t seen_tail;
 	bool watched;			/* somebody has looked or waits; see rd_local_poll_sync() */
 	bool waiting;			/* lazy ring: somebody is inside an enter that waits */
 	uint32_t wait_seq;		/* of the wait word that is armed, so that each publication is told */

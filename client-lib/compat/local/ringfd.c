@@ -181,29 +181,34 @@ bool rd_local_ringfd_close(int fd)
 
 bool rd_local_close(int fd)
 {
+	int saved = errno;
 	bool was;
 
-	if (!lookup(fd))
+	/* what a handler closes that has interrupted us is found to be gone later, as if it had not been told: see sweep() */
+	if (!lookup(fd) || rd_local_inside())
 		return false;
 	rd_local_lock();
 	was = rd_local_ringfd_close(fd);
 	rd_local_leave();
 	rd_local_unlock();
 	rd_local_settle_down();
+	errno = saved;		/* a close() that succeeds leaves it alone */
 	return was;
 }
 
 void rd_local_dup(int from, int to)
 {
 	struct rd_local_ring *lr;
+	int saved = errno;
 
-	if (!lookup(from) || from == to)
+	if (!lookup(from) || from == to || rd_local_inside())
 		return;
 	rd_local_lock();
 	lr = rd_local_ring_sure(from);
 	if (lr && lookup(to) != lr && table_set(to, lr) == 0)
 		rd_local_ring_get(lr);
 	rd_local_unlock();
+	errno = saved;
 }
 
 bool rd_local_hidden(int fd)
@@ -238,15 +243,27 @@ static bool has_news(const struct rd_local_ring *lr)
 	return ring->cq_tail != __atomic_load_n(&ring->hot->cq_head, __ATOMIC_ACQUIRE) || ring->held || ring->tasks_told;
 }
 
+/* Whoever watches edges (EPOLLET) is to see one for each publication, whether it was readable before or not. */
+static bool has_more(struct rd_local_ring *lr)
+{
+	const struct rd_ring *ring = lr->ring;
+	bool more = ring->cq_tail != lr->seen_tail || (ring->tasks_told && !lr->seen_tasks);
+
+	lr->seen_tail = ring->cq_tail;
+	lr->seen_tasks = ring->tasks_told;
+	return more;
+}
+
 void rd_local_ringfd_update(struct rd_local_ring *lr)
 {
 	uint64_t n = 1;
-	bool news;
+	bool news, more;
 
 	if (!lr->watched && rd_local.bound)
 		return;
 	news = !lr->ring->dead && has_news(lr);
-	if (news == lr->readable)
+	more = has_more(lr) && news;
+	if (news == lr->readable && !more)
 		return;
 	lr->readable = news;
 	if (news)
@@ -267,11 +284,14 @@ void rd_local_ringfd_watch(int fd)
 
 void rd_local_poll_sync(int fd)
 {
-	if (!lookup(fd))
+	int saved = errno;
+
+	if (!lookup(fd) || rd_local_inside())
 		return;
 	rd_local_lock();
 	rd_local_ringfd_watch(fd);
 	rd_local_unlock();
+	errno = saved;
 }
 
 uint32_t rd_local_poll_out(int fd)
@@ -279,7 +299,7 @@ uint32_t rd_local_poll_out(int fd)
 	struct rd_local_ring *lr;
 	uint32_t events = 0;
 
-	if (!lookup(fd))
+	if (!lookup(fd) || rd_local_inside())
 		return 0;
 	rd_local_lock();
 	lr = rd_local_ring_of(fd);
