@@ -87,12 +87,14 @@ vectored()
 	keep md5sum sync.0.0
 }
 
-# Reads beyond the end, a full device, a file that may not be written.
+# Reads beyond the end, a full device, a file that may not grow (the memory of a ring has no such limit), one that may not
+# be written.
 errors()
 {
 	truncate -s 1m short.0.0
 	fio_run --name=short --filesize=1m --size=2m --io_size=2m --bs=4k --rw=read --iodepth=4 --allow_file_create=0
 	fio_run --name=full --filename=/dev/full --size=64k --bs=4k --rw=write --iodepth=1
+	( ulimit -f 1024; trap '' XFSZ; fio_run --name=limit --size=4m --bs=4k --rw=write --iodepth=1 --end_fsync=1 )
 	fio_run --name=ro --filename=/proc/version --size=4k --bs=4k --rw=read --readonly --iodepth=1
 	true
 }
@@ -107,5 +109,5 @@ trial direct "direct=1, with and without registered buffers, fsync" trap
 trial threads "four jobs as threads" trap
 trial processes "four jobs as processes" trap
 trial vectored "readv and writev, fdatasync" trap
-trial errors "errors: short files, full devices, odd files" trap
+trial errors "errors: short files, full devices, file size limits, odd files" trap
 finish

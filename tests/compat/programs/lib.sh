@@ -137,15 +137,9 @@ have_door()
 	case " ${RINGD_DOORS:-kernel library trap} " in *" $1 "*) ;; *) return 1 ;; esac
 	case $1 in
 	kernel) ;;
-	library) loads liburing.so.2 ;;
-	trap) loads libringd-trap.so ;;
+	library) [ -e "$tmp/doors/liburing.so.2" ] ;;
+	trap) [ -e "$tmp/doors/libringd-trap.so" ] ;;
 	esac
-}
-
-# loads LIBRARY: it was built whole, and finds what it needs
-loads()
-{
-	[ -e "$tmp/doors/$1" ] && LD_BIND_NOW=1 LD_PRELOAD=$tmp/doors/$1 /bin/true >/dev/null 2>&1
 }
 
 cleanup()
@@ -182,6 +176,9 @@ begin()
 	tmp=$(mktemp -d "${TMPDIR:-/var/tmp}/ringd-compat.XXXXXX") || exit 99
 	trap cleanup EXIT
 	trap 'exit 99' INT TERM
+	(cd "$tmp" && timeout 120 "$abs_top_builddir/tests/compat/uringapp" buffers >/dev/null 2>&1) ||
+		skip_all "the kernel's io_uring is not to be had here, so there is nothing to compare with"
+	rm -f "$tmp/buffers"
 	confine=$abs_top_builddir/tests/compat/confine
 	find_doors
 	version=$(dpkg-query -W -f '${Version}' "$program_package" 2>/dev/null) || version=unknown
