@@ -8,12 +8,6 @@ function cell(s)
 	return s
 }
 
-# tell(result, words): a reason of back end b
-function tell(b, r, w)
-{
-	return r == "pass" || w == "" ? "" : b ": " cell(w)
-}
-
 {
 	key = $1 "\t" $3
 	if (!(key in text)) {
@@ -32,22 +26,39 @@ function tell(b, r, w)
 	count[$4, $5]++
 }
 
-function show(key,	b, i, r, why, line, list, seen)
+# reasons(key): why the result is not "pass", each reason once, with whom it is about
+function reasons(key,	n, i, j, r, w, who, said, list, why)
+{
+	split("kernel sync uring local", list, " ")
+	n = 0
+	for (i = 1; i <= 4; i++) {
+		r = result[key, list[i]]
+		w = words[key, list[i]]
+		if (r == "pass" || w == "")
+			continue
+		for (j = 1; j <= n && said[j] != w; j++)
+			;
+		if (j > n)
+			said[++n] = w
+		who[j] = who[j] (who[j] == "" ? "" : ", ") (list[i] == "local" ? "in-process" : list[i])
+	}
+	why = ""
+	for (j = 1; j <= n; j++) {
+		sub(/sync, uring/, "service", who[j])
+		why = why (j == 1 ? "" : "; ") who[j] ": " cell(said[j])
+	}
+	return why
+}
+
+function show(key,	i, r, line, list)
 {
 	line = "| " all[key] " | " cell(text[key]) " |"
-	why = ""
 	split("kernel sync uring local", list, " ")
 	for (i = 1; i <= 4; i++) {
-		b = list[i]
-		r = result[key, b]
+		r = result[key, list[i]]
 		line = line " " (r == "" ? "-" : r == "fail" ? "**fail**" : r) " |"
-		if (b == "uring" && words[key, b] == words[key, "sync"] && r == result[key, "sync"])
-			continue
-		seen = tell(b == "sync" && words[key, b] == words[key, "uring"] ? "ringd" : b == "local" ? "in-process" : b, r, words[key, b])
-		if (seen != "")
-			why = why (why == "" ? "" : "; ") seen
 	}
-	print line " " why " |"
+	print line " " reasons(key) " |"
 }
 
 END {
@@ -60,11 +71,12 @@ END {
 		}
 	}
 	print ""
-	print "| | kernel | ringd sync | ringd uring | in-process |"
+	print "| | kernel | service, sync | service, uring | in-process |"
 	print "|---|---:|---:|---:|---:|"
 	split("pass differs skip fail", kinds, " ")
 	for (i = 1; i <= 4; i++)
-		print "| " kinds[i] " | " count["kernel", kinds[i]] + 0 " | " count["sync", kinds[i]] + 0 " | " count["uring", kinds[i]] + 0 " | " count["local", kinds[i]] + 0 " |"
+		printf "| %s | %d | %d | %d | %d |\n", kinds[i], count["kernel", kinds[i]], count["sync", kinds[i]],
+			count["uring", kinds[i]], count["local", kinds[i]]
 	head = "| Number | Statement | kernel | sync | uring | in-process | Reason |\n|---:|---|---|---|---|---|---|"
 	while ((getline line < statements) > 0) {
 		if (line ~ /^## /) {

@@ -18,9 +18,10 @@ done
 	cat <<END
 # Conformance
 
-Written by \`make conformance-doc\` on $(date -u +%Y-%m-%d) from the results of tests/conformance; not to be edited. Linux
-$(uname -r) ("kernel"), ringd with its two back ends, and ringd inside the process (as liburing.so.2 has it) ran the same tests. A row is a test; its number is that of the
-statement in tests/conformance/statements that it is about.
+Written by \`make conformance-doc\` on $(date -u +%Y-%m-%d) from the results of tests/conformance; not to be edited. The same
+tests ran on the io_uring of Linux $(uname -r) ("kernel"), on the service with its two back ends ("sync", "uring"), and on
+the engine inside the process, as the drop-in liburing.so.2 has it ("in-process"). A row is a test; its number is that of
+the statement in tests/conformance/statements that it is about.
 
 | Result | Meaning |
 |---|---|
