@@ -345,12 +345,29 @@ END_TEST
 static volatile uint32_t handler_done, handler_later;
 static volatile bool handler_wrong;	/* no ck_assert() in a handler */
 
+/* The calls that are no enter. */
+static void ask_in_handler(void)
+{
+	uint32_t workers[2] = { 0 };
+	void *p = NULL;
+	int r;
+
+	r = rd_local_register((unsigned int)other.fd, RINGD_REGISTER_IOWQ_MAX_WORKERS, workers, 2);
+	handler_wrong |= r != 0 && r != -EAGAIN;
+	r = rd_local_mmap(&p, NULL, other.sqes_len, PROT_READ | PROT_WRITE, MAP_SHARED, other.fd, RINGD_OFF_SQES);
+	handler_wrong |= r != 0 && r != -EAGAIN;
+	if (r == 0)
+		munmap(p, other.sqes_len);
+	rd_local_poll_sync(other.fd);
+}
+
 static void on_timer(int sig)
 {
 	struct ringd_cqe cqe;
 	int r;
 
 	(void)sig;
+	ask_in_handler();
 	if (*lr_word(&other, other.p.sq_off.tail) == *lr_word(&other, other.p.sq_off.head))
 		lr_sqe(&other, RINGD_OP_NOP, -1, NULL, 0, handler_done);
 	r = lr_enter(&other, 1, 1);

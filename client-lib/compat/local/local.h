@@ -30,7 +30,7 @@ RD_LOCAL_API int rd_local_enter_masked(unsigned int fd, unsigned int to_submit, 
 				       const void *arg, size_t argsz, const void *mask);
 RD_LOCAL_API int rd_local_register(unsigned int fd, unsigned int opcode, const void *arg, unsigned int nr);
 
-/* mmap() of a ring's descriptor. 1: fd is no ring; 0: *ret is mapped; -EINVAL, -EPERM, -ENOMEM. */
+/* mmap() of a ring's descriptor. 1: fd is no ring; 0: *ret is mapped; -EINVAL, -EPERM, -ENOMEM; -EAGAIN: see rd_local_inside(). */
 RD_LOCAL_API int rd_local_mmap(void **ret, void *addr, size_t len, int prot, int flags, int fd, uint64_t off);
 /* fd is going to be closed (close() itself is the caller's, afterwards). True: it was a descriptor of a ring. */
 RD_LOCAL_API bool rd_local_close(int fd);

@@ -124,7 +124,8 @@ void rd_local_settle_down(void)
 {
 	bool over;
 
-	if (atomic_load(&rd_local_rings))
+	/* settling already: a handler has interrupted us, and who was interrupted goes on with it */
+	if (atomic_load(&rd_local_rings) || rd_local_thread()->settling)
 		return;
 	rd_local_thread()->settling = true;	/* a handler that forks must not wait for its own thread */
 	rd_local_life_lock();

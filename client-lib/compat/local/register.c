@@ -345,6 +345,8 @@ int rd_local_register(unsigned int fd, unsigned int opcode, const void *arg, uns
 
 	if (c.reg.opcode >= RINGD_REGISTER_LAST)
 		return -EINVAL;
+	if (RD_UNLIKELY(rd_local_inside()))
+		return -EAGAIN;
 	rd_local_lock();
 	if ((int)fd == -1)
 		r = call_blind(&c);

@@ -342,6 +342,8 @@ int rd_local_mmap(void **ret, void *addr, size_t len, int prot, int flags, int f
 
 	if (!rd_local_is_ring(fd))
 		return 1;
+	if (RD_UNLIKELY(rd_local_inside()))
+		return -EAGAIN;
 	rd_local_lock();
 	lr = rd_local_ring_sure(fd);
 	if (lr)
