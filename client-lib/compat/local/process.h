@@ -111,6 +111,8 @@ extern struct rd_local rd_local;
 /* --- thread.c --- */
 void rd_local_lock(void);
 void rd_local_unlock(void);
+/* The lock, if it can be had until then (CLOCK_REALTIME) and no handler has interrupted this very thread in here. */
+bool rd_local_lock_until(const struct timespec *end);
 /* A signal handler interrupted this very thread in here: the call cannot be served. Without the lock. */
 bool rd_local_inside(void);
 struct rd_local_thread *rd_local_thread(void);

@@ -316,20 +316,23 @@ static void tell(const struct rd_text *t)
 void rd_local_exit(void)
 {
 	struct timespec until;
-	int saved = errno;
+	int saved = errno, state;
 	bool locked;
 
 	if (!rd_local_reporting || report.pid != getpid())
 		return;
+	/* a thread that is cancelled while it writes would not end the process any more */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	/* whoever has it may be the very thread whose signal handler ends the process: then without */
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec++;
-	locked = pthread_mutex_timedlock(&rd_local.lock, &until) == 0;
+	locked = rd_local_lock_until(&until);
 	rd_local_reporting = false;
 	if (make_text(&report.text, locked))
 		tell(&report.text);
 	if (locked)
 		rd_local_unlock();
+	pthread_setcancelstate(state, NULL);
 	errno = saved;
 }
 

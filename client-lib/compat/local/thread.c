@@ -42,6 +42,26 @@ void rd_local_lock(void)
 		rd_local_share_lock();
 }
 
+bool rd_local_lock_until(const struct timespec *end)
+{
+	int state;
+
+	if (self.inside)
+		return false;
+	self.inside = true;
+	atomic_signal_fence(memory_order_seq_cst);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	if (pthread_mutex_timedlock(&rd_local.lock, end) != 0) {
+		self.inside = false;
+		pthread_setcancelstate(state, NULL);
+		return false;
+	}
+	self.cancel_state = state;
+	if (RD_UNLIKELY(!rd_list_empty(&rd_local.shares)))
+		rd_local_share_lock();
+	return true;
+}
+
 void rd_local_unlock(void)
 {
 	int state = self.cancel_state;
