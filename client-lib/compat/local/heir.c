@@ -62,7 +62,7 @@ void rd_local_will_write(struct rd_local_share *s)
 		if (s->page->waits[i].pid == rd_local.pid)
 			s->page->waits[i].pid = 0;
 	}
-	for (uint32_t i = 0; i < s->page->nr; i++) {
+	for (uint32_t i = 0; i < s->nr; i++) {
 		if (!s->rings[i] || s->rings[i]->dormant)
 			continue;
 		rd_list_foreach(l, tmp, &s->rings[i]->ring->ctx.pending) {
@@ -134,7 +134,7 @@ static void inherit(struct rd_local_share *s, pid_t pid)
 	for (uint32_t i = 0; i < RD_SHARE_WAITS; i++) {
 		struct rd_share_wait w = s->page->waits[i];
 
-		if (w.pid != pid || w.slot >= s->page->nr)
+		if (w.pid != pid || w.slot >= s->nr)
 			continue;
 		s->page->waits[i].pid = 0;
 		if (!adopt(s, &w))

@@ -60,7 +60,7 @@ static bool store(struct rd_local_ring *lr)
 /* Its last owner died with it: what that one has shown to the program counts. */
 static void recover(struct rd_local_share *s)
 {
-	for (uint32_t i = 0; i < s->page->nr; i++) {
+	for (uint32_t i = 0; i < s->nr; i++) {
 		struct rd_local_ring *lr = s->rings[i];
 		struct rd_share_ring *sr = &s->page->ring[i];
 		uint64_t n;
@@ -84,7 +84,7 @@ static void page_lock(struct rd_local_share *s)
 	if (s->page->last == rd_local.pid)
 		return;
 	s->page->last = rd_local.pid;
-	for (uint32_t i = 0; i < s->page->nr; i++) {
+	for (uint32_t i = 0; i < s->nr; i++) {
 		if (s->rings[i] && !s->rings[i]->dormant)
 			load(s->rings[i]);
 	}
@@ -100,7 +100,7 @@ static void share_free(struct rd_local_share *s)
 		rd_list_remove(&s->link);
 	}
 	rd_close(s->efd);
-	munmap(s->page, sizeof(*s->page) + s->page->nr * sizeof(s->page->ring[0]));
+	munmap(s->page, sizeof(*s->page) + s->nr * sizeof(s->page->ring[0]));
 	free(s);
 }
 
@@ -109,7 +109,7 @@ static void page_unlock(struct rd_local_share *s)
 	const uint64_t one = 1;
 	bool tell = s->told;
 
-	for (uint32_t i = 0; i < s->page->nr; i++) {
+	for (uint32_t i = 0; i < s->nr; i++) {
 		if (s->rings[i] && !s->rings[i]->dormant)
 			tell |= store(s->rings[i]);
 	}
@@ -149,7 +149,7 @@ static void on_news(void *arg)
 {
 	struct rd_local_share *s = arg;
 
-	for (uint32_t i = 0; i < s->page->nr; i++) {
+	for (uint32_t i = 0; i < s->nr; i++) {
 		struct rd_local_ring *lr = s->rings[i];
 
 		if (!lr || lr->dormant)
@@ -209,7 +209,6 @@ static struct rd_share_page *page_new(uint32_t nr)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	page->id = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 	page->maker = page->last = rd_local.pid;
-	page->nr = nr;
 	pthread_mutexattr_init(&attr);
 	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
 	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
@@ -226,6 +225,7 @@ static struct rd_local_share *share_make(uint32_t nr)
 		return NULL;
 	rd_list_init(&s->link);
 	rd_list_init(&s->orphans);
+	s->nr = nr;
 	s->page = page_new(nr);
 	s->efd = rd_private_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	if (s->page && s->efd >= 0)
@@ -323,7 +323,9 @@ static void on_alone(void *arg)
 {
 	struct rd_local_ring *lr = arg;
 
-	rd_close(rd_steal_fd(&lr->held[0]));	/* removed from the loop with the ring */
+	/* the number will be another file's, perhaps one that is in the loop, too */
+	rd_loop_remove(rd_local.engine.reactor->loop, &lr->alone);
+	rd_close(rd_steal_fd(&lr->held[0]));
 }
 
 bool rd_local_linger(struct rd_local_ring *lr)

@@ -40,7 +40,6 @@ struct rd_share_page {
 	uint32_t users;			/* processes that ever used it */
 	pid_t user[RD_SHARE_USERS];	/* they are watched; 0: nobody */
 	struct rd_share_wait waits[RD_SHARE_WAITS];
-	uint32_t nr;
 	struct rd_share_ring ring[];
 };
 
@@ -58,6 +57,7 @@ struct rd_local_share {
 	struct rd_share_page *page;
 	struct rd_source news;		/* efd: somebody else has changed something */
 	int efd;
+	uint32_t nr;			/* of rings[]: others write to the page, and may have fewer rights than we */
 	bool active;			/* on that list */
 	uint32_t will;			/* not 0: the page has waits of ours */
 	struct rd_local_watch watch[RD_SHARE_USERS];
