@@ -82,30 +82,9 @@ export RINGD_SOCKET=$tmp/rt/ringd.sock
 
 # --- measuring ---
 
-median()	# numbers on standard input, one a line
-{
-	sort -g | awk '{ v[NR] = $1 } END { if (NR) print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
-}
-
-quiet()		# is the machine idle, but for a seventh, during a fifth of a second?
-{
-	local a b
-	a=$(head -n 1 /proc/stat); sleep 0.2; b=$(head -n 1 /proc/stat)
-	awk -v a="$a" -v b="$b" 'BEGIN {
-		split(a, x); split(b, y)
-		for (i = 2; i <= 9; i++) all += y[i] - x[i]
-		idle = y[5] + y[6] - x[5] - x[6]
-		exit !(all > 0 && idle >= all * 6 / 7)
-	}'
-}
-
-await_quiet()	# until it is, or the deadline (in $SECONDS)
-{
-	while ((SECONDS < $1)); do
-		quiet && return 0
-	done
-	return 1
-}
+how=${realtime:+SCHED_RR}
+# shellcheck source=bench/pairs.sh
+. "$top/bench/pairs.sh"
 
 rate()		# ringbench options -> ops per second
 {
@@ -115,65 +94,6 @@ rate()		# ringbench options -> ops per second
 	# a spinner that waits for somebody who never runs must not hold the machine
 	timeout -k 1 "$(awk -v s="$seconds" 'BEGIN { print int(s * 3) + 20 }')" \
 		$prefix "$RINGBENCH" --seconds="$seconds" --terse "$@" | sed -n 's/^ops_per_s=//p'
-}
-
-missed=0
-disturbed=0
-rows=()
-row()		# name, goal in words, "reached" / "missed" / "-", measured, against, ratio
-{
-	[ "$3" = missed ] && missed=1
-	rows+=("| $1 | $4 | $5 | $6 | $2 | $3 |")
-	printf '%-46s %14s %14s %9s  %-10s %s\n' "$1" "$4" "$5" "$6" "$2" "${3/-/}"
-}
-
-verdict()	# value, relation (>= or <=), limit
-{
-	awk -v v="$1" -v r="$2" -v l="$3" 'BEGIN { print (r == ">=" ? v + 0 >= l : v + 0 <= l) ? "reached" : "missed" }'
-}
-
-wanted()
-{
-	[ -z "$only" ] || [[ $1 == *"$only"* ]]
-}
-
-human()		# ops per second, as ns per op (time) or M/s, k/s
-{
-	awk -v v="$1" -v w="$2" 'BEGIN {
-		if (w == "time") printf "%.0f ns", 1e9 / v
-		else if (v >= 1e6) printf "%.2f M/s", v / 1e6
-		else printf "%.1f k/s", v / 1e3 }'
-}
-
-# pair NAME KIND RELATION GOAL "options of A" "options of B"
-# KIND time: ratio of times A/B, rate: ratio of rates A/B. GOAL "-": told, not judged.
-pair()
-{
-	local name=$1 kind=$2 relation=$3 goal=$4 a=$5 b=$6 i ra rb ratio deadline
-	wanted "$name" || return 0
-	: >"$tmp/a"; : >"$tmp/b"; : >"$tmp/r"
-	for ((i = 0; i < pairs; i++)); do
-		deadline=$((SECONDS + patience))
-		while :; do
-			((patience == 0)) || await_quiet "$deadline" || disturbed=$((disturbed + 1))
-			# shellcheck disable=SC2086
-			if ((i % 2)); then rb=$(rate $b); ra=$(rate $a); else ra=$(rate $a); rb=$(rate $b); fi
-			((SECONDS >= deadline)) || quiet && break
-		done
-		if [ -z "$ra" ] || [ -z "$rb" ] || [ "$ra" = 0 ] || [ "$rb" = 0 ]; then
-			row "$name" "$relation $goal" missed "failed" "failed" "-"
-			return 0
-		fi
-		echo "$ra" >>"$tmp/a"; echo "$rb" >>"$tmp/b"
-		awk -v a="$ra" -v b="$rb" -v k="$kind" 'BEGIN { print k == "time" ? b / a : a / b }' >>"$tmp/r"
-	done
-	ra=$(median <"$tmp/a"); rb=$(median <"$tmp/b"); ratio=$(median <"$tmp/r")
-	if [ "$goal" = - ]; then
-		row "$name" "-" "-" "$(human "$ra" "$kind")" "$(human "$rb" "$kind")" "$(printf %.2f "$ratio")"
-	else
-		row "$name" "$relation $goal" "$(verdict "$ratio" "$relation" "$goal")" "$(human "$ra" "$kind")" \
-			"$(human "$rb" "$kind")" "$(printf %.2f "$ratio")"
-	fi
 }
 
 # trio NAME GOAL-KERNEL GOAL-EPOLL "options of all"
@@ -303,15 +223,6 @@ idle_rows()	# fresh or used: what the engine did before
 
 # --- the table ---
 
-machine()
-{
-	printf '%s, %s x %s, %s memory, %s on %s, %s, %s pairs of %s s\n' "$(uname -srm)" "$(nproc)" \
-		"$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" \
-		"$(awk '/MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo)" \
-		"$(stat -f -c %T "$dir")" "$(df --output=source "$dir" | tail -n 1)" \
-		"load $(cut -d ' ' -f 1 /proc/loadavg) at the start${realtime:+, SCHED_RR}" "$pairs" "$seconds"
-}
-
 case $(stat -f -c %T "$dir") in
 tmpfs|ramfs) direct=false; echo "compare.sh: $dir is in memory: no O_DIRECT rows, choose another with --dir" >&2 ;;
 *) direct=true ;;
@@ -379,26 +290,6 @@ idle_rows "after all this"
 
 ((disturbed == 0)) || where+="; $disturbed pairs were measured while others used the machine"
 
-table()
-{
-	printf '%s.\n\n| what | ringd | kernel or other | ratio | goal | |\n|---|---|---|---|---|---|\n' "$where"
-	printf '%s\n' "${rows[@]}"
-}
-
-# A file with the lines <!-- compare.sh --> and <!-- end --> keeps all but what stands between them.
-write_markdown()
-{
-	if grep -qs '^<!-- compare.sh -->$' "$markdown"; then
-		table >"$tmp/table"
-		awk -v t="$tmp/table" '
-			/^<!-- compare.sh -->$/ { print; while ((getline line <t) > 0) print line; skip = 1 }
-			/^<!-- end -->$/ { skip = 0 }
-			!skip { print }' "$markdown" >"$markdown.new"
-	else
-		table >"$markdown.new"
-	fi && mv "$markdown.new" "$markdown"
-}
-
-[ -z "$markdown" ] || write_markdown || die "cannot write $markdown"
+[ -z "$markdown" ] || write_markdown "$markdown" compare.sh "$where" || die "cannot write $markdown"
 ((disturbed == 0)) || echo "($disturbed pairs were measured while others used the machine)"
 exit "$missed"

@@ -105,4 +105,16 @@ dies_with_engine()
 	[ $? = 1 ]
 }
 check "a dead engine ends it" dies_with_engine
+
+# The comparison of existing programs works, whatever comes out.
+compares()
+{
+	"$dir/../../bench/dropin.sh" --build "$abs_top_builddir" --pairs 1 --seconds 0.02 --only "NOP QD1" >"$tmp/table"
+	[ $? -le 1 ] && cat "$tmp/table" && grep -q '^library: NOP QD1, time .* ns .* ns ' "$tmp/table"
+}
+if [ -n "${RINGD_SANITIZERS-}" ] || [ "$targets" = ringd ]; then
+	echo "# no existing program: not with sanitizers, and not without the kernel's io_uring"
+else
+	check "bench/dropin.sh" compares
+fi
 check "no file is left behind" test -z "$(find "$tmp" -name 'ringbench.*')"
