@@ -35,7 +35,7 @@ static int blind(unsigned int opcode, const void *arg, unsigned int nr)
 START_TEST(numbers_that_are_no_ring)
 {
 	struct lr ring = { 0 };
-	int null = open("/dev/null", O_RDONLY);
+	int null = open("/dev/null", O_RDONLY), place = open("/", O_PATH);
 
 	ck_assert_int_eq(blind(RINGD_REGISTER_LAST, NULL, 0), -EINVAL);
 	ck_assert_int_eq(blind(RINGD_UNREGISTER_FILES, NULL, 0), -EINVAL);
@@ -43,6 +43,8 @@ START_TEST(numbers_that_are_no_ring)
 	lr_open(&ring, 4, 0);
 	ck_assert_int_eq(rd_local_register((unsigned int)null, RINGD_UNREGISTER_FILES, NULL, 0), -EOPNOTSUPP);
 	ck_assert_int_eq(rd_local_register(12345, RINGD_UNREGISTER_FILES, NULL, 0), -EBADF);
+	ck_assert_int_eq(rd_local_register((unsigned int)place, RINGD_UNREGISTER_FILES, NULL, 0), -EBADF);
+	ck_assert_int_eq(rd_local_enter((unsigned int)place, 0, 0, 0, NULL, 0), -EBADF);
 	ck_assert_int_eq(rd_local_register(16, RINGD_UNREGISTER_FILES | REGISTERED, NULL, 0), -EINVAL);
 	ck_assert_int_eq(rd_local_register(3, RINGD_UNREGISTER_FILES | REGISTERED, NULL, 0), -EBADF);
 	ck_assert_int_eq(lr_register(&ring, RINGD_UNREGISTER_FILES, NULL, 0), -ENXIO);
@@ -374,6 +376,19 @@ START_TEST(slots_are_a_threads_own)
 }
 END_TEST
 
+START_TEST(what_is_reserved_in_a_restriction_is_not_looked_at)
+{
+	struct ringd_restriction list[] = {
+		{ .opcode = RINGD_RESTRICTION_SQE_OP, .sqe_op = RINGD_OP_NOP, .resv = 1, .resv2 = { 2, 3, 4 } },
+	};
+	struct lr ring = { 0 };
+
+	lr_open(&ring, 4, RINGD_SETUP_R_DISABLED);
+	ck_assert_int_eq(lr_register(&ring, RINGD_REGISTER_RESTRICTIONS, list, 1), 0);
+	lr_close(&ring);
+}
+END_TEST
+
 START_TEST(a_task_restricts_its_later_rings)
 {
 	struct {
@@ -450,6 +465,7 @@ int main(void)
 	tcase_add_test(tc, an_eventfd_of_the_program);
 	tcase_add_test(tc, a_ring_of_one_thread);
 	tcase_add_test(tc, slots_are_a_threads_own);
+	tcase_add_test(tc, what_is_reserved_in_a_restriction_is_not_looked_at);
 	tcase_add_test(tc, a_task_restricts_its_later_rings);
 	tcase_add_test(tc, nobody_is_who_he_was_before);
 	suite_add_tcase(s, tc);

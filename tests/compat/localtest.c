@@ -32,6 +32,11 @@ struct rd_local_ring *rd_local_ring_sure(int fd)
 	return rd_local_ring_of(fd);
 }
 
+int rd_local_no_ring(int fd, int err)
+{
+	return fcntl(fd, F_GETFD) < 0 ? -EBADF : err;
+}
+
 bool rd_local_hidden(int fd)
 {
 	return rd_private_fd_min && fd >= rd_private_fd_min;

@@ -3,7 +3,6 @@
  * io_uring_enter(2). Requests are issued by the thread that calls, as the kernel does it. What a pointer names is read when
  * the wait starts, so an argument that is wrong costs a caller whose SQEs were taken nothing but the error.
  */
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 
@@ -297,7 +296,7 @@ static struct rd_local_ring *find(unsigned int fd, unsigned int flags, int *err)
 	}
 	lr = rd_local_ring_of((int)fd);
 	if (!lr)
-		*err = fcntl((int)fd, F_GETFD) < 0 ? -EBADF : -EOPNOTSUPP;
+		*err = rd_local_no_ring((int)fd, -EOPNOTSUPP);
 	return lr;
 }
 

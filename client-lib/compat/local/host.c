@@ -191,7 +191,7 @@ static int local_ring(struct rd_host *host, int fd, struct rd_ctx **ret)
 
 	(void)host;
 	if (!lr)
-		return fcntl(fd, F_GETFD) < 0 ? -EBADF : -EBADFD;
+		return rd_local_no_ring(fd, -EBADFD);
 	*ret = &lr->ring->ctx;
 	return 0;
 }

@@ -181,6 +181,8 @@ void rd_local_ringfd_undo(struct rd_local_ring *lr);	/* nobody has heard of it y
 struct rd_local_ring *rd_local_ring_of(int fd);
 /* The same where it matters that the number has not become another file's unheard: costs a system call. */
 struct rd_local_ring *rd_local_ring_sure(int fd);
+/* What is said of a number that is no ring's: err, but -EBADF if it is no open file, which a mere path (O_PATH) is not either. */
+int rd_local_no_ring(int fd, int err);
 /* Is the ring readable, does its descriptor say so? */
 void rd_local_ringfd_update(struct rd_local_ring *lr);
 /* rd_local_poll_sync() with the lock. */

@@ -4,7 +4,6 @@
  * only shows in the call itself: pointers that are missing or lead nowhere, and numbers. The order is the kernel's.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -273,7 +272,7 @@ static int no_ring(struct rd_host *host, int fd, struct rd_ctx **ret)
 {
 	(void)host;
 	(void)ret;
-	return fcntl(fd, F_GETFD) < 0 ? -EBADF : -EBADFD;
+	return rd_local_no_ring(fd, -EBADFD);
 }
 
 static int call_blind(struct rd_local_call *c)

@@ -6,7 +6,6 @@
  * process's, so threads that were there before are restricted as well, and a new program is not.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/capability.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -22,7 +21,7 @@ int rd_local_find(uint32_t number, bool registered, struct rd_local_ring **ret)
 	*ret = registered ? rd_local_slot_get(number) : rd_local_ring_of((int)number);
 	if (*ret)
 		return 0;
-	return registered || fcntl((int)number, F_GETFD) < 0 ? -EBADF : -EOPNOTSUPP;
+	return registered ? -EBADF : rd_local_no_ring((int)number, -EOPNOTSUPP);
 }
 
 /* --- registered descriptors --- */
@@ -128,6 +127,13 @@ static int run_restrict(struct rd_local_call *c, uint8_t *data, size_t size, uin
 		return -EINVAL;
 	if (rd_local_copy_in(data + size, c->arg + size, list) < 0)
 		return -EFAULT;
+	/* the kernel does not look at what is reserved, and a program may have anything there */
+	for (uint32_t i = 0; i < nr; i++) {
+		struct ringd_restriction *e = (struct ringd_restriction *)(void *)(data + size) + i;
+
+		e->resv = 0;
+		memset(e->resv2, 0, sizeof(e->resv2));
+	}
 	c->reg.data = data;
 	c->reg.len = size + list;
 	return rd_local_call_run(c);

@@ -118,6 +118,13 @@ struct rd_local_ring *rd_local_ring_sure(int fd)
 	return still ? rd_local_ring_of(fd) : NULL;
 }
 
+int rd_local_no_ring(int fd, int err)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags < 0 || (flags & O_PATH) ? -EBADF : err;
+}
+
 /* The rings of some numbers have ended by now; each new ring has a look at a few of them, and at its own number. */
 static void sweep(int own)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* io_uring_setup(2), the memory of rings, and their end. */
-#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -90,7 +89,7 @@ static int find_group(const struct ringd_params *p, struct rd_local_ring **ret)
 		return 0;
 	to = rd_local_ring_sure((int)p->wq_fd);
 	if (!to)
-		return fcntl((int)p->wq_fd, F_GETFD) < 0 ? -ENXIO : -EINVAL;
+		return rd_local_no_ring((int)p->wq_fd, -EINVAL) == -EBADF ? -ENXIO : -EINVAL;
 	if (!(p->flags & RINGD_SETUP_SQPOLL))
 		return 0;
 	if (!(to->params.flags & RINGD_SETUP_SQPOLL))
