@@ -299,6 +299,37 @@ START_TEST(polled_sq_is_polled_while_another_thread_waits)
 }
 END_TEST
 
+/* With IOPOLL who waits is who completes, so there is nothing to wait for when nothing is under way. */
+START_TEST(polling_for_nothing_is_over_at_once)
+{
+	struct ringd_cqe cqe;
+
+	memset(&other, 0, sizeof(other));
+	lr_open_flags(&other, 8, RINGD_SETUP_IOPOLL);
+	ck_assert_int_eq(lr_enter(&other, 0, 1), 0);
+	lr_sqe(&other, RINGD_OP_NOP, -1, NULL, 0, 7);
+	ck_assert_int_eq(lr_enter(&other, 1, 2), 1);
+	ck_assert(lr_pop(&other, &cqe) && cqe.user_data == 7);
+	lr_close(&other);
+}
+END_TEST
+
+/* Views may be longer than what there is. */
+START_TEST(views_of_a_ring_may_be_longer)
+{
+	const uint64_t offs[] = { RINGD_OFF_SQ_RING, RINGD_OFF_CQ_RING, RINGD_OFF_SQES };
+	const size_t len = 1u << 20;
+	void *p = NULL;
+
+	for (unsigned int i = 0; i < 3; i++) {
+		ck_assert_int_eq(rd_local_mmap(&p, NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd, offs[i]), 0);
+		*(volatile char *)p = *(volatile char *)p;
+		ck_assert_int_eq(munmap(p, len), 0);
+	}
+	ck_assert_int_eq(rd_local_mmap(&p, NULL, 0, PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd, 0), -EINVAL);
+}
+END_TEST
+
 /* --- close() --- */
 
 /* It changes neither errno nor whether the thread can be cancelled. */
@@ -567,7 +598,8 @@ static Suite *suite(void)
 		wait_ends_with_eintr_when_a_handler_ran, wait_is_not_restarted, ignored_signal_ends_no_wait,
 		mask_is_set_with_the_sleep, handler_may_use_another_ring_during_a_wait,
 		polled_sq_is_polled_while_another_thread_waits, close_changes_nothing_of_the_thread,
-		each_cqe_is_an_edge, handler_in_the_middle_of_an_enter_is_no_deadlock, jump_out_of_a_wait_leaves_nothing,
+		each_cqe_is_an_edge, polling_for_nothing_is_over_at_once, views_of_a_ring_may_be_longer,
+		handler_in_the_middle_of_an_enter_is_no_deadlock, jump_out_of_a_wait_leaves_nothing,
 		cancelled_thread_leaves_no_lock, setuid_reaches_our_threads, process_ends_with_requests_in_flight,
 	};
 	Suite *s = suite_create("life");

@@ -179,6 +179,12 @@ static int wait_for(struct rd_local_ring *lr, uint32_t min, const struct rd_loca
 	return r;
 }
 
+/* Who polls for completions (IOPOLL) and has nothing under way does not wait for what others may bring. */
+static bool polls_for_nothing(const struct rd_local_ring *lr)
+{
+	return (lr->params.flags & (RINGD_SETUP_IOPOLL | RINGD_SETUP_SQPOLL)) == RINGD_SETUP_IOPOLL && !lr->ring->ctx.inflight;
+}
+
 static int get_events(struct rd_local_ring *lr, uint32_t min, unsigned int flags, const struct enter_arg *arg)
 {
 	struct rd_local_until until;
@@ -197,7 +203,7 @@ static int get_events(struct rd_local_ring *lr, uint32_t min, unsigned int flags
 		return 0;
 	}
 	r = get_until(&until, &mask, lr, &args, flags, arg->mask);
-	if (r == 0)
+	if (r == 0 && !polls_for_nothing(lr))
 		r = wait_for(lr, min, &until);
 	/* neither time nor a signal hides what is there */
 	if ((r == -ETIME || r == -EINTR) && !lr->ring->dead && enough(lr, 1))

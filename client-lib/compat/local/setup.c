@@ -112,13 +112,13 @@ static int ring_make(struct rd_local_ring *lr, struct ringd_params *p)
 	int r = rd_layout_compute(&lr->layout, p);
 
 	if (r == 0)
-		r = check_cpu(p);
-	if (r == 0)
 		r = rd_local_start();	/* says what numbers our own descriptors get, so it comes first */
 	if (r == 0)
 		r = map(lr, &asked);
 	if (r == 0)
 		r = find_group(p, &group);
+	if (r == 0)
+		r = check_cpu(p);
 	if (r < 0)
 		return r;
 	lr->params = *p;
@@ -303,10 +303,7 @@ static int region_of(struct rd_local_ring *lr, uint64_t off, size_t len, void **
 	if (lr->user_mem)
 		return -EINVAL;
 	*mem = off == RINGD_OFF_SQES ? lr->mem.sqes : lr->mem.rings;
-	*size = off == RINGD_OFF_SQES ? lr->layout.sqes_size : lr->layout.rings_size;
-	/* of the rings more is accepted than there is, and that may be touched, too: it is only not there */
-	if (len > *size && off == RINGD_OFF_SQES && rd_align(len, page) > *size)
-		return -EINVAL;
+	/* more is accepted than there is: it is only not there */
 	*size = rd_align(len, page);
 	return *size ? 0 : -EINVAL;
 }
