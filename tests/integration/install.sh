@@ -55,3 +55,16 @@ for program in "$sbin/ringd" "$engine/ringd-engine" "$bin/ringctl" "$bin/ringcp"
 	LD_LIBRARY_PATH=$dir$lib "$dir$program" --version > "$dir/version" || fail "$program --version failed"
 	grep -q 0.1.0 "$dir/version" || fail "$program --version says $(cat "$dir/version")"
 done
+
+# What existing programs are given stays together wherever it is moved to.
+mkdir "$dir/moved"
+cp -P "$dir$lib"/ringd/lib* "$dir/moved"
+for library in "$dir"/moved/{liburing.so.2,liburing-ffi.so.2,libringd-trap.so}; do
+	[ -e "$library" ] || continue
+	ldd "$library" > "$dir/needs"
+	grep -q "=> $dir/moved/libringd-local.so.0" "$dir/needs" || fail "$library: $(cat "$dir/needs")"
+	case $(readelf -d "$library" | sed -n 's/.*R.*PATH.*\[\(.*\)\]/\1/p') in
+	"\$ORIGIN:$lib/ringd") ;;
+	*) fail "$library looks for its sibling elsewhere: $(readelf -d "$library")" ;;
+	esac
+done
