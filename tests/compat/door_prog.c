@@ -102,27 +102,73 @@ static void by_assembler(void)
 	MUST(close(fd) == 0);
 }
 
-/* What a system call leaves alone: its arguments' registers, and what is below the stack pointer. */
+#ifdef __x86_64__
+/* The arguments' registers, and what is below the stack pointer. */
+static void arguments_are_kept(int fd, long i)
+{
+	long rdi = fd, rsi = 0, rdx = 0, rax = ENTER, red;
+	register long r10 __asm__("r10") = 0;
+	register long r8 __asm__("r8") = 0;
+	register long r9 __asm__("r9") = 0x2222 + i;
+
+	__asm__ volatile("movq %[i], -64(%%rsp)\n\tsyscall\n\tmovq -64(%%rsp), %[red]"
+			 : "+a"(rax), "+D"(rdi), "+S"(rsi), "+d"(rdx), "+r"(r10), "+r"(r8), "+r"(r9), [red] "=&b"(red)
+			 : [i] "r"(i)
+			 : "rcx", "r11", "memory");
+	MUST(rax == 0 && rdi == fd && !rsi && !rdx && !r10 && !r8 && r9 == 0x2222 + i && red == i);
+}
+
+/* Those that are nobody's business: the others, vectors with their upper halves, the stack of the x87, the carry flag. */
+static __attribute__((__target__("avx"))) void others_are_kept(int fd, long i)
+{
+	uint64_t v[20] = { (uint64_t)i, 1, 2, 3, ~(uint64_t)i, 5, 6, 7 };	/* twice eight of vectors, four registers */
+	uint8_t carry = 0;
+	double pi = 0;
+
+	__asm__ volatile("vmovdqu (%[in]), %%ymm1\n\tvmovdqu 32(%[in]), %%ymm15\n\tfldpi\n\t"
+			 "movq 32(%[in]), %%r12\n\tmovq $13, %%r13\n\tmovq $14, %%r14\n\tmovq $15, %%r15\n\t"
+			 "movl $426, %%eax\n\tmovslq %[fd], %%rdi\n\txorl %%esi, %%esi\n\txorl %%edx, %%edx\n\t"
+			 "xorl %%r10d, %%r10d\n\txorl %%r8d, %%r8d\n\txorl %%r9d, %%r9d\n\tstc\n\tsyscall\n\t"
+			 "setc %[carry]\n\tfstpl %[pi]\n\tvmovdqu %%ymm1, 64(%[in])\n\tvmovdqu %%ymm15, 96(%[in])\n\t"
+			 "movq %%r12, 128(%[in])\n\tmovq %%r13, 136(%[in])\n\tmovq %%r14, 144(%[in])\n\tmovq %%r15, 152(%[in])"
+			 : [carry] "=m"(carry), [pi] "=m"(pi)
+			 : [in] "b"(v), [fd] "m"(fd)
+			 : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm1", "xmm15",
+			   "st", "cc", "memory");
+	MUST(carry == 1 && pi > 3.14 && pi < 3.15);
+	MUST(!memcmp(v, v + 8, 64) && v[16] == v[4] && v[17] == 13 && v[18] == 14 && v[19] == 15);
+}
+#endif
+
+static void mask_is_kept(int fd)
+{
+	sigset_t mask, now;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGUSR2);
+	MUST(sigprocmask(SIG_SETMASK, &mask, NULL) == 0 && asm_enter(fd) == 0);
+	MUST(sigprocmask(SIG_BLOCK, NULL, &now) == 0 && !memcmp(&mask, &now, 8));
+}
+
+static void on_nothing(int sig)
+{
+	(void)sig;
+}
+
+/* What a system call leaves alone, before and after there are handlers that have to be kept away. */
 static void registers_are_kept(void)
 {
 	int fd = asm_ring();
 
-	for (long i = 0; i < 1000; i++) {
+	for (long i = 0; i < 2000; i++) {
 #ifdef __x86_64__
-		long rdi = fd, rsi = 0, rdx = 0, rax = ENTER, red;
-		register long r10 __asm__("r10") = 0;
-		register long r8 __asm__("r8") = 0x1111 + i;
-		register long r9 __asm__("r9") = 0x2222 + i;
-
-		r8 = 0;
-		__asm__ volatile("movq %[i], -64(%%rsp)\n\tsyscall\n\tmovq -64(%%rsp), %[red]"
-				 : "+a"(rax), "+D"(rdi), "+S"(rsi), "+d"(rdx), "+r"(r10), "+r"(r8), "+r"(r9), [red] "=&b"(red)
-				 : [i] "r"(i)
-				 : "rcx", "r11", "memory");
-		MUST(rax == 0 && rdi == fd && !rsi && !rdx && !r10 && !r8 && r9 == 0x2222 + i && red == i);
-#else
-		MUST(asm_enter(fd) == 0);
+		arguments_are_kept(fd, i);
+		if (__builtin_cpu_supports("avx"))
+			others_are_kept(fd, i);
 #endif
+		mask_is_kept(fd);
+		if (i == 1000)
+			MUST(signal(SIGUSR2, on_nothing) == SIG_DFL);
 	}
 }
 

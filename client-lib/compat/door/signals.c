@@ -62,6 +62,18 @@ static int set_own(const struct sigaction *act, struct sigaction *old)
 	return 0;
 }
 
+/* Those that a thread brings upon itself are not blocked in any case. */
+static void heed(int sig, sighandler_t handler)
+{
+	static const int own_fault[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT };
+
+	for (unsigned int i = 0; i < sizeof(own_fault) / sizeof(own_fault[0]); i++)
+		if (sig == own_fault[i])
+			return;
+	if (handler != SIG_DFL && handler != SIG_IGN)
+		rd_sigsys_guard();
+}
+
 RD_DOOR_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 {
 	const uint64_t bit = sig > 0 && sig <= 64 ? (uint64_t)1 << (sig - 1) : 0;
@@ -72,6 +84,7 @@ RD_DOOR_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigact
 		return set_own(act, old);
 	if (act) {
 		mine = *act;
+		heed(sig, mine.sa_handler);
 		in = sigismember(&mine.sa_mask, SIGSYS) == 1;
 		sigdelset(&mine.sa_mask, SIGSYS);
 		act = &mine;
@@ -110,6 +123,7 @@ static sighandler_t no_function(void)
                                                                                                                                \
 		if (sig == SIGSYS)                                                                                             \
 			return set_handler(handler, flags);                                                                    \
+		heed(sig, handler);                                                                                            \
 		return f ? f(sig, handler) : no_function();                                                                    \
 	}
 
@@ -134,8 +148,11 @@ RD_DOOR_EXPORT sighandler_t sigset(int sig, sighandler_t disp)
 	struct sigaction old;
 	sigset_t set, mask;
 
-	if (sig != SIGSYS)
+	if (sig != SIGSYS) {
+		if (disp != SIG_HOLD)
+			heed(sig, disp);
 		return f ? f(sig, disp) : no_function();
+	}
 	set_own(NULL, &old);
 	sigemptyset(&set);
 	sigaddset(&set, SIGSYS);

@@ -2,11 +2,13 @@
 /*
  * The handler of SIGSYS. It runs where the system call was made: on that stack, with errno and registers kept, and writes the
  * call's result where the kernel would have. All signals are blocked meanwhile, as none interrupts the kernel within a call;
- * only while it waits for CQEs the thread has the program's mask, and a signal then ends the wait with -EINTR.
+ * only while it waits for CQEs the thread has the program's mask, and a signal then ends the wait with -EINTR. A program
+ * without handlers has nobody who could notice, and is spared the cost.
  */
-#include <errno.h>
 #include <elf.h>
+#include <errno.h>
 #include <link.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -76,11 +78,30 @@ static const uint64_t others = ~((uint64_t)1 << (SIGSYS - 1) | (uint64_t)1 << (S
 				 (uint64_t)1 << (SIGILL - 1) | (uint64_t)1 << (SIGFPE - 1) | (uint64_t)1 << (SIGTRAP - 1) |
 				 (uint64_t)1 << (SIGABRT - 1));
 
+static struct sigaction ours = { .sa_flags = SA_SIGINFO | SA_NODEFER | SA_RESTART };
+static _Atomic bool guarded;		/* others are blocked in the handler */
+static bool on_own_stack;		/* Go: signals have a stack for themselves */
+
+/*
+ * A thread that came without the mask restores it for nothing; one that came with it must not miss that: so guarded is first.
+ * Each time, since the child of vfork() sets its own action, but its parent's word.
+ */
+void rd_sigsys_guard(void)
+{
+	struct sigaction act = ours;
+
+	atomic_store(&guarded, true);
+	memcpy(&act.sa_mask, &others, sizeof(others));
+	__sigaction(SIGSYS, &act, NULL);
+}
+
 long rd_door_serve_blocked(long nr, const long *arg)
 {
 	uint64_t mask;
 	long r;
 
+	if (!atomic_load(&guarded))
+		return rd_door_serve(nr, arg, NULL);
 	rd_raw(SYS_rt_sigprocmask, SIG_SETMASK, (long)&others, (long)&mask, sizeof(mask), 0, 0);
 	r = rd_door_serve(nr, arg, &mask);
 	rd_raw(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask), 0, 0);
@@ -156,6 +177,9 @@ static void on_sigsys(int sig, siginfo_t *info, void *context)
 		get_args(arg, uc);
 		set_result(uc, info->si_syscall == SYS_mmap ? serve_mmap(arg) :
 							      rd_door_serve(info->si_syscall, arg, &uc->uc_sigmask));
+		errno = saved;
+		if (!on_own_stack)
+			rd_resume(uc, atomic_load(&guarded));
 	}
 	errno = saved;
 }
@@ -180,15 +204,17 @@ static int find_go(struct dl_phdr_info *info, size_t size, void *found)
 
 void rd_sigsys_take(void)
 {
-	struct sigaction act = { .sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO | SA_NODEFER | SA_RESTART };
 	sigset_t one, old;
-	bool go = false;
 
-	dl_iterate_phdr(find_go, &go);
-	if (go)
-		act.sa_flags |= SA_ONSTACK;
-	memcpy(&act.sa_mask, &others, sizeof(others));
-	__sigaction(SIGSYS, &act, NULL);
+	ours.sa_sigaction = on_sigsys;
+	dl_iterate_phdr(find_go, &on_own_stack);
+	if (on_own_stack) {
+		/* its runtime sets handlers by system calls of its own */
+		ours.sa_flags |= SA_ONSTACK;
+		rd_sigsys_guard();
+	} else {
+		__sigaction(SIGSYS, &ours, NULL);
+	}
 	sigemptyset(&one);
 	sigaddset(&one, SIGSYS);
 	sigemptyset(&old);

@@ -4,6 +4,7 @@
  *
  *   syscall.c  libc's syscall()                     filter.c  the seccomp filters that send the calls to us
  *   sigsys.c   the handler that serves them         masks.c signals.c  SIGSYS stays ours, and the program sees its own settings
+ *   resume.c   back from it
  *   exec.c env.c  the next program has us, too      target.c  ... or must not be started, since it could not
  */
 #ifndef RD_DOOR_TRAP_H
@@ -13,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <ucontext.h>
 
 #define RD_FIRST_CALL	425	/* io_uring_setup, io_uring_enter, io_uring_register: on all machines */
 #define RD_LAST_CALL	427
@@ -44,6 +46,12 @@ long rd_door_serve(long nr, const long *arg, const void *mask);
 long rd_door_serve_blocked(long nr, const long *arg);
 /* The handler is ours; SIGSYS is not blocked. */
 void rd_sigsys_take(void);
+/* The program is about to have handlers that may interrupt us. */
+void rd_sigsys_guard(void);
+
+/* --- resume.c --- */
+/* As the handler's return, but faster. Returns where that has to be left to the kernel. unblock: there is a mask to restore. */
+void rd_resume(const ucontext_t *uc, bool unblock);
 
 /* --- signals.c --- */
 /* The program's own disposition of SIGSYS. */
