@@ -292,6 +292,32 @@ CF_TEST(a_multishot_bundle_goes_on, 0, "Multishot recv bundle with buffers to sp
 	cf_head_is(ring, 4);
 }
 
+CF_TEST(a_multishot_bundle_counts_whole_buffers, 0,
+	"Multishot recv bundle that ends a partly used INC buffer while buffers are left behind what follows -> it goes on")
+{
+	struct cf_ring *ring = begin(SOCK_STREAM, RINGD_PBUF_RING_INC, 1024, 4);
+	static const size_t sizes[] = { 1000, 600, 400, 48 };
+	struct cf_cqe cqe;
+	size_t done = 0;
+
+	cf_select(ring, RINGD_OP_RECV, 1, s[0], 0, BUNDLE | MULTI);
+	cf_waits(ring, 1);
+	for (unsigned int i = 0; i < RD_ARRAY_SIZE(sizes); i++) {
+		size_t sent = done + sizes[i];
+
+		put(done, sizes[i]);
+		while (done < sent) {
+			cf_wait_cqe(ring, &cqe);
+			ck_assert_int_gt(cqe.res, 0);
+			ck_assert_uint_ne(cqe.flags & MORE, 0);
+			done += (size_t)cqe.res;
+		}
+	}
+	cf_is_pattern(cf_buf(&b, 0), 0, 1024);
+	cf_is_pattern(cf_buf(&b, 1), 1024, 1024);
+	cf_head_is(ring, 2);
+}
+
 CF_TEST(a_stream_through_bundles_is_whole, 0, "100 KiB through multishot recv bundles, buffers given back -> every byte in order")
 {
 	struct cf_ring *ring = begin(SOCK_STREAM, 0, 1000, CF_BUFS);

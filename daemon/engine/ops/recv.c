@@ -43,15 +43,12 @@ void rd_recv_note_more(struct rd_req *req)
 		req->cflags |= RINGD_CQE_F_SOCK_NONEMPTY;
 }
 
-/* Of which length buffers are; never 0. */
-static uint32_t buffer_len(const struct rd_batch *b)
+/* So many bytes are taken for so many buffers of the length of the next; 0: one buffer. */
+static unsigned int buffers_for(const struct rd_req *req, uint32_t bytes)
 {
-	return b->sel.last_len ? b->sel.last_len : 1;
-}
+	uint32_t len = bytes > 1 ? rd_bufgroups_next_len(req->ctx->groups, req->net.buf_index) : 0;
 
-static unsigned int buffers_for(uint32_t bytes, const struct rd_batch *b)
-{
-	return RD_MIN((bytes - 1) / buffer_len(b) + 1, RD_BUFSEL_MAX);
+	return len ? RD_MIN((bytes - 1) / len + 1, RD_BUFSEL_MAX) : 1;
 }
 
 /* The buffers of a bundle are full: fill what the rest needs, which is so many bytes. */
@@ -60,7 +57,7 @@ static void append(struct rd_req *req, struct rd_batch *b, uint32_t queued)
 	struct rd_net *net = &req->net;
 
 	b->append = true;
-	b->room = buffers_for(queued, b);
+	b->room = buffers_for(req, queued);
 	b->limit = net->left ? net->left - net->done : 0;
 	if (rd_batch_try(req, b) <= 0)
 		b->full = false;
@@ -88,7 +85,7 @@ static void look_behind(struct rd_req *req, struct rd_batch *b)
 	if (!queued)
 		return;
 	req->cflags |= RINGD_CQE_F_SOCK_NONEMPTY;
-	net->take = buffers_for(queued, b);
+	net->take = queued;
 }
 
 ssize_t rd_recv_batch(struct rd_req *req, struct rd_batch *b)
@@ -100,7 +97,7 @@ ssize_t rd_recv_batch(struct rd_req *req, struct rd_batch *b)
 	b->limit = net->asked;
 	b->room = 0;
 	if (net->ioprio & RINGD_RECVSEND_BUNDLE) {
-		b->room = net->asked ? RD_BUFSEL_MAX : RD_MAX(net->take, 1u);
+		b->room = net->asked ? RD_BUFSEL_MAX : buffers_for(req, net->take);
 		if (net->left && (!net->asked || net->left < net->asked))
 			b->limit = net->left;
 	}

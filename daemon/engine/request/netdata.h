@@ -26,7 +26,7 @@ struct rd_net {			/* SEND SENDMSG RECV RECVMSG SEND_ZC SENDMSG_ZC */
 	uint32_t nr;
 	uint32_t asked;		/* sqe->len; with BUFFER_SELECT: bytes wanted, 0: all that the buffer holds */
 	uint32_t left;		/* of a multishot receive: bytes until it ends, 0: it has no limit */
-	uint32_t take;		/* buffers that a bundle begins with, 0: one */
+	uint32_t take;		/* bytes that a bundle is known to find, 0: unknown, it begins with one buffer */
 	uint32_t offered;	/* bytes there was room for, or that there were, in the last attempt */
 	int32_t head;		/* of the group when the last buffers were taken; see bundle.c */
 	uint32_t kind;		/* file->flags when it began: for workers, of others some change meanwhile */

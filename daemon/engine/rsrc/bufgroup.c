@@ -286,6 +286,15 @@ static bool next_entry(const struct rd_bufgroup *group, struct rd_pbuf_entry *en
 	return true;
 }
 
+uint32_t rd_bufgroups_next_len(const struct rd_bufgroups *groups, uint16_t bgid)
+{
+	const struct rd_bufgroup *group = group_find(groups, bgid);
+	struct rd_pbuf_entry entry;
+	unsigned int available;
+
+	return group && next_entry(group, &entry, &available) ? entry.len : 0;
+}
+
 static int map_entry(struct rd_host *host, const struct rd_pbuf_entry *entry, uint64_t len, struct iovec *iov,
 		     struct rd_mem **owner)
 {

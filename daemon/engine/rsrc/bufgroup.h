@@ -82,6 +82,8 @@ int rd_bufgroups_add_ring(struct rd_bufgroups **groups, struct rd_user *user, co
 int rd_bufgroups_remove_ring(struct rd_bufgroups *groups, uint16_t bgid);	/* -ENOENT, -EINVAL: classic */
 /* Entries used up so far, modulo 65536. -ENOENT, -EINVAL: classic. */
 int rd_bufgroups_head(const struct rd_bufgroups *groups, uint16_t bgid);
+/* What the next buffer of a group has room for; 0: there is none. */
+uint32_t rd_bufgroups_next_len(const struct rd_bufgroups *groups, uint16_t bgid);
 /* All of them; NULL is fine. Returns NULL. */
 struct rd_bufgroups *rd_bufgroups_free(struct rd_bufgroups *groups);
 
