@@ -176,7 +176,7 @@ static void background_step(struct rd_local_background *b)
 		if (!atomic_load(&rd_local_rings))
 			return;		/* that was the last one */
 		if (busy || !rd_reactor_doze(reactor())) {
-			if (!busy)
+			if (!busy || rd_reactor_events_due(reactor()))
 				rd_reactor_events(reactor());
 			background_pause(b, busy);
 			return;

@@ -185,6 +185,18 @@ static bool polls_for_nothing(const struct rd_local_ring *lr)
 	return (lr->params.flags & (RINGD_SETUP_IOPOLL | RINGD_SETUP_SQPOLL)) == RINGD_SETUP_IOPOLL && !lr->ring->ctx.inflight;
 }
 
+/*
+ * Who asks for events and waits for none means what has happened up to now, and is about to undo it: a pipe was written to, it
+ * will be read from next. Whoever drives may not have got the CPU since.
+ */
+static void look_around(void)
+{
+	if (!rd_local.engine.user.used[RINGD_LIMIT_INFLIGHT])
+		return;
+	rd_reactor_events(rd_local.engine.reactor);
+	(void)rd_local_turn();
+}
+
 static int get_events(struct rd_local_ring *lr, uint32_t min, unsigned int flags, const struct enter_arg *arg)
 {
 	struct rd_local_until until;
@@ -193,6 +205,8 @@ static int get_events(struct rd_local_ring *lr, uint32_t min, unsigned int flags
 	int r;
 
 	r = get_args(&args, lr, flags, arg->ptr, arg->size);
+	if (r == 0 && !min)
+		look_around();
 	if (r == 0)
 		r = reap(lr);
 	if (r < 0)

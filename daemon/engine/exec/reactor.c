@@ -244,6 +244,11 @@ static unsigned int reactor_turn(struct rd_reactor *r)
 	return n;
 }
 
+bool rd_reactor_events_due(const struct rd_reactor *r)
+{
+	return r->now_ns - r->events_ns > RD_EVENTS_NS;
+}
+
 void rd_reactor_events(struct rd_reactor *r)
 {
 	reactor_events(r, RD_LOOP_ALL, 0);

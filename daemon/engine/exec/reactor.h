@@ -68,6 +68,8 @@ void rd_reactor_stop(struct rd_reactor *r);
 unsigned int rd_reactor_turn(struct rd_reactor *r);
 /* What the loop and the polls have to tell, without sleeping; for those who drive it themselves. */
 void rd_reactor_events(struct rd_reactor *r);
+/* That was a while ago: who is busy with an SQ that is polled must not forget all others. */
+bool rd_reactor_events_due(const struct rd_reactor *r);
 /* A turn found nothing: let pollers doze that have been quiet for their time. True: all do. */
 bool rd_reactor_calm(struct rd_reactor *r);
 /*
