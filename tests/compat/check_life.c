@@ -369,6 +369,87 @@ START_TEST(each_cqe_is_an_edge)
 }
 END_TEST
 
+/* --- what the program does in between --- */
+
+/* Who asks for events is told of what has happened before, whether there are others or not, and may undo it then. */
+START_TEST(asking_for_events_brings_all_there_are)
+{
+	enum { N = 64 };
+	struct ringd_sqe *sqe = lr_sqe(&ring, RINGD_OP_POLL_ADD, pipes[0], NULL, RINGD_POLL_ADD_MULTI, 1);
+	struct ringd_cqe cqe;
+	unsigned int n = 0;
+	char c;
+
+	sqe->poll32_events = POLLIN;
+	ck_assert_int_eq(lr_enter(&ring, 1, 0), 1);
+	for (int i = 0; i < N; i++) {
+		ck_assert_int_eq(write(pipes[1], "x", 1), 1);
+		ck_assert_int_eq(rd_local_enter((unsigned int)ring.fd, 0, 0, RINGD_ENTER_GETEVENTS, NULL, 0), 0);
+		ck_assert_int_eq(read(pipes[0], &c, 1), 1);
+		if (i % 8 == 7) {
+			for (; lr_pop(&ring, &cqe); n++)
+				ck_assert_uint_ne(cqe.flags & RINGD_CQE_F_MORE, 0);
+		}
+	}
+	ck_assert_uint_ge(n, N);
+}
+END_TEST
+
+/* A thread that polls an SQ hears of descriptors, too, long before it falls asleep. */
+START_TEST(polling_an_sq_forgets_no_descriptor)
+{
+	struct ringd_params p = { .flags = RINGD_SETUP_SQPOLL, .sq_thread_idle = 200000 };
+	struct timespec from, to;
+	char c;
+
+	lr_open_params(&other, 8, &p);
+	lr_sqe(&other, RINGD_OP_READ, pipes[0], &c, 1, 7);
+	ck_assert_int_ge(rd_local_enter((unsigned int)other.fd, 1, 0, RINGD_ENTER_SQ_WAKEUP, NULL, 0), 0);
+	while (__atomic_load_n(lr_word(&other, other.p.sq_off.head), __ATOMIC_ACQUIRE) != 1)
+		sched_yield();
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	ck_assert_int_eq(write(pipes[1], "x", 1), 1);
+	while (__atomic_load_n(lr_word(&other, other.p.cq_off.tail), __ATOMIC_ACQUIRE) != 1)
+		sched_yield();
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	ck_assert_int_lt(to.tv_sec - from.tv_sec, 150);
+	lr_close(&other);
+}
+END_TEST
+
+/* The memory of a NO_MMAP ring may go before its descriptor does, whether it is shared or not. */
+static void memory_goes_first(int flags)
+{
+	const int prot = PROT_READ | PROT_WRITE;
+	struct ringd_params p = { .flags = RINGD_SETUP_NO_MMAP };
+	char *mem = mmap(NULL, 8192, prot, flags | MAP_ANONYMOUS, -1, 0);
+	struct ringd_sqe *sqe;
+	int fd;
+
+	ck_assert_ptr_ne(mem, MAP_FAILED);
+	p.cq_off.user_addr = (uintptr_t)mem;
+	p.sq_off.user_addr = (uintptr_t)mem + 4096;
+	fd = rd_local_setup(4, &p);
+	ck_assert_int_ge(fd, 0);
+	sqe = (void *)(mem + 4096);
+	*sqe = (struct ringd_sqe){ .opcode = RINGD_OP_READ, .fd = pipes[0], .addr = (uintptr_t)mem, .len = 1 };
+	__atomic_store_n((uint32_t *)(void *)(mem + p.sq_off.tail), 1, __ATOMIC_RELEASE);
+	ck_assert_int_eq(rd_local_enter((unsigned int)fd, 1, 0, 0, NULL, 0), 1);
+	munmap(mem, 8192);
+	ck_assert(rd_local_close(fd));
+	close(fd);
+	lr_sqe(&ring, RINGD_OP_NOP, -1, NULL, 0, 2);
+	ck_assert_int_eq(lr_enter(&ring, 1, 1), 1);
+	ck_assert_int_eq(lr_expect(&ring, 2), 0);
+}
+
+START_TEST(memory_of_the_program_may_go_first)
+{
+	memory_goes_first(MAP_PRIVATE);
+	memory_goes_first(MAP_SHARED);
+}
+END_TEST
+
 /*
  * A handler that interrupts whatever is going on is served or told to come later, and nothing is lost by that. Its ring is
  * of its own, since two that use one SQ without a lock lose SQEs anyhow.
@@ -599,6 +680,7 @@ static Suite *suite(void)
 		mask_is_set_with_the_sleep, handler_may_use_another_ring_during_a_wait,
 		polled_sq_is_polled_while_another_thread_waits, close_changes_nothing_of_the_thread,
 		each_cqe_is_an_edge, polling_for_nothing_is_over_at_once, views_of_a_ring_may_be_longer,
+		asking_for_events_brings_all_there_are, polling_an_sq_forgets_no_descriptor, memory_of_the_program_may_go_first,
 		handler_in_the_middle_of_an_enter_is_no_deadlock, jump_out_of_a_wait_leaves_nothing,
 		cancelled_thread_leaves_no_lock, setuid_reaches_our_threads, process_ends_with_requests_in_flight,
 	};

@@ -22,12 +22,12 @@ static inline uint32_t *lr_word(const struct lring *r, uint32_t off)
 	return (uint32_t *)(void *)(r->rings + off);
 }
 
-static inline void lr_open_flags(struct lring *r, unsigned int entries, unsigned int flags)
+static inline void lr_open_params(struct lring *r, unsigned int entries, const struct ringd_params *params)
 {
 	void *p = NULL;
 
 	memset(r, 0, sizeof(*r));
-	r->p.flags = flags;
+	r->p = *params;
 	r->fd = rd_local_setup(entries, &r->p);
 	ck_assert_int_ge(r->fd, 0);
 	r->rings_len = r->p.sq_off.array ? r->p.sq_off.array + 4ul * r->p.sq_entries : 64 + 16ul * r->p.cq_entries;
@@ -38,6 +38,11 @@ static inline void lr_open_flags(struct lring *r, unsigned int entries, unsigned
 	r->sqes = p;
 	for (uint32_t i = 0; r->p.sq_off.array && i < r->p.sq_entries; i++)
 		lr_word(r, r->p.sq_off.array)[i] = i;
+}
+
+static inline void lr_open_flags(struct lring *r, unsigned int entries, unsigned int flags)
+{
+	lr_open_params(r, entries, &(struct ringd_params){ .flags = flags });
 }
 
 static inline void lr_open(struct lring *r, unsigned int entries)

@@ -42,7 +42,8 @@ struct rd_local_ring {
 	struct rd_layout layout;
 	struct ringd_params params;	/* as setup wrote them back */
 	struct rd_ring_memory mem;
-	bool user_mem;			/* NO_MMAP: mem is the program's */
+	bool user_mem;			/* NO_MMAP: the program has brought it */
+	bool mem_ours;			/* mem is mapped by us; else by the program, which may unmap it */
 	pid_t issuer;			/* SINGLE_ISSUER: the thread, 0: nobody yet */
 	clockid_t clock;		/* of waits: REGISTER_CLOCK */
 	struct rd_local_share *share;	/* NULL: it has never been in two processes */
@@ -199,11 +200,21 @@ struct rd_local_ring *rd_local_ring_get(struct rd_local_ring *lr);
 void rd_local_ring_put(struct rd_local_ring *lr);
 void rd_local_ring_end(struct rd_local_ring *lr);	/* nobody refers to it */
 void rd_local_ring_free(struct rd_local_ring *lr);	/* it is on no list, and the engine has nothing of it */
+/* Memory of ours, as lr->layout has it. 0, -ENOMEM. */
+int rd_local_ring_memory(struct rd_local_ring *lr);
 /* Move to other sizes: params in and out as REGISTER_RESIZE_RINGS; the program maps the new memory afterwards. */
 int rd_local_ring_resize(struct rd_local_ring *lr, struct ringd_params *params);
 void rd_local_ring_gone(struct rd_host *host, struct rd_ring *ring);	/* host ops */
 void rd_local_ring_dead(struct rd_host *host, struct rd_ring *ring, uint32_t reason);
 void rd_local_ring_wake(struct rd_host *host, struct rd_ring *ring);
+
+/* --- usermem.c --- */
+/* Memory that the program has brought for its ring. 0, -EFAULT, -EINVAL. */
+int rd_local_user_mem(struct rd_local_ring *lr, uint64_t rings, uint64_t sqes);
+/* The ring's memory can be touched. */
+bool rd_local_user_mem_there(const struct rd_local_ring *lr);
+/* The ring is closed: its program may do with that memory what it likes. */
+void rd_local_user_mem_leave(struct rd_local_ring *lr);
 
 /* --- slots.c: REGISTER_RING_FDS, 16 per thread --- */
 #define RD_LOCAL_SLOTS	16

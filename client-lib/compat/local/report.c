@@ -124,7 +124,7 @@ void rd_local_report_ring_end_slow(const struct rd_local_ring *lr)
 {
 	if (report.at_once)
 		report.at_once--;
-	if (report.n_kept == KEPT)
+	if (report.n_kept == KEPT || !rd_local_user_mem_there(lr))
 		return;
 	report.kept[report.n_kept].id = lr->id;
 	report.kept[report.n_kept].fd = lr->epfd;
@@ -233,7 +233,7 @@ static void say_states(struct rd_text *t, bool locked)
 		const struct rd_local_ring *lr = rd_list_entry(l, struct rd_local_ring, link);
 		bool open;
 
-		if (!lr->refs || lr->ring->dead)
+		if (!lr->refs || lr->ring->dead || !rd_local_user_mem_there(lr))
 			continue;
 		open = lr->epfd < 0 || rd_local_ring_sure(lr->epfd);
 		rd_text_add(t, "ring %u, descriptor %d, %s:\n", lr->id, lr->epfd,

@@ -13,28 +13,11 @@
 
 /* --- memory --- */
 
-static int user_region(void **ret, uint64_t addr, uint64_t size)
-{
-	uint64_t page = (uint64_t)getpagesize();
-	char byte;
-
-	if (!addr)
-		return -EFAULT;
-	if (addr & (page - 1))
-		return -EINVAL;
-	for (uint64_t off = 0; off < size; off += page) {
-		if (rd_local_copy_in(&byte, addr + off, 1) < 0 || rd_local_copy_out(addr + off, &byte, 1) < 0)
-			return -EFAULT;
-	}
-	*ret = (void *)(uintptr_t)addr;
-	return 0;
-}
-
 static void unmap(struct rd_local_ring *lr)
 {
-	if (!lr->user_mem && lr->mem.rings)
+	if (lr->mem_ours && lr->mem.rings)
 		munmap(lr->mem.rings, lr->layout.rings_size);
-	if (!lr->user_mem && lr->mem.sqes)
+	if (lr->mem_ours && lr->mem.sqes)
 		munmap(lr->mem.sqes, lr->layout.sqes_size);
 	lr->mem = (struct rd_ring_memory){ 0 };
 }
@@ -43,7 +26,7 @@ static void unmap(struct rd_local_ring *lr)
  * Not of a file: making one as large as it must be is refused, with SIGXFSZ, to a program that has a limit for its files. What the
  * program maps is a second view of the same pages.
  */
-static int map_new(struct rd_local_ring *lr)
+int rd_local_ring_memory(struct rd_local_ring *lr)
 {
 	const struct rd_layout *l = &lr->layout;
 	const int prot = PROT_READ | PROT_WRITE, flags = MAP_SHARED | MAP_ANONYMOUS;
@@ -51,21 +34,18 @@ static int map_new(struct rd_local_ring *lr)
 
 	lr->mem.rings = rings == MAP_FAILED ? NULL : rings;
 	lr->mem.sqes = sqes == MAP_FAILED ? NULL : sqes;
-	return lr->mem.rings && lr->mem.sqes ? 0 : -ENOMEM;
+	lr->mem_ours = true;
+	if (lr->mem.rings && lr->mem.sqes)
+		return 0;
+	unmap(lr);
+	return -ENOMEM;
 }
 
 /* lr->layout is set. */
 static int map(struct rd_local_ring *lr, const struct ringd_params *p)
 {
-	const struct rd_layout *l = &lr->layout;
-	int r;
-
 	lr->user_mem = p->flags & RINGD_SETUP_NO_MMAP;
-	if (lr->user_mem) {
-		r = user_region(&lr->mem.rings, p->cq_off.user_addr, l->rings_size);
-		return r < 0 ? r : user_region(&lr->mem.sqes, p->sq_off.user_addr, l->sqes_size);
-	}
-	return map_new(lr);
+	return lr->user_mem ? rd_local_user_mem(lr, p->cq_off.user_addr, p->sq_off.user_addr) : rd_local_ring_memory(lr);
 }
 
 /* --- setup --- */
@@ -222,6 +202,7 @@ struct rd_local_ring *rd_local_ring_get(struct rd_local_ring *lr)
 
 void rd_local_ring_end(struct rd_local_ring *lr)
 {
+	rd_local_user_mem_leave(lr);
 	lr->ring->pins--;
 	rd_local_report_ring_end(lr);
 	rd_ring_kill(lr->ring, RINGD_REASON_FREED);
@@ -370,6 +351,8 @@ int rd_local_ring_resize(struct rd_local_ring *lr, struct ringd_params *params)
 	}
 	lr->layout = new.layout;
 	lr->mem = new.mem;
+	lr->mem_ours = new.mem_ours;
+	lr->user_mem = new.user_mem;
 	lr->params.sq_entries = p.sq_entries;
 	lr->params.cq_entries = p.cq_entries;
 	lr->params.sq_off = p.sq_off;
