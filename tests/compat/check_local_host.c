@@ -3,6 +3,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/openat2.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
@@ -29,6 +30,33 @@ static int32_t run_open(const char *name, uint32_t flags, uint32_t mode, uint32_
 	sqe->file_index = file_index;
 	return rd_lt_run();
 }
+
+static int run_open2(const char *name, struct open_how how, uint8_t flags)
+{
+	struct ringd_sqe *sqe = rd_lt_prep(RINGD_OP_OPENAT2, AT_FDCWD, name, sizeof(how), (uintptr_t)&how);
+
+	sqe->flags |= flags;
+	return rd_lt_run();
+}
+
+/* RESOLVE_CACHED of the program's own: also on a worker it is asked for, and other errors are what they are. */
+START_TEST(opens_what_is_cached)
+{
+	const struct open_how cached = { .flags = O_RDONLY, .resolve = RESOLVE_CACHED };
+	const char *name = rd_lt_path("there");
+	int fd;
+
+	close(rd_lt_file("there", "x"));
+	ck_assert_int_eq(run_open2(name, (struct open_how){ .flags = 4, .resolve = RESOLVE_CACHED }, 0), -EINVAL);
+	fd = (int)syscall(SYS_openat2, AT_FDCWD, name, &cached, sizeof(cached));
+	if (fd < 0)
+		return;		/* not on this kernel or file system */
+	close(fd);
+	fd = run_open2(name, cached, RINGD_SQE_ASYNC);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+}
+END_TEST
 
 START_TEST(opens_as_the_program_would)
 {
@@ -378,7 +406,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const news[] = {
-		opens_as_the_program_would, paths_start_at_the_programs_directories, sockets_pipes_and_closes,
+		opens_what_is_cached, opens_as_the_program_would, paths_start_at_the_programs_directories, sockets_pipes_and_closes,
 		no_more_descriptors_than_the_program_may_have, slots_are_out_of_the_way, descriptors_come_and_go_in_messages,
 		a_received_message_says_who_sent_it,
 	};

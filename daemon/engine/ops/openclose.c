@@ -118,7 +118,7 @@ static int open_home(struct rd_req *req, unsigned int issue_flags)
 
 	open->fd = open_cached(req, issue_flags);
 	req->res = RD_MIN(open->fd, 0);
-	if (open->fd != -EAGAIN || (open->resolve & RESOLVE_CACHED))
+	if (open->fd != -EAGAIN)
 		return rd_open_finish(req);
 	open->fd = -1;
 	r = open->at = rd_path_at(req, open->dirfd, open->path, open->resolve, &req->mem);
