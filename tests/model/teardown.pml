@@ -6,8 +6,8 @@
  * the same for the engine). The engine may find a protocol error at any time. Whatever comes first makes the ring DYING:
  * nothing more is taken from its SQ, work that has not started is taken back under the pool's lock, and what runs is
  * waited for. A worker hands its request back through the return queue and, behind a full barrier, looks whether the
- * reactor sleeps; the reactor says that it sleeps and, behind a full barrier, looks at the queue. The last request to
- * come back frees the ring. An arena is unmapped when it was given back and no request holds it.
+ * reactor sleeps (and nobody has woken it yet); the reactor says that it sleeps and, behind a full barrier, looks at the
+ * queue. The last request to come back frees the ring. An arena is unmapped when it was given back and no request holds it.
  *
  * Properties: nothing touches the ring or its requests after the ring was freed, nor the arena after it was unmapped;
  * no request completes twice; when the client has gone and the workers have returned, every accepted request has
@@ -81,7 +81,8 @@ end:	do
 		assert(!ring_freed);
 #endif
 		if
-		:: mem[SLEEPING] -> event = 1
+		:: atomic { mem[SLEEPING] -> mem[SLEEPING] = 0 };
+			event = 1		/* one wakes for all */
 		:: else
 		fi
 	od

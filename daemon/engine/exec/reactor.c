@@ -97,8 +97,9 @@ void rd_reactor_return(struct rd_reactor *r, struct rd_work *work)
 	while (!atomic_compare_exchange_weak_explicit(&r->returned, &old, work, memory_order_seq_cst,
 						      memory_order_relaxed));
 	/* exchange and load are both sequentially consistent, which orders them (a relaxed load could pass on arm64); pairs
-	 * with the full barrier between sleeping = 1 and the look at returned */
-	if (atomic_load_explicit(&r->sleeping, memory_order_seq_cst) && write(r->efd, &one, sizeof(one)) < 0)
+	 * with the full barrier between sleeping = 1 and the look at returned. One wakes for all that return until then. */
+	if (atomic_load_explicit(&r->sleeping, memory_order_seq_cst) && atomic_exchange(&r->sleeping, 0) &&
+	    write(r->efd, &one, sizeof(one)) < 0)
 		return;		/* saturated: the reactor is certain to wake */
 }
 

@@ -46,7 +46,7 @@ struct rd_reactor {
 	struct rd_timers timers;
 	struct rd_polls polls;
 	_Atomic(struct rd_work *) returned;	/* newest first; any thread pushes, the reactor takes all */
-	_Atomic uint32_t sleeping;	/* 1: a push must write to efd */
+	_Atomic uint32_t sleeping;	/* 1: who pushes and makes it 0 must write to efd */
 	int efd;
 	struct rd_source woken;
 	uint64_t now_ns;		/* coarse: as of the last time somebody had to look at the clock */
