@@ -112,6 +112,25 @@ END_TEST
 #define CHUNK	(256u << 10)
 
 /* 434 */
+/* As much of them as we would ask for as a stack. Each of our threads in these tests has them. */
+static __thread volatile char of_each_thread[200u << 10];
+
+START_TEST(threads_have_room_beside_the_variables_of_a_program)
+{
+	of_each_thread[0] = 1;
+	sqe_read(&ring, 1);
+	lr_sqe(&ring, RINGD_OP_NOP, -1, NULL, 0, 2);
+	lr_sqe(&ring, RINGD_OP_FSYNC, pipes[0], NULL, 0, 3)->flags = RINGD_SQE_ASYNC;
+	ck_assert_int_eq(lr_enter(&ring, 3, 0), 3);
+	ck_assert_int_eq(lr_expect(&ring, 2), 0);
+	ck_assert_int_eq(lr_expect(&ring, 3), -EINVAL);	/* by a worker */
+	ck_assert_int_eq(write(pipes[1], "x", 1), 1);
+	while (!lr_ready(&ring))
+		sched_yield();				/* by the background thread */
+	ck_assert_int_eq(lr_expect(&ring, 1), 1);
+}
+END_TEST
+
 START_TEST(writes_of_a_thread_that_ended_are_done)
 {
 	char path[] = "/tmp/check_life.XXXXXX";
@@ -676,6 +695,7 @@ static Suite *suite(void)
 	const TTest *const tests[] = {
 		poll_of_a_thread_that_ended_is_cancelled_by_its_event, read_of_a_thread_that_ended_takes_nothing,
 		poll_of_a_thread_that_lives_goes_on, timeout_of_a_thread_that_ended_fires, writes_of_a_thread_that_ended_are_done,
+		threads_have_room_beside_the_variables_of_a_program,
 		wait_ends_with_eintr_when_a_handler_ran, wait_is_not_restarted, ignored_signal_ends_no_wait,
 		mask_is_set_with_the_sleep, handler_may_use_another_ring_during_a_wait,
 		polled_sq_is_polled_while_another_thread_waits, close_changes_nothing_of_the_thread,

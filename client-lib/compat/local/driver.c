@@ -19,6 +19,7 @@
 
 #include "daemon/common/clock.h"
 #include "daemon/common/privatefd.h"
+#include "daemon/common/stack.h"
 #include "daemon/common/util.h"
 #include "daemon/engine/exec/workers.h"
 #include "daemon/engine/ring/cq.h"
@@ -238,7 +239,7 @@ static int background_thread(struct rd_local_background *b)
 	sigdelset(&all, SIGSEGV);
 	sigdelset(&all, SIGBUS);
 	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, RD_STACK);
+	pthread_attr_setstacksize(&attr, rd_stack_size(RD_STACK));
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	r = pthread_create(&b->thread, &attr, background_run, b);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

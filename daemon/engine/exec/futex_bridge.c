@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/common/stack.h"
 #include "daemon/common/util.h"
 #include "reactor.h"
 
@@ -344,7 +345,7 @@ static int bridge_start(struct rd_bridge *b)
 	int r;
 
 	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, BRIDGE_STACK);
+	pthread_attr_setstacksize(&attr, rd_stack_size(BRIDGE_STACK));
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	r = pthread_create(&b->thread, &attr, rd_bridge_main, b);

@@ -10,6 +10,7 @@
 
 #include "daemon/common/clock.h"
 #include "daemon/common/privatefd.h"
+#include "daemon/common/stack.h"
 #include "daemon/common/util.h"
 #include "creds.h"
 #include "pool.h"
@@ -310,7 +311,7 @@ static void pool_locks(struct rd_workers *w)
 	pthread_cond_init(&w->all_ended, &cattr);
 	pthread_condattr_destroy(&cattr);
 	pthread_attr_init(&w->attr);
-	pthread_attr_setstacksize(&w->attr, RD_WORKER_STACK);
+	pthread_attr_setstacksize(&w->attr, rd_stack_size(RD_WORKER_STACK));
 }
 
 int rd_workers_new(struct rd_workers **ret, struct rd_reactor *reactor, struct rd_user *user, unsigned int max_bounded)
