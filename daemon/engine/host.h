@@ -82,6 +82,8 @@ struct rd_host_ops {
 	int (*borrow)(struct rd_host *host, int fd, uint32_t kinds, struct rd_file **ret);
 	/* The kernel has said something that makes one doubt a borrowed file. True: it is not what it seemed to be. */
 	bool (*doubt)(struct rd_host *host, struct rd_file *file);
+	/* Of a descriptor that is an epoll set to the kernel: what else it is ready for, EPOLL*. NULL: nothing, ever. */
+	uint32_t (*ready)(struct rd_host *host, int fd);
 	/* Would a worker do it with the rights, directories and umask of the calling thread? NULL: yes. */
 	bool (*alike)(struct rd_host *host);
 	/* Can a request be made as this personality of its ring? 0, -EPERM. NULL: they are all the same. */

@@ -50,7 +50,7 @@ START_TEST(a_buffer_ring_that_is_mapped)
 	struct ringd_buf *br = NULL;
 
 	lr_open(&ring, 4, 0);
-	ck_assert_int_eq(map_at(&ring, off, 4096, &br), -EINVAL);
+	ck_assert_int_eq(map_at(&ring, off, 4096, &br), -ENOMEM);
 	ck_assert_int_eq(lr_register(&ring, RINGD_REGISTER_PBUF_RING, &reg, 2), -EINVAL);
 	ck_assert_int_eq(lr_register(&ring, RINGD_REGISTER_PBUF_RING, &reg, 1), 0);
 	ck_assert_int_eq(lr_register(&ring, RINGD_REGISTER_PBUF_RING, &reg, 1), -EEXIST);
@@ -62,7 +62,7 @@ START_TEST(a_buffer_ring_that_is_mapped)
 	ck_assert_int_eq(lr_register(&ring, RINGD_UNREGISTER_PBUF_RING, &reg, 1), 0);
 	ck_assert_int_eq(lr_register(&ring, RINGD_UNREGISTER_PBUF_RING, &reg, 1), -ENOENT);
 	br[7].len = 1;	/* memory still */
-	ck_assert_int_eq(map_at(&ring, off, 4096, &br), -EINVAL);
+	ck_assert_int_eq(map_at(&ring, off, 4096, &br), -ENOMEM);
 	lr_close(&ring);
 }
 END_TEST
@@ -82,7 +82,7 @@ START_TEST(a_buffer_ring_of_the_program)
 	ck_assert_int_eq(lr_register(&ring, RINGD_REGISTER_PBUF_RING, &reg, 1), -EFAULT);
 	reg.ring_addr = addr(br);
 	ck_assert_int_eq(lr_register(&ring, RINGD_REGISTER_PBUF_RING, &reg, 1), 0);
-	ck_assert_int_eq(map_at(&ring, RINGD_OFF_PBUF_RING + (1u << RINGD_OFF_PBUF_SHIFT), 4096, &p), -EINVAL);
+	ck_assert_int_eq(map_at(&ring, RINGD_OFF_PBUF_RING + (1u << RINGD_OFF_PBUF_SHIFT), 4096, &p), -ENOMEM);
 	for (uint16_t i = 0; i < 4; i++)
 		read_into(&ring, br, 1, i);
 	lr_close(&ring);
@@ -140,7 +140,7 @@ START_TEST(wait_arguments_in_memory_of_the_ring)
 	struct lr ring = { 0 };
 
 	lr_open(&ring, 4, RINGD_SETUP_R_DISABLED);
-	ck_assert_int_eq(map_at(&ring, RINGD_OFF_PARAM_REGION, 4096, &w), -EINVAL);
+	ck_assert_int_eq(map_at(&ring, RINGD_OFF_PARAM_REGION, 4096, &w), -ENOMEM);
 	ck_assert_int_eq(region(&ring, &desc, RINGD_MEM_REGION_REG_WAIT_ARG), 0);
 	ck_assert_uint_eq(desc.mmap_offset, RINGD_OFF_PARAM_REGION);
 	ck_assert_int_eq(map_at(&ring, desc.mmap_offset, 4096, &w), 0);

@@ -183,6 +183,17 @@ uint32_t rd_local_poll_out(int fd)
 	return slot(fd)->room ? EPOLLOUT | EPOLLWRNORM : 0;
 }
 
+int rd_local_poll_out_fd(int fd, bool make)
+{
+	struct fake_fd *s = slot(fd);
+
+	if (make && !s->room_fd) {
+		s->room_fd = (int)rd_raw(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK, 0, 0, 0, 0);
+		slot(s->room_fd)->hidden = true;
+	}
+	return s->room_fd ? s->room_fd : -1;
+}
+
 void rd_local_exit(void)
 {
 }

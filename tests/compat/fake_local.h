@@ -12,6 +12,7 @@ struct fake_fd {
 	bool readable;		/* what a sync shall find */
 	bool room;		/* in the SQ */
 	int efd;		/* in the ring's descriptor */
+	int room_fd;		/* for epoll sets; 0: there is none */
 	unsigned int syncs, closes, dups;
 };
 

@@ -2,9 +2,15 @@
 /*
  * epoll sets that rings are in. Every ring that ever was put into a set is made exact before any set is waited for: which sets
  * are nested in which, duplicated or inherited cannot be known here, and a ring that is exact costs next to nothing.
+ *
+ * That a ring has room its descriptor cannot say, which is an epoll instance. So who asks for that gets a second entry in the set,
+ * of a descriptor that can, with the same data; the kernel would tell of both in one event. Nor can an epoll instance be
+ * added with EPOLLEXCLUSIVE, and it has no need to be: that all are woken is allowed. And to the program it is none.
  */
 #undef _FORTIFY_SOURCE
 #undef _FILE_OFFSET_BITS
+
+#include <errno.h>
 
 #include "interpose.h"
 #include "next.h"
@@ -93,17 +99,72 @@ static void sync_watched(void)
 	}
 }
 
-RD_DOOR_EXPORT int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+/* The entry that tells of room comes, changes and goes with the ring's own. */
+static void update_room(int epfd, int op, int fd, const struct epoll_event *event)
 {
-	if (rd_door_active() && op != EPOLL_CTL_DEL && rd_local_is_ring(fd)) {
+	bool wanted = op != EPOLL_CTL_DEL && event->events & (EPOLLOUT | EPOLLWRNORM);
+	struct epoll_event room = { 0 };
+	int room_fd = rd_local_poll_out_fd(fd, wanted);
+	long r;
+
+	if (room_fd < 0)
+		return;
+	if (!wanted) {
+		(void)rd_raw(SYS_epoll_ctl, epfd, EPOLL_CTL_DEL, room_fd, 0, 0, 0);
+		return;
+	}
+	room.events = EPOLLOUT | (event->events & (EPOLLET | EPOLLONESHOT));
+	room.data = event->data;
+	r = rd_raw(SYS_epoll_ctl, epfd, EPOLL_CTL_ADD, room_fd, (long)&room, 0, 0);
+	if (r == -EEXIST)
+		(void)rd_raw(SYS_epoll_ctl, epfd, EPOLL_CTL_MOD, room_fd, (long)&room, 0, 0);
+}
+
+/* What event points to is only looked at when the kernel has. */
+static int control_ring(int epfd, int op, int fd, struct epoll_event *event)
+{
+	struct epoll_event given;
+	int r;
+
+	if (op != EPOLL_CTL_DEL) {
 		watch(fd);
 		rd_local_poll_sync(fd);
 	}
+	r = rd_next_epoll_ctl(epfd, op, fd, event);
+	if (r < 0 && errno == EINVAL && op == EPOLL_CTL_ADD && epfd != fd && event->events & EPOLLEXCLUSIVE) {
+		given = *event;
+		given.events &= ~(uint32_t)EPOLLEXCLUSIVE;
+		r = rd_next_epoll_ctl(epfd, op, fd, &given);
+	}
+	if (r == 0)
+		update_room(epfd, op, fd, event);
+	return r;
+}
+
+static bool is_ring(int epfd)
+{
+	return rd_door_active() && rd_local_is_ring(epfd);
+}
+
+static int no_epoll(void)
+{
+	errno = EINVAL;
+	return -1;
+}
+
+RD_DOOR_EXPORT int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+	if (is_ring(epfd))
+		return no_epoll();
+	if (rd_door_active() && rd_local_is_ring(fd))
+		return control_ring(epfd, op, fd, event);
 	return rd_next_epoll_ctl(epfd, op, fd, event);
 }
 
 RD_DOOR_EXPORT int epoll_wait(int epfd, struct epoll_event *events, int max, int timeout)
 {
+	if (is_ring(epfd))
+		return no_epoll();
 	if (rd_door_active())
 		sync_watched();
 	return rd_next_epoll_wait(epfd, events, max, timeout);
@@ -111,6 +172,8 @@ RD_DOOR_EXPORT int epoll_wait(int epfd, struct epoll_event *events, int max, int
 
 RD_DOOR_EXPORT int epoll_pwait(int epfd, struct epoll_event *events, int max, int timeout, const sigset_t *mask)
 {
+	if (is_ring(epfd))
+		return no_epoll();
 	if (rd_door_active())
 		sync_watched();
 	return rd_next_epoll_pwait(epfd, events, max, timeout, mask);
@@ -118,6 +181,8 @@ RD_DOOR_EXPORT int epoll_pwait(int epfd, struct epoll_event *events, int max, in
 
 RD_DOOR_EXPORT int epoll_pwait2(int epfd, struct epoll_event *events, int max, const struct timespec *timeout, const sigset_t *mask)
 {
+	if (is_ring(epfd))
+		return no_epoll();
 	if (rd_door_active())
 		sync_watched();
 	return rd_next_epoll_pwait2(epfd, events, max, timeout, mask);

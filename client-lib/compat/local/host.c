@@ -196,6 +196,12 @@ static int local_ring(struct rd_host *host, int fd, struct rd_ctx **ret)
 	return 0;
 }
 
+static uint32_t local_ready(struct rd_host *host, int fd)
+{
+	(void)host;
+	return rd_local_ringfd_room(fd);
+}
+
 static int local_waitid(struct rd_host *host, int type, int32_t id, siginfo_t *info, int options)
 {
 	(void)host;
@@ -212,6 +218,7 @@ static const struct rd_host_ops local_ops = {
 	.keep = rd_local_keep,
 	.borrow = rd_local_borrow,
 	.doubt = rd_local_doubt,
+	.ready = local_ready,
 	.may_be = rd_local_may_be,
 	.pid = local_pid,
 	.dirfd = local_dirfd,

@@ -52,6 +52,11 @@ RD_LOCAL_API bool rd_local_is_ring(int fd);
 RD_LOCAL_API void rd_local_poll_sync(int fd);
 /* What poll() reports of a ring beyond what its descriptor can: EPOLLOUT | EPOLLWRNORM while the SQ is not full. */
 RD_LOCAL_API uint32_t rd_local_poll_out(int fd);
+/*
+ * The same for epoll sets: a hidden descriptor that can be written to while the SQ is not full, as of the last rd_local_poll_sync();
+ * -1: there is none (yet, with make false).
+ */
+RD_LOCAL_API int rd_local_poll_out_fd(int fd, bool make);
 
 /* The process is going to end without exit(): whoever wants to know hears what its rings have done. Async-signal-safe. */
 RD_LOCAL_API void rd_local_exit(void);

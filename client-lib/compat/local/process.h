@@ -33,6 +33,8 @@ struct rd_local_ring {
 	uint32_t id;			/* never given again in this process; marks its descriptor, see ringfd.c */
 	int epfd;			/* the number it was made with, -1 without one (REGISTERED_FD_ONLY) */
 	int efd;			/* in epfd: readable when the ring is */
+	int room_fd;			/* can be written to while the SQ is not full; -1: nobody waits for that in an epoll set */
+	bool room_gone;			/* it cannot */
 	bool readable;			/* efd is */
 	bool seen_tasks;		/* of a lazy ring, and seen_tail: what efd was written for */
 	uint32_t seen_tail;
@@ -186,8 +188,9 @@ struct rd_local_ring *rd_local_ring_sure(int fd);
 int rd_local_no_ring(int fd, int err);
 /* Is the ring readable, does its descriptor say so? */
 void rd_local_ringfd_update(struct rd_local_ring *lr);
-/* rd_local_poll_sync() with the lock. */
+/* rd_local_poll_sync() and rd_local_poll_out() with the lock. */
 void rd_local_ringfd_watch(int fd);
+uint32_t rd_local_ringfd_room(int fd);
 /* What rd_local_close() does, with the lock. */
 bool rd_local_ringfd_close(int fd);
 /* References are those of numbers, and no others: in the child of a fork(). */

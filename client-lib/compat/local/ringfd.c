@@ -173,6 +173,7 @@ void rd_local_ringfd_undo(struct rd_local_ring *lr)
 void rd_local_ringfd_free(struct rd_local_ring *lr)
 {
 	rd_close(rd_steal_fd(&lr->efd));
+	rd_close(rd_steal_fd(&lr->room_fd));
 }
 
 bool rd_local_ringfd_close(int fd)
@@ -279,6 +280,28 @@ void rd_local_ringfd_update(struct rd_local_ring *lr)
 		(void)!read(lr->efd, &n, sizeof(n));
 }
 
+static bool has_room(const struct rd_local_ring *lr)
+{
+	const struct rd_ring *ring = lr->ring;
+
+	return __atomic_load_n(&ring->hot->sq_tail, __ATOMIC_RELAXED) - ring->sq_head < ring->sq_entries;
+}
+
+/* An eventfd whose counter is as high as it goes cannot be written to. Other processes with the ring may have set it. */
+static void update_room(struct rd_local_ring *lr)
+{
+	uint64_t full = UINT64_MAX - 1, n;
+	bool room = has_room(lr);
+
+	if (lr->room_fd < 0 || (room == !lr->room_gone && !lr->share))
+		return;
+	lr->room_gone = !room;
+	if (room)
+		(void)!read(lr->room_fd, &n, sizeof(n));
+	else
+		(void)!write(lr->room_fd, &full, sizeof(full));
+}
+
 void rd_local_ringfd_watch(int fd)
 {
 	struct rd_local_ring *lr = lookup(fd) ? rd_local_ring_of(fd) : NULL;
@@ -287,6 +310,7 @@ void rd_local_ringfd_watch(int fd)
 		return;
 	lr->watched = true;
 	rd_local_ringfd_update(lr);
+	update_room(lr);
 }
 
 void rd_local_poll_sync(int fd)
@@ -301,17 +325,43 @@ void rd_local_poll_sync(int fd)
 	errno = saved;
 }
 
+uint32_t rd_local_ringfd_room(int fd)
+{
+	const struct rd_local_ring *lr = lookup(fd) ? rd_local_ring_of(fd) : NULL;
+
+	return lr && has_room(lr) ? EPOLLOUT | EPOLLWRNORM : 0;
+}
+
 uint32_t rd_local_poll_out(int fd)
 {
-	struct rd_local_ring *lr;
-	uint32_t events = 0;
+	uint32_t events;
 
 	if (!lookup(fd) || rd_local_inside())
 		return 0;
 	rd_local_lock();
-	lr = rd_local_ring_of(fd);
-	if (lr && __atomic_load_n(&lr->ring->hot->sq_tail, __ATOMIC_RELAXED) - lr->ring->sq_head < lr->ring->sq_entries)
-		events = EPOLLOUT | EPOLLWRNORM;
+	events = rd_local_ringfd_room(fd);
 	rd_local_unlock();
 	return events;
+}
+
+int rd_local_poll_out_fd(int fd, bool make)
+{
+	struct rd_local_ring *lr;
+	int saved = errno, room = -1;
+
+	if (!lookup(fd) || rd_local_inside())
+		return -1;
+	rd_local_lock();
+	lr = rd_local_ring_of(fd);
+	if (lr && lr->room_fd < 0 && make) {
+		lr->room_fd = rd_private_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+		lr->room_gone = false;
+	}
+	if (lr) {
+		update_room(lr);
+		room = lr->room_fd;
+	}
+	rd_local_unlock();
+	errno = saved;
+	return room;
 }

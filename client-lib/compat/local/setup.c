@@ -11,6 +11,11 @@
 #include "process.h"
 #include "report.h"
 
+#ifndef MAP_SHARED_VALIDATE
+#define MAP_SHARED_VALIDATE	0x03
+#define MAP_SYNC		0x80000
+#endif
+
 /* --- memory --- */
 
 static void unmap(struct rd_local_ring *lr)
@@ -140,7 +145,7 @@ static int setup(struct ringd_params *p)
 
 	if (!lr)
 		return -ENOMEM;
-	lr->epfd = lr->efd = lr->held[0] = lr->held[1] = -1;
+	lr->epfd = lr->efd = lr->room_fd = lr->held[0] = lr->held[1] = -1;
 	lr->refs = 1;
 	rd_list_init(&lr->link);
 	rd_list_init(&lr->touched);
@@ -257,16 +262,16 @@ void rd_local_ring_gone(struct rd_host *host, struct rd_ring *ring)
 /* --- mmap --- */
 
 /* A second view of ring memory of ours. */
-static int map_again(void **ret, void *of, size_t size, void *addr, size_t len, int prot, bool fixed)
+static int map_again(void **ret, void *of, size_t size, size_t len, int prot)
 {
 	/* a size of 0 leaves the first one where it is */
-	void *p = mremap(of, 0, size, fixed ? MREMAP_MAYMOVE | MREMAP_FIXED : MREMAP_MAYMOVE, addr);
-	int err;
+	void *p = mremap(of, 0, size, MREMAP_MAYMOVE);
 
 	if (p == MAP_FAILED)
-		return -errno;
+		return -ENOMEM;
 	if (prot != (PROT_READ | PROT_WRITE) && mprotect(p, RD_MIN(size, len), prot) < 0) {
-		err = -errno;
+		int err = -errno;
+
 		munmap(p, size);
 		return err;
 	}
@@ -274,38 +279,56 @@ static int map_again(void **ret, void *of, size_t size, void *addr, size_t len, 
 	return 0;
 }
 
-/* What is at this offset of the ring's descriptor? *mem: ring memory, of *size bytes; NULL: at *at of *memfd. */
-static int region_of(struct rd_local_ring *lr, uint64_t off, size_t len, void **mem, size_t *size, int *memfd, uint64_t *at)
+/* The part of an offset that says which region is meant; of what is below nobody takes notice. */
+static uint64_t region_offset(uint64_t off)
 {
-	uint64_t page = (uint64_t)getpagesize();
+	uint64_t kind = off & RINGD_OFF_MMAP_MASK;
 
+	return kind == RINGD_OFF_SQ_RING || kind == RINGD_OFF_CQ_RING || kind == RINGD_OFF_SQES ? kind : off & ~(uint64_t)0xffff;
+}
+
+/* What is at this offset of the ring's descriptor? *mem: ring memory; NULL: at *at of *memfd. */
+static int region_of(struct rd_local_ring *lr, uint64_t off, size_t len, void **mem, int *memfd, uint64_t *at)
+{
 	if (off != RINGD_OFF_SQ_RING && off != RINGD_OFF_CQ_RING && off != RINGD_OFF_SQES)
 		return rd_local_register_region(lr, off, len, memfd, at);
 	if (lr->user_mem)
 		return -EINVAL;
 	*mem = off == RINGD_OFF_SQES ? lr->mem.sqes : lr->mem.rings;
-	/* more is accepted than there is: it is only not there */
-	*size = rd_align(len, page);
-	return *size ? 0 : -EINVAL;
+	return 0;
 }
 
-static int map_region(void **ret, struct rd_local_ring *lr, void *addr, size_t len, int prot, int flags, uint64_t off)
+/* In the order the kernel looks. */
+static int check_map(const void *addr, size_t len, int flags, uint64_t off)
+{
+	uint64_t page = (uint64_t)getpagesize(), size = rd_align(len, page);
+
+	if ((flags & MAP_HUGETLB) || !len || off % page)
+		return -EINVAL;
+	if (!size || size > (uint64_t)1 << 47)
+		return -ENOMEM;
+	if (addr)
+		return -EINVAL;		/* the kernel chooses, even when it is told */
+	if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE)
+		return flags & MAP_SYNC ? -EOPNOTSUPP : 0;
+	return (flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_PRIVATE ? 0 : -EINVAL;
+}
+
+static int map_region(void **ret, struct rd_local_ring *lr, size_t len, int prot, int flags, uint64_t off)
 {
 	void *mem = NULL, *p;
-	size_t size = 0;
 	uint64_t at = 0;
-	int memfd = -1, r = lr->ring->dead ? -EBADF : region_of(lr, off, len, &mem, &size, &memfd, &at);
+	int memfd = -1;
 
-	if (r == 0 && (prot & PROT_EXEC))
-		r = -EPERM;
-	if (r == 0 && addr && !(flags & MAP_FIXED))
-		r = -EINVAL;
-	if (r < 0)
-		return r;
+	/* more is accepted than there is: it is only not there */
+	if (lr->ring->dead || region_of(lr, region_offset(off), len, &mem, &memfd, &at) < 0)
+		return -ENOMEM;		/* the kernel has no place for what is not there */
+	if (prot & PROT_EXEC)
+		return -EPERM;
 	if (mem)
-		return map_again(ret, mem, size, addr, len, prot, flags & MAP_FIXED);
+		return map_again(ret, mem, rd_align(len, (uint64_t)getpagesize()), len, prot);
 	/* MAP_PRIVATE is accepted, and means the same */
-	p = mmap(addr, len, prot, (flags & ~MAP_TYPE) | MAP_SHARED, memfd, (off_t)at);
+	p = mmap(NULL, len, prot, (flags & ~MAP_TYPE) | MAP_SHARED, memfd, (off_t)at);
 	if (p == MAP_FAILED)
 		return -errno;
 	*ret = p;
@@ -324,7 +347,9 @@ int rd_local_mmap(void **ret, void *addr, size_t len, int prot, int flags, int f
 	rd_local_lock();
 	lr = rd_local_ring_sure(fd);
 	if (lr)
-		r = map_region(ret, lr, addr, len, prot, flags, off);
+		r = check_map(addr, len, flags, off);
+	if (lr && r == 0)
+		r = map_region(ret, lr, len, prot, flags, off);
 	rd_local_unlock();
 	errno = saved;
 	return r;

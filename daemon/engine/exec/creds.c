@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/kcmp.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -64,4 +65,11 @@ uint64_t rd_creds_identity(void)
 uint64_t rd_creds_key(void)
 {
 	return mix_place(mix_place(rd_creds_identity(), "/"), ".");
+}
+
+int rd_creds_share_fs(pid_t tid)
+{
+	long r = syscall(SYS_kcmp, syscall(SYS_gettid), (long)tid, (long)KCMP_FS, 0L, 0L);
+
+	return r < 0 ? -1 : r == 0;
 }

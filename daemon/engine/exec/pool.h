@@ -40,6 +40,7 @@ struct rd_worker {
 	struct rd_workers *pool;
 	struct rd_class *class;
 	pthread_t thread;
+	_Atomic pid_t tid;		/* 0: it has not run yet */
 	pthread_cond_t wake;
 	_Atomic bool called;		/* written under the lock, an idle worker looks without it */
 	bool asleep;			/* called is not enough, it needs a signal */
@@ -69,6 +70,7 @@ struct rd_workers {
 	struct rd_user *user;
 	bool guest;			/* in a process that is not ours */
 	bool mixed;			/* guest: threads were started by such as differ in their rights */
+	pid_t starter;			/* guest: of the last of them */
 	uint64_t key;			/* guest: of who started the first; see rd_creds_key() */
 	int signal;			/* interrupts; 0: none yet, or none to be had */
 	struct rd_link all, spare;

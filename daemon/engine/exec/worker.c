@@ -2,7 +2,9 @@
 /* A thread of the worker pool: waits to be called, takes work, hands it back, ends when it is idle for long. See pool.h. */
 #include <errno.h>
 #include <sched.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "daemon/common/clock.h"
 #include "daemon/common/util.h"
@@ -215,6 +217,8 @@ void *rd_worker_main(void *arg)
 	struct rd_workers *w = t->pool;
 	bool ours;
 
+	if (w->guest)
+		atomic_store_explicit(&t->tid, (pid_t)syscall(SYS_gettid), memory_order_relaxed);
 	pthread_setname_np(pthread_self(), w->guest ? "iou-wrk" : "ringd-wrk");
 	pthread_mutex_lock(&w->lock);
 	t->class->searching--;

@@ -2,11 +2,13 @@
 /* The worker pool as the reactor's thread sees it: queue, cancel, start and join threads. See pool.h. */
 #include "workers.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 
 #include "daemon/common/clock.h"
 #include "daemon/common/privatefd.h"
@@ -41,22 +43,42 @@ static void class_refused(struct rd_workers *w, struct rd_class *c, struct rd_ca
 	pthread_mutex_unlock(&w->lock);
 }
 
+/* The threads there are share directories and umask, among themselves and, if this one has started the last of them, with it. */
+static bool shares_fs(struct rd_workers *w, pid_t me)
+{
+	struct rd_link *l, *tmp;
+
+	rd_list_foreach(l, tmp, &w->all) {
+		const struct rd_worker *t = rd_list_entry(l, struct rd_worker, all);
+		pid_t tid = t->alive ? atomic_load_explicit(&t->tid, memory_order_relaxed) : 0;
+		int r = tid ? rd_creds_share_fs(tid) : -1;
+
+		if (r >= 0)
+			return r;
+		if (tid && errno != ESRCH)
+			return true;	/* it cannot be known */
+	}
+	return w->starter == me;
+}
+
 /* A thread has the rights of the one that starts it. */
 static void note_rights(struct rd_workers *w)
 {
 	uint64_t key = rd_creds_key();
+	pid_t me = (pid_t)syscall(SYS_gettid);
 
 	if (!w->alive) {
 		w->key = key;
 		w->mixed = false;
-	} else if (key != w->key) {
+	} else if (key != w->key || !shares_fs(w, me)) {
 		w->mixed = true;
 	}
+	w->starter = me;
 }
 
-bool rd_workers_alike(const struct rd_workers *w)
+bool rd_workers_alike(struct rd_workers *w)
 {
-	return !w->alive || (!w->mixed && w->key == rd_creds_key());
+	return !w->alive || (!w->mixed && w->key == rd_creds_key() && shares_fs(w, (pid_t)syscall(SYS_gettid)));
 }
 
 static int start_thread(struct rd_workers *w, struct rd_worker *t)
@@ -67,6 +89,7 @@ static int start_thread(struct rd_workers *w, struct rd_worker *t)
 	if (w->guest)
 		note_rights(w);
 	sigfillset(&all);
+	atomic_store_explicit(&t->tid, 0, memory_order_relaxed);
 	rd_interrupt_prepare(w);
 	if (w->signal)
 		sigdelset(&all, w->signal);

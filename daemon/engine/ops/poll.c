@@ -101,6 +101,16 @@ static int32_t poll_always(const struct rd_req *req)
 	return mask ? (int32_t)mask : -EINVAL;
 }
 
+/* A ring of this very process is an epoll set to the kernel, which cannot say that its SQ has room. */
+static uint32_t beyond(const struct rd_req *req)
+{
+	struct rd_host *host = req->ctx->host;
+
+	if (RD_LIKELY(!(req->file->flags & RD_FILE_ASKS)) || !host->ops->ready || (req->flags & RINGD_SQE_FIXED_FILE))
+		return 0;
+	return host->ops->ready(host, req->fd) & req->polladd.events;
+}
+
 static int start_multi(struct rd_req *req)
 {
 	int mask = rd_poll_look_and_arm(&req->poll, req->ctx->engine->reactor, &req->file->watched, req->file->fd,
@@ -110,6 +120,7 @@ static int start_multi(struct rd_req *req)
 		req->res = mask == -EPERM ? poll_always(req) : mask;
 		return RD_DONE;
 	}
+	mask |= (int)beyond(req);
 	if (!mask || rd_req_more(req, mask, 0))
 		return rd_req_wait(req);
 	rd_poll_disarm(&req->poll);
@@ -118,8 +129,13 @@ static int start_multi(struct rd_req *req)
 
 static int start_single(struct rd_req *req)
 {
-	int mask = rd_poll_look_or_arm(&req->poll, req->ctx->engine->reactor, &req->file->watched, req->file->fd,
-				       req->polladd.events, ready);
+	uint32_t room = beyond(req);
+	int mask;
+
+	if (RD_UNLIKELY(room))
+		return poll_done(req, room | rd_poll_look(req->file->fd, req->polladd.events));
+	mask = rd_poll_look_or_arm(&req->poll, req->ctx->engine->reactor, &req->file->watched, req->file->fd,
+				   req->polladd.events, ready);
 
 	if (mask == 0)
 		return rd_req_wait(req);
