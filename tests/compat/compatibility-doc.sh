@@ -22,12 +22,14 @@ done
 
 Written by \`make compatibility-doc\` on $(date -u +%Y-%m-%d) from the results of tests/compat/programs; not to be edited. Programs as
 Debian 12 ships them did the same work on the io_uring of Linux $(uname -r) and on ringd inside their own process; what they
-wrote, said and ended with was compared.
+wrote, said and ended with was compared. Each run on ringd told at its end which rings and requests it was served, as with
+\`ringd-run --report\`: a program that goes on without io_uring does not pass.
 
 | Door | Meaning |
 |---|---|
 | library | ringd's liburing.so.2 instead of the distribution's, by LD_LIBRARY_PATH |
 | trap | libringd-trap.so by LD_PRELOAD: the program's own system calls are answered |
+| ringd-run | what ringd-run chooses of them for the program |
 
 | Place | Meaning |
 |---|---|

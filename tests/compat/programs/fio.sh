@@ -4,6 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 program fio fio
 needs fio python3
+SERVED_LEAST=500
 
 # What a run of fio did, without how long it took.
 summary()
@@ -100,7 +101,7 @@ errors()
 }
 
 begin "$@"
-trial fixed "registered buffers and files, random writes read back" trap "process container enosys"
+trial fixed "registered buffers and files, random writes read back" "trap ringd-run" "process container enosys"
 refused fixed "registered buffers and files, random writes read back"
 trial verified "verify=crc32c and md5, random reads and writes" trap
 trial polled "sqthread_poll with registered files and buffers" trap

@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 program mariadbd mariadb-server-core
 needs mariadbd mariadb-install-db mariadb
+SERVED_LEAST=100
 CLIENTS="1 2 3 4"
 ROUNDS=150
 
@@ -13,7 +14,7 @@ sql()
 	timeout 300 mariadb --no-defaults --socket=s --user=root --batch --skip-column-names "$@"
 }
 
-# A small pool, so that pages are written and read again all the time.
+# A small pool, so that pages are written and read again all the time. A slow machine is no reason to give up.
 serve()
 {
 	local user=()
@@ -21,7 +22,8 @@ serve()
 	rm -f s pid
 	run mariadbd --no-defaults --datadir="$PWD/data" --socket="$PWD/s" --pid-file="$PWD/pid" --skip-networking \
 		--log-error="$PWD/error.log" --innodb-buffer-pool-size=8M --innodb-log-file-size=8M \
-		--innodb-temp-data-file-path=ibtmp1:1M:autoextend --skip-name-resolve "${user[@]}" >server.log 2>&1 &
+		--innodb-temp-data-file-path=ibtmp1:1M:autoextend --skip-name-resolve --connect-timeout=600 \
+		--net-read-timeout=600 --net-write-timeout=600 --innodb-lock-wait-timeout=600 "${user[@]}" >server.log 2>&1 &
 	server=$!
 	await "$server" sql -e 'DO 1' || { cat server.log error.log; return 1; }
 }
@@ -85,11 +87,12 @@ missing()
 	done
 }
 
-# How often InnoDB said that it has io_uring, and what it complained of.
+# How often InnoDB said that it has io_uring, and what it complained of: errors, and what it cannot do; not how long something
+# took.
 logged()
 {
 	grep -c 'InnoDB: Using io_uring' error.log
-	grep -E '\[(ERROR|Warning)\]' error.log | grep -vE 'max_open_files|table_open_cache|WSREP' | sed 's/^[0-9-]* *[0-9:]* [0-9]* //'
+	grep -E '\[ERROR\]|\[Warning\].*(io_uring|native AIO|checksum|corrupt)' error.log | sed 's/^[0-9-]* *[0-9:]* [0-9]* //'
 	true
 }
 
@@ -153,7 +156,7 @@ crash()
 }
 
 begin "$@"
-trial load "four clients, transactions, checksums, restart" "library trap" "process container"
+trial load "four clients, transactions, checksums, restart" "library trap ringd-run" "process container enosys"
 refused load "four clients, transactions, checksums, restart"
-trial crash "killed twice under load, recovery, CHECK TABLE" "library trap" "process container"
+trial crash "killed twice under load, recovery, CHECK TABLE" "library trap"
 finish

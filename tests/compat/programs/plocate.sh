@@ -41,5 +41,5 @@ find_all()
 }
 
 begin "$@"
-trial find_all "updatedb, plocate with and without --existing" "library trap" "process container enosys"
+trial find_all "updatedb, plocate with and without --existing" "library trap ringd-run" "process container enosys"
 finish

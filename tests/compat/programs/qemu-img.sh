@@ -108,7 +108,7 @@ convert()
 }
 
 begin "$@"
-trial raw "qemu-io: raw image, cached" "library trap" "process container enosys"
+trial raw "qemu-io: raw image, cached" "library trap ringd-run" "process container enosys"
 refused raw "qemu-io: raw image, cached"
 trial aio "qemu-io: 64 requests at once" "library trap"
 trial direct "qemu-io: without the page cache" "library trap"

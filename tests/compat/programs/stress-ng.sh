@@ -17,6 +17,6 @@ stress()
 }
 
 begin "$@"
-trial stress "four stressors, verified" "trap" "process container enosys"
+trial stress "four stressors, verified" "trap ringd-run" "process container enosys"
 refused stress "four stressors, verified"
 finish
