@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "daemon/common/util.h"
-#include "daemon/engine/ring/lazy.h"
 #include "daemon/engine/ring/sq.h"
 #include "process.h"
 #include "report.h"
@@ -159,26 +158,6 @@ static bool enough(const struct rd_local_ring *lr, uint32_t min)
 	return ring->cq_tail - __atomic_load_n(&ring->hot->cq_head, __ATOMIC_RELAXED) >= RD_MIN(min, ring->cq_entries);
 }
 
-static int wait_for(struct rd_local_ring *lr, uint32_t min, const struct rd_local_until *until)
-{
-	int r;
-
-	if (!lr->ring->ctx.lazy)
-		return rd_local_wait(lr, RD_MIN(min, lr->ring->cq_entries), until);
-	__atomic_store_n(&lr->ring->hot->waiting, 1, __ATOMIC_SEQ_CST);
-	rd_lazy_stir(lr->ring);	/* what was put off since we have looked, before it could know that we wait */
-	r = rd_local_wait(lr, RD_MIN(min, lr->ring->cq_entries), until);
-	if (lr->ring->dead)
-		return r;
-	__atomic_store_n(&lr->ring->hot->waiting, 0, __ATOMIC_SEQ_CST);
-	if (lr->ring->reaping) {
-		rd_lazy_stop(lr->ring);
-		rd_lazy_stir(lr->ring);	/* tells of what is left */
-		rd_local_ring_wake(NULL, lr->ring);
-	}
-	return r;
-}
-
 /* Who polls for completions (IOPOLL) and has nothing under way does not wait for what others may bring. */
 static bool polls_for_nothing(const struct rd_local_ring *lr)
 {
@@ -218,7 +197,9 @@ static int get_events(struct rd_local_ring *lr, uint32_t min, unsigned int flags
 	}
 	r = get_until(&until, &mask, lr, &args, flags, arg->mask);
 	if (r == 0 && !polls_for_nothing(lr))
-		r = wait_for(lr, min, &until);
+		r = rd_local_wait(lr, RD_MIN(min, lr->ring->cq_entries), &until);
+	if (r == -EOWNERDEAD)
+		return r;
 	/* neither time nor a signal hides what is there */
 	if ((r == -ETIME || r == -EINTR) && !lr->ring->dead && enough(lr, 1))
 		r = 0;
@@ -325,6 +306,7 @@ int rd_local_enter_masked(unsigned int fd, unsigned int to_submit, unsigned int 
 {
 	const struct enter_arg enter_arg = { arg, argsz, mask };
 	struct rd_local_ring *lr;
+	uint32_t generation;
 	int saved = errno, r = -EINVAL;
 
 	if (flags & ~RINGD_ENTER_ALL)
@@ -334,11 +316,15 @@ int rd_local_enter_masked(unsigned int fd, unsigned int to_submit, unsigned int 
 	rd_local_lock();
 	if (RD_UNLIKELY(rd_local_thread()->waiting))
 		rd_local_thread_tidy();
+	generation = rd_local.generation;
 	lr = find(fd, flags, &r);
 	if (lr) {
 		rd_local_ring_get(lr);	/* another thread may close it while we sleep */
 		r = enter_ring(lr, to_submit, min_complete, flags, &enter_arg);
-		rd_local_ring_put(lr);
+		if (RD_LIKELY(rd_local.generation == generation))
+			rd_local_ring_put(lr);
+		else if (r == -EOWNERDEAD)
+			r = -EINTR;	/* a handler has forked, and this is the child */
 		rd_local_leave();
 	}
 	rd_local_report_call(true, 0, r);

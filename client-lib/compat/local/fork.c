@@ -64,6 +64,8 @@ static void put_to_sleep(void)
 		rd_list_append(&rd_local.dormant, &lr->link);
 		lr->dormant = true;
 		lr->lingers = false;
+		lr->waiting = 0;
+		lr->exposed = false;
 		lr->alone = (struct rd_source){ .fd = -1 };
 	}
 	rd_local.lingering = 0;

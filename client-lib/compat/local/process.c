@@ -27,6 +27,9 @@ _Atomic unsigned int rd_local_rings;
 /* Starting and ending; taken before the lock, and held while the background thread is waited for. */
 static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER;
 
+/* What the loader says, for the next engine. Its locks may be had by a thread that waits for ours: it is never asked with that. */
+static _Atomic bool bound, behind_trap;
+
 /* Our own descriptors get numbers that no program has a use for: as high as they may be, but where tables stay small. */
 static int private_from(void)
 {
@@ -47,11 +50,8 @@ static int private_from(void)
 static bool wants_uring(void)
 {
 	const char *name = secure_getenv("RINGD_BACKEND");
-	Dl_info info;
 
-	if (!name || strcmp(name, "uring") != 0)
-		return false;
-	return !dladdr(dlsym(RTLD_DEFAULT, "syscall"), &info) || !strstr(info.dli_fname, "libringd-trap");
+	return name && strcmp(name, "uring") == 0 && !behind_trap;
 }
 
 /* Nothing is limited here but what the kernel limits. */
@@ -75,6 +75,22 @@ static bool is_bound(void)
 	return ours && seen && seen == *(const void *const *)ours;
 }
 
+static bool is_trapped(void)
+{
+	const void *call = dlsym(RTLD_DEFAULT, "syscall");
+	Dl_info info;
+
+	return call && dladdr(call, &info) && strstr(info.dli_fname, "libringd-trap");
+}
+
+void rd_local_look_around(void)
+{
+	if (atomic_load_explicit(&rd_local_rings, memory_order_relaxed))
+		return;
+	bound = is_bound();
+	behind_trap = is_trapped();
+}
+
 int rd_local_start(void)
 {
 	struct rd_engine_config cfg;
@@ -94,7 +110,8 @@ int rd_local_start(void)
 		return r;
 	rd_local_host_init(&rd_local.host, &rd_local.engine);
 	rd_local_report_engine(&rd_local.engine, true);
-	rd_local.bound = is_bound();
+	rd_local.bound = bound;
+	rd_local.alone = false;
 	rd_local.host.hears = rd_local.bound;
 	rd_local.running = true;
 	return 0;
@@ -122,12 +139,15 @@ static void engine_end(void)
 
 void rd_local_settle_down(void)
 {
+	struct rd_local_thread *t = rd_local_thread();
+	int state;
 	bool over;
 
-	/* settling already: a handler has interrupted us, and who was interrupted goes on with it */
-	if (atomic_load(&rd_local_rings) || rd_local_thread()->settling)
+	/* a handler that has interrupted this must not wait for its own thread; what it leaves is the next one's */
+	if (atomic_load(&rd_local_rings) || t->settling)
 		return;
-	rd_local_thread()->settling = true;	/* a handler that forks must not wait for its own thread */
+	t->settling = true;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	rd_local_life_lock();
 	rd_local_lock();
 	over = rd_local.running && rd_list_empty(&rd_local.all);
@@ -139,5 +159,6 @@ void rd_local_settle_down(void)
 		engine_end();
 	rd_local_unlock();
 	rd_local_life_unlock();
-	rd_local_thread()->settling = false;
+	pthread_setcancelstate(state, NULL);
+	t->settling = false;
 }

@@ -5,13 +5,15 @@
  *
  *   thread.c    the lock, and what belongs to a thread
  *   setup.c     rings come and go            enter.c    submit and wait         ringfd.c   the descriptor and its numbers
- *   driver.c    who drives, who sleeps where process.c  the engine and the lock slots.c    registered ring descriptors
+ *   driver.c    who drives, who sleeps where wait.c     waiting for CQEs        background.c  the thread of our own
+ *   process.c   the engine                   slots.c    registered ring descriptors
  *   fork.c share.c  children, and rings that two processes have
  *   host.c files.c memory.c  what the engine asks of us                          register.c io_uring_register
  */
 #ifndef RD_LOCAL_PROCESS_H
 #define RD_LOCAL_PROCESS_H
 
+#include <poll.h>
 #include <pthread.h>
 #include <sys/types.h>
 #include <time.h>
@@ -39,7 +41,8 @@ struct rd_local_ring {
 	bool seen_tasks;		/* of a lazy ring, and seen_tail: what efd was written for */
 	uint32_t seen_tail;
 	bool watched;			/* somebody has looked or waits; see rd_local_poll_sync() */
-	bool waiting;			/* lazy ring: somebody is inside an enter that waits */
+	uint32_t waiting;		/* lazy ring: how many are inside an enter that waits */
+	bool exposed;			/* our loop is in its descriptor: rd_local.alone */
 	uint32_t wait_seq;		/* of the wait word that is armed, so that each publication is told */
 	struct rd_layout layout;
 	struct ringd_params params;	/* as setup wrote them back */
@@ -66,6 +69,8 @@ struct rd_local_waiter {
 	const void *frame;		/* of who waits */
 	uint32_t target;		/* CQ tail */
 	int efd;			/* wakes it when it does not drive; -1: it has none yet */
+	uint32_t turns;			/* it made that brought something */
+	struct pollfd sleep;		/* what it sleeps on */
 };
 
 #define RD_LOCAL_NESTED	4	/* waits of a thread inside each other, each in a signal handler that interrupted the last */
@@ -107,6 +112,7 @@ struct rd_local {
 		bool armed;		/* the loop is in epfd */
 		unsigned int idle;	/* turns since it yielded */
 	} background;
+	bool alone;			/* no background thread could be made: see do_without() in driver.c */
 	bool bound;			/* libc's poll() and friends, as the program calls them, are ours */
 };
 extern struct rd_local rd_local;
@@ -116,6 +122,8 @@ void rd_local_lock(void);
 void rd_local_unlock(void);
 /* The lock, if it can be had until then (CLOCK_REALTIME) and no handler has interrupted this very thread in here. */
 bool rd_local_lock_until(const struct timespec *end);
+/* Others get it for a moment; yield: whether they want it or not. */
+void rd_local_pass(bool yield);
 /* A signal handler interrupted this very thread in here: the call cannot be served. Without the lock. */
 bool rd_local_inside(void);
 struct rd_local_thread *rd_local_thread(void);
@@ -128,6 +136,8 @@ struct rd_local_waiter *rd_local_waiter_new(struct rd_local_ring *lr);
 void rd_local_waiter_free(struct rd_local_waiter *w);
 
 /* --- process.c --- */
+/* Before the lock is taken for what may need an engine: rd_local_start() asks nobody who might be waiting for us. */
+void rd_local_look_around(void);
 /* The engine, if there is none yet. 0, -ENOMEM, -EMFILE. */
 int rd_local_start(void);
 void rd_local_life_lock(void);	/* nobody ends the engine */
@@ -150,8 +160,27 @@ void rd_local_dormant_drop(struct rd_local_ring *lr);
 /* --- driver.c --- */
 /* One turn, and those who wait hear of what it brought. How much was done. */
 unsigned int rd_local_turn(void);
+/* The same for who goes on with it. */
+unsigned int rd_local_turn_on(void);
+/* Nobody drives any more: the background thread does, if it can be had. */
+void rd_local_give(void);
+void rd_local_ring_eventfd(int fd);
+void rd_local_hush_eventfd(int fd);
 /* Before the lock is given back after the engine was used: somebody sees to what is pending. */
 void rd_local_leave(void);
+/* The ring a waiter waits for has gone. */
+void rd_local_waiter_end(struct rd_local_waiter *w);
+
+/* --- background.c --- */
+/* True: it is there. */
+bool rd_local_background_start(void);
+/* Does what happens in the loop wake it? */
+void rd_local_background_arm(bool arm);
+void rd_local_driver_stop(void);	/* without the lock: the background thread ends */
+/* Child of fork(): nobody drives, nobody waits. */
+void rd_local_driver_forget(void);
+
+/* --- wait.c --- */
 /* As long as somebody waits for a CQE. until NULL: no limit. mask NULL: signals as they are. */
 struct rd_local_until {
 	bool timed;
@@ -168,13 +197,13 @@ static inline uint64_t rd_local_clock_ns(clockid_t clock)
 	clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
-/* Until the CQ has min CQEs. 0, -ETIME, -EINTR. The lock is given up while it sleeps. */
+/*
+ * Until the CQ has min CQEs. 0, -ETIME, -EINTR. The lock is given up while it sleeps. -EOWNERDEAD: a handler has forked, this is the
+ * child, and the caller's reference is gone with all else.
+ */
 int rd_local_wait(struct rd_local_ring *lr, uint32_t min, const struct rd_local_until *until);
-/* The ring a waiter waits for has gone. */
-void rd_local_waiter_end(struct rd_local_waiter *w);
-void rd_local_driver_stop(void);	/* without the lock: the background thread ends */
-/* Child of fork(): nobody drives, nobody waits. */
-void rd_local_driver_forget(void);
+/* What it waits for is there, or its ring has gone. */
+bool rd_local_reached(const struct rd_local_waiter *w);
 
 /* --- ringfd.c --- */
 /* A descriptor (the lowest free number) and all that makes it readable. 0, -EMFILE, -ENOMEM. */
@@ -191,6 +220,8 @@ void rd_local_ringfd_update(struct rd_local_ring *lr);
 /* rd_local_poll_sync() and rd_local_poll_out() with the lock. */
 void rd_local_ringfd_watch(int fd);
 uint32_t rd_local_ringfd_room(int fd);
+/* Our loop is put into the rings' descriptors, or taken out: they are readable while there is something to be done. */
+void rd_local_ringfd_expose(bool on);
 /* What rd_local_close() does, with the lock. */
 bool rd_local_ringfd_close(int fd);
 /* References are those of numbers, and no others: in the child of a fork(). */

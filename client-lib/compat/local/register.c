@@ -347,6 +347,8 @@ int rd_local_register(unsigned int fd, unsigned int opcode, const void *arg, uns
 	if (RD_UNLIKELY(rd_local_inside()))
 		return -EAGAIN;
 	rd_local_lock();
+	if (RD_UNLIKELY(rd_local_thread()->waiting))
+		rd_local_thread_tidy();
 	if ((int)fd == -1)
 		r = call_blind(&c);
 	else

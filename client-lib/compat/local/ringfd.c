@@ -18,6 +18,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
+#include "loop.h"
 #include "process.h"
 
 #define RD_FDS_FIRST	64u
@@ -213,9 +214,14 @@ void rd_local_dup(int from, int to)
 		return;
 	rd_local_lock();
 	lr = rd_local_ring_sure(from);
-	if (lr && lookup(to) != lr && table_set(to, lr) == 0)
-		rd_local_ring_get(lr);
+	if (lookup(to) != lr) {
+		rd_local_ringfd_close(to);	/* it was a ring's, and its end has not been told */
+		if (lr && table_set(to, lr) == 0)
+			rd_local_ring_get(lr);
+	}
+	rd_local_leave();
 	rd_local_unlock();
+	rd_local_settle_down();
 	errno = saved;
 }
 
@@ -313,6 +319,24 @@ void rd_local_ringfd_watch(int fd)
 	update_room(lr);
 }
 
+/* A number may have become another file's, which is none of our business. */
+void rd_local_ringfd_expose(bool on)
+{
+	int loop = rd_local_loop_fd(rd_local.engine.reactor->loop);
+	struct fdtable *t = atomic_load_explicit(&table, memory_order_relaxed);
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	for (int fd = 0; t && fd < (int)t->size; fd++) {
+		struct rd_local_ring *lr = lookup(fd);
+
+		if (!lr || lr->dormant || lr->exposed == on || !is_still(fd, lr))
+			continue;
+		/* where it cannot be had (sets are nested too deep) nothing is to be done */
+		(void)epoll_ctl(fd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, loop, &ev);
+		lr->exposed = on;
+	}
+}
+
 void rd_local_poll_sync(int fd)
 {
 	int saved = errno;
@@ -320,7 +344,11 @@ void rd_local_poll_sync(int fd)
 	if (!lookup(fd) || rd_local_inside())
 		return;
 	rd_local_lock();
+	if (RD_UNLIKELY(rd_local_thread()->waiting))
+		rd_local_thread_tidy();
 	rd_local_ringfd_watch(fd);
+	if (RD_UNLIKELY(!rd_local.driver))
+		rd_local_leave();
 	rd_local_unlock();
 	errno = saved;
 }

@@ -180,6 +180,7 @@ int rd_local_setup(unsigned int entries, struct ringd_params *params)
 		return -EAGAIN;
 	p.sq_entries = entries;
 	rd_local_fork_watch();
+	rd_local_look_around();
 	rd_local_lock();
 	r = setup(&p);
 	if (r >= 0 && rd_local_copy_out((uintptr_t)params, &p, sizeof(p)) < 0) {

@@ -7,10 +7,14 @@
  * when the thread comes again, or ends.
  */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 
+#include "daemon/common/clock.h"
+#include "daemon/common/util.h"
 #include "daemon/engine/request/request.h"
+#include "daemon/engine/ring/lazy.h"
 #include "process.h"
 
 /* Initial-exec: a handler must be able to look without making it. */
@@ -19,6 +23,9 @@
 static RD_TLS struct rd_local_thread self;
 static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static _Atomic unsigned int wanted;	/* threads that wait for the lock */
+
+#define RD_YIELDS	100	/* for them to get it */
 
 struct rd_local_thread *rd_local_thread(void)
 {
@@ -36,7 +43,11 @@ void rd_local_lock(void)
 	atomic_signal_fence(memory_order_seq_cst);
 	/* nothing in here is meant to be the end of a thread that is to be cancelled */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	pthread_mutex_lock(&rd_local.lock);
+	if (RD_UNLIKELY(pthread_mutex_trylock(&rd_local.lock))) {
+		atomic_fetch_add_explicit(&wanted, 1, memory_order_relaxed);
+		pthread_mutex_lock(&rd_local.lock);
+		atomic_fetch_sub_explicit(&wanted, 1, memory_order_relaxed);
+	}
 	self.cancel_state = state;
 	if (RD_UNLIKELY(!rd_list_empty(&rd_local.shares)))
 		rd_local_share_lock();
@@ -74,6 +85,21 @@ void rd_local_unlock(void)
 	pthread_setcancelstate(state, NULL);
 }
 
+/* A mutex is had by who comes when it is free, and that is never a thread that has to be woken first: so we wait for it. */
+void rd_local_pass(bool yield)
+{
+	unsigned int n = atomic_load_explicit(&wanted, memory_order_relaxed);
+
+	rd_local_unlock();
+	if (!n && yield)
+		sched_yield();
+	else if (!n)
+		rd_cpu_relax();
+	for (unsigned int i = 0; i < RD_YIELDS && n && atomic_load_explicit(&wanted, memory_order_relaxed) >= n; i++)
+		sched_yield();
+	rd_local_lock();
+}
+
 bool rd_local_inside(void)
 {
 	return self.inside;
@@ -81,10 +107,32 @@ bool rd_local_inside(void)
 
 /* --- waiters --- */
 
+/* A lazy ring runs what it has put off while somebody waits, whoever that is. */
+static void lazy_begin(struct rd_local_ring *lr)
+{
+	if (lr->waiting++)
+		return;
+	__atomic_store_n(&lr->ring->hot->waiting, 1, __ATOMIC_SEQ_CST);
+	rd_lazy_stir(lr->ring);	/* what was put off since we have looked, before it could know that we wait */
+}
+
+static void lazy_end(struct rd_local_ring *lr)
+{
+	if (--lr->waiting || lr->ring->dead)
+		return;
+	__atomic_store_n(&lr->ring->hot->waiting, 0, __ATOMIC_SEQ_CST);
+	if (!lr->ring->reaping)
+		return;
+	rd_lazy_stop(lr->ring);
+	rd_lazy_stir(lr->ring);	/* tells of what is left */
+	rd_local_ring_wake(NULL, lr->ring);
+}
+
 void rd_local_waiter_free(struct rd_local_waiter *w)
 {
-	if (self.waiting)	/* none that has come with a fork() */
-		self.waiting--;
+	struct rd_local_ring *lr = w->held;
+
+	self.waiting--;
 	w->held = NULL;
 	rd_list_remove(&w->link);
 	rd_close(w->efd);
@@ -92,6 +140,8 @@ void rd_local_waiter_free(struct rd_local_waiter *w)
 		rd_local.driver = NULL;
 		rd_local.asleep = false;
 	}
+	if (lr->ring->ctx.lazy)
+		lazy_end(lr);
 }
 
 /* Its caller is no more, who would have given the reference back. */
@@ -124,6 +174,8 @@ __attribute__((__noinline__)) void rd_local_thread_tidy(void)
 
 struct rd_local_waiter *rd_local_waiter_new(struct rd_local_ring *lr)
 {
+	if (self.generation != rd_local.generation)
+		rd_local_thread_begin();	/* its end is to be seen, also if it never submits anything */
 	for (unsigned int i = 0; i < RD_LOCAL_NESTED; i++) {
 		struct rd_local_waiter *w = &self.waiters[i];
 
@@ -133,6 +185,8 @@ struct rd_local_waiter *rd_local_waiter_new(struct rd_local_ring *lr)
 		w->held = lr;
 		self.waiting++;
 		rd_list_append(&rd_local.waiters, &w->link);
+		if (lr->ring->ctx.lazy)
+			lazy_begin(lr);
 		return w;
 	}
 	return NULL;
