@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,125 @@ static void hear(void)
 }
 
 /* 431 */
+/* --- a lock of the program's, whose handlers it has made before its first ring --- */
+
+static pthread_mutex_t programs = PTHREAD_MUTEX_INITIALIZER;
+
+static void lock_it(void)
+{
+	pthread_mutex_lock(&programs);
+}
+
+static void unlock_it(void)
+{
+	pthread_mutex_unlock(&programs);
+}
+
+static void *wait_with_the_lock(void *arg)
+{
+	struct ringd_timespec ts = { .tv_nsec = 200000000 };
+
+	(void)arg;
+	lock_it();
+	tell();
+	lr_sqe(&ring, RINGD_OP_TIMEOUT, -1, &ts, 1, 1);
+	if (lr_enter(&ring, 1, 1) != 1)
+		_exit(9);
+	unlock_it();
+	return NULL;
+}
+
+/* fork() waits for who waits for a CQE, and does not keep that one from getting it. */
+START_TEST(a_lock_of_the_program_is_no_deadlock)
+{
+	pthread_t t;
+	pid_t pid;
+
+	ck_assert_int_eq(pthread_create(&t, NULL, wait_with_the_lock, NULL), 0);
+	hear();
+	pid = fork();
+	if (!pid) {
+		nop(&ring, 2);
+		_exit(0);
+	}
+	ended_well(pid);
+	pthread_join(t, NULL);
+	ck_assert_int_eq(lr_expect(&ring, 1), -ETIME);
+	ck_assert_int_eq(lr_expect(&ring, 2), 0);
+}
+END_TEST
+
+/* An allocator with a lock that fork() takes before ours: who is asked for memory under our lock waits for it. */
+static __thread bool asks_late;
+static _Atomic bool fork_has_it;
+static bool forks_with_allocator;
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)	/* they bring their own, and it is theirs to answer for */
+extern void *__libc_calloc(size_t n, size_t size);
+
+void *calloc(size_t n, size_t size)
+{
+	if (asks_late) {
+		asks_late = false;
+		tell();
+		while (!fork_has_it)
+			sched_yield();
+		while (fork_has_it)
+			sched_yield();
+	}
+	return __libc_calloc(n, size);
+}
+#endif
+
+static void take_allocator(void)
+{
+	fork_has_it = forks_with_allocator;
+}
+
+static void free_allocator(void)
+{
+	fork_has_it = false;
+}
+
+static void *make_ring(void *arg)
+{
+	/* whatever a thread asks for when it comes for the first time */
+	(void)rd_local_setup(0, arg);
+	asks_late = true;
+	lr_open(arg, 4);
+	return NULL;
+}
+
+START_TEST(an_allocator_of_the_program_is_no_deadlock)
+{
+	struct lring other = { 0 };
+	pthread_t t;
+	pid_t pid;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	return;
+#endif
+	ck_assert_int_eq(pthread_create(&t, NULL, make_ring, &other), 0);
+	hear();		/* it has our lock */
+	forks_with_allocator = true;
+	pid = fork();
+	if (!pid) {
+		CHILD(rd_local_enter((unsigned int)ring.fd, 0, 0, 0, NULL, 8) == -EOPNOTSUPP);
+		lr_open(&other, 8);
+		nop(&other, 3);
+		CHILD(lr_expect(&other, 3) == 0);
+		_exit(0);
+	}
+	ended_well(pid);
+	pthread_join(t, NULL);
+	nop(&ring, 4);
+	ck_assert_int_eq(lr_expect(&ring, 4), 0);
+	nop(&other, 5);
+	ck_assert_int_eq(lr_expect(&other, 5), 0);
+	lr_close(&other);
+}
+END_TEST
+
 START_TEST(child_submits_and_both_see_it)
 {
 	struct ringd_cqe cqe;
@@ -535,7 +655,8 @@ static Suite *suite(void)
 		request_of_a_child_that_ended_is_cancelled_by_its_event, ring_lives_on_in_the_child, child_closes_and_the_parent_goes_on,
 		child_makes_rings_of_its_own, child_has_no_descriptor_of_a_request, nothing_is_left_in_the_child,
 		polled_ring_stays_with_its_maker, killed_child_does_not_hold_up_the_parent, grandchild_has_it_too,
-		forks_and_execs_under_load,
+		forks_and_execs_under_load, a_lock_of_the_program_is_no_deadlock,
+		an_allocator_of_the_program_is_no_deadlock,
 	};
 	Suite *s = suite_create("fork");
 	TCase *tc = tcase_create("fork");
@@ -553,6 +674,8 @@ int main(void)
 	SRunner *sr = srunner_create(suite());
 	int failed;
 
+	pthread_atfork(lock_it, unlock_it, unlock_it);
+	pthread_atfork(take_allocator, free_allocator, free_allocator);
 	srunner_set_tap(sr, "-");
 	srunner_run_all(sr, CK_SILENT);
 	failed = srunner_ntests_failed(sr);

@@ -4,10 +4,15 @@
  * must not have of the parent's (a pipe would not see its end), and does no more than that until it uses a ring: most go on
  * to exec(). Then it makes an engine of its own, and each ring is taken over when it is first used.
  *
+ * Our locks are the last that are taken: a thread that is to give back one of the program's, for which another handler waits, may
+ * have to come through here first. So the handlers are made before the program's, when we are loaded. But an allocator that the
+ * program brings may have taken its locks by then, and whoever has ours wait for it: then the child has no rings.
+ *
  * vfork(), posix_spawn() and the like run no handlers. They must not call us, and do not, but for close(), which the door
  * leaves to the kernel then.
  */
 #include <pthread.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <stdlib.h>
 
@@ -15,19 +20,34 @@
 #include "daemon/engine/ring/inherit.h"
 #include "process.h"
 
+#define RD_PATIENCE_S	3	/* far longer than anybody has the lock */
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* --- the handlers --- */
+
+static bool take_locks(void)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += RD_PATIENCE_S;
+	if (!rd_local_life_lock_until(&end))
+		return false;
+	if (rd_local_lock_until(&end))
+		return true;
+	rd_local_life_unlock();
+	return false;
+}
 
 static void before(void)
 {
 	struct rd_local_thread *t = rd_local_thread();
 
 	t->forks_inside = t->inside || t->settling;
-	if (t->forks_inside)
+	t->forks_blind = !t->forks_inside && !take_locks();
+	if (t->forks_inside || t->forks_blind)
 		return;
-	rd_local_life_lock();
-	rd_local_lock();
 	if (rd_local.running) {
 		rd_local_share_new();
 		rd_local_share_unlock();	/* others may go on meanwhile */
@@ -36,7 +56,7 @@ static void before(void)
 
 static void after(void)
 {
-	if (rd_local_thread()->forks_inside)
+	if (rd_local_thread()->forks_inside || rd_local_thread()->forks_blind)
 		return;
 	if (rd_local.running)
 		rd_local_share_lock();
@@ -78,6 +98,26 @@ static void put_to_sleep(void)
 	}
 }
 
+/* Whoever had the locks is not in the child, and nobody knows what of all that is true. It is left where it is. */
+static void begin_anew(void)
+{
+	rd_local_ringfd_forget();
+	rd_list_init(&rd_local.all);
+	rd_list_init(&rd_local.touched);
+	rd_list_init(&rd_local.waiters);
+	rd_list_init(&rd_local.dormant);
+	rd_list_init(&rd_local.shares);
+	rd_local.heirs = rd_local.lingering = 0;
+	rd_local.driver = NULL;
+	rd_local.asleep = rd_local.running = false;
+	rd_local.background = (struct rd_local_background){ .epfd = -1, .ctl = -1 };
+	memset(&rd_local.engine, 0, sizeof(rd_local.engine));
+	memset(&rd_local.host, 0, sizeof(rd_local.host));
+	atomic_store(&rd_local_rings, 0);
+	pthread_mutex_init(&rd_local.lock, NULL);
+	rd_local_life_again();
+}
+
 static void in_child(void)
 {
 	rd_local.generation++;
@@ -86,6 +126,10 @@ static void in_child(void)
 	if (rd_local_thread()->forks_inside) {
 		/* the interrupted call goes on, with what it has; after that there is nothing to be had */
 		rd_local.poisoned = true;
+		return;
+	}
+	if (rd_local_thread()->forks_blind) {
+		begin_anew();
 		return;
 	}
 	if (rd_local.running) {
@@ -109,9 +153,17 @@ static void watch(void)
 	(void)pthread_atfork(before, after, in_child);
 }
 
+/* Behind report.c's, which looks at what there was. */
+static __attribute__((__constructor__(102))) void watch_from_the_start(void)
+{
+	pthread_once(&once, watch);
+}
+
 void rd_local_fork_watch(void)
 {
 	pthread_once(&once, watch);
+	if (!rd_local.running)
+		rd_local.pid = getpid();	/* a child that no handler has told of */
 }
 
 /* --- rings in the child --- */

@@ -122,6 +122,16 @@ void rd_local_life_lock(void)
 	pthread_mutex_lock(&life);
 }
 
+bool rd_local_life_lock_until(const struct timespec *end)
+{
+	return pthread_mutex_timedlock(&life, end) == 0;
+}
+
+void rd_local_life_again(void)
+{
+	pthread_mutex_init(&life, NULL);
+}
+
 void rd_local_life_unlock(void)
 {
 	pthread_mutex_unlock(&life);

@@ -78,6 +78,7 @@ struct rd_local_waiter {
 struct rd_local_thread {
 	bool settling;			/* ends the engine */
 	bool forks_inside;		/* in a handler that has interrupted it in here */
+	bool forks_blind;		/* without our locks */
 	bool inside;			/* has the lock, or is about to take it or to give it back */
 	uint8_t waiting;		/* waiters that are used */
 	int cancel_state;		/* the program's, while inside */
@@ -141,7 +142,9 @@ void rd_local_look_around(void);
 /* The engine, if there is none yet. 0, -ENOMEM, -EMFILE. */
 int rd_local_start(void);
 void rd_local_life_lock(void);	/* nobody ends the engine */
+bool rd_local_life_lock_until(const struct timespec *end);
 void rd_local_life_unlock(void);
+void rd_local_life_again(void);	/* in the child of a fork(): nobody has it */
 /* Without the lock: the last ring may have gone; then the engine goes, too. */
 void rd_local_settle_down(void);
 
@@ -224,6 +227,8 @@ uint32_t rd_local_ringfd_room(int fd);
 void rd_local_ringfd_expose(bool on);
 /* What rd_local_close() does, with the lock. */
 bool rd_local_ringfd_close(int fd);
+/* No number is a ring's. In the child of a fork(), too: */
+void rd_local_ringfd_forget(void);
 /* References are those of numbers, and no others: in the child of a fork(). */
 void rd_local_ringfd_recount(void);
 void rd_local_ringfd_free(struct rd_local_ring *lr);	/* what is ours of it */

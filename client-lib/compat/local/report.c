@@ -368,7 +368,8 @@ static bool read_target(const char *value)
 	return true;
 }
 
-static __attribute__((__constructor__)) void begin(void)
+/* Before fork.c's: a child is told of in that order. */
+static __attribute__((__constructor__(101))) void begin(void)
 {
 	const char *value = secure_getenv("RINGD_REPORT");
 	void *buf;

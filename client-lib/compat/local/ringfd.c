@@ -77,6 +77,14 @@ struct rd_local_ring *rd_local_ring_of(int fd)
 	return RD_LIKELY(!lr || !lr->dormant) ? lr : rd_local_wake_up(lr);
 }
 
+void rd_local_ringfd_forget(void)
+{
+	struct fdtable *t = atomic_load_explicit(&table, memory_order_relaxed);
+
+	for (unsigned int i = 0; t && i < t->size; i++)
+		atomic_store_explicit(&t->ring[i], NULL, memory_order_relaxed);
+}
+
 void rd_local_ringfd_recount(void)
 {
 	struct fdtable *t = atomic_load_explicit(&table, memory_order_relaxed);
