@@ -323,8 +323,10 @@ static void becomes_a_daemon(void)
 	pid = fork();
 	if (pid == 0) {
 		ck_assert_int_eq(io_uring_queue_init(8, &edge, 0), 0);
+		ck_assert_int_eq(pipe2(pipes, O_CLOEXEC), 0);
 		works();
 		ck_assert_int_eq(daemon(1, 1), 0);
+		alarm(PATIENCE_S);	/* nobody else ends it */
 		works();
 		sqe_read();
 		read_works();
