@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -17,10 +18,15 @@
 /* Both of its outputs go to fd. */
 static int start(pid_t *pid, int fd, const struct run_program *p)
 {
-	char *argv[] = { (char *)(uintptr_t)p->interp, (char *)(uintptr_t)"--list", (char *)(uintptr_t)p->image, NULL };
+	/* by its real name: $ORIGIN is the folder of that when the program is executed */
+	RD_FREE char *real = realpath(p->image, NULL);
+	char *argv[] = { (char *)(uintptr_t)p->interp, (char *)(uintptr_t)"--list", real, NULL };
 	posix_spawn_file_actions_t actions;
-	int r = posix_spawn_file_actions_init(&actions);
+	int r;
 
+	if (!real)
+		return -errno;
+	r = posix_spawn_file_actions_init(&actions);
 	if (r)
 		return -r;
 	r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -53,6 +59,8 @@ static void take_line(struct run_libs *libs, const char *line)
 	named -= (size_t)(base - name);
 	if (named == strlen(RUN_TRAP) && !memcmp(base, RUN_TRAP, named))
 		libs->trap = end;
+	if (!strncmp(base, RUN_ASAN, strlen(RUN_ASAN)))
+		libs->asan = true;
 	if ((named == strlen(RUN_LIBRARY) && !memcmp(base, RUN_LIBRARY, named)) ||
 	    (named == strlen(RUN_FFI) && !memcmp(base, RUN_FFI, named))) {
 		libs->linked = true;

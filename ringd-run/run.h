@@ -19,6 +19,7 @@
 #define RUN_TRAP	"libringd-trap.so"
 #define RUN_LIBRARY	"liburing.so.2"
 #define RUN_FFI		"liburing-ffi.so.2"
+#define RUN_ASAN	"libasan.so."
 
 enum run_door { RUN_DOOR_AUTO, RUN_DOOR_LIBRARY, RUN_DOOR_TRAP };
 enum run_backend { RUN_BACKEND_DEFAULT, RUN_BACKEND_SYNC, RUN_BACKEND_URING, RUN_BACKEND_KERNEL };
@@ -68,6 +69,7 @@ struct run_libs {
 	bool known;		/* false: the loader cannot be asked, or has not answered */
 	bool linked;		/* with liburing.so.2 or liburing-ffi.so.2, by itself or through another library */
 	bool trap;		/* has ours been loaded, too */
+	bool asan;		/* with AddressSanitizer's library */
 	char liburing[PATH_MAX];	/* where it comes from; empty: nowhere */
 	char problem[256];	/* a library or a version that is missing */
 };

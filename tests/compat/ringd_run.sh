@@ -27,6 +27,13 @@ compile()
 	$CC -O1 -w "$@" || { echo "cannot compile: $*"; exit 99; }
 }
 
+# compile_too ARGUMENT...: without it there is less of a test
+compile_too()
+{
+	# shellcheck disable=SC2086
+	$CC -O1 -w "$@" 2>/dev/null
+}
+
 # expect WHAT STATUS OUTPUT COMMAND...: OUTPUT is a pattern for standard output and error together
 expect()
 {
@@ -74,6 +81,8 @@ compile -static -o static show.c
 compile -o linked linked.c system/liburing.so.2 -Wl,--enable-new-dtags,-rpath,"$tmp/system"
 compile -o indirect indirect.c system/libwrap.so -Wl,-rpath-link,"$tmp/system",--enable-new-dtags,-rpath,"$tmp/system"
 compile -o rpath linked.c system/liburing.so.2 -Wl,--disable-new-dtags,-rpath,"$tmp/system"
+compile -o origin linked.c system/liburing.so.2 -Wl,--disable-new-dtags,-rpath,'$ORIGIN/system'
+ln -s ../origin lib/link
 compile -o other-libc show.c -Wl,--dynamic-linker=/lib/ld-another.so.1
 cp dynamic foreign
 printf '\001' | dd of=foreign bs=1 seek=4 conv=notrunc 2>/dev/null	# 32 bits, says its header
@@ -94,6 +103,7 @@ expect "the program's status and arguments" 7 "$both" "$run" -- ./dynamic 7
 expect "linked with liburing: the library, no trap" 0 "path $tmp/lib preload - backend - report -" "$run" ./linked
 expect "linked through another library" 0 "path $tmp/lib preload - backend - report -" "$run" ./indirect
 expect "DT_RPATH: liburing is preloaded" 0 "path $tmp/lib preload $tmp/lib/liburing.so.2 backend - report -" "$run" ./rpath
+expect "DT_RPATH beside the program, by a link from elsewhere" 0 "path $tmp/lib preload $tmp/lib/liburing.so.2 *" "$run" lib/link
 expect "--door=library" 0 "path $tmp/lib preload - backend - report -" "$run" --door=library ./dynamic
 expect "--door=trap" 0 "path - preload $trap_so backend - report -" "$run" --door=trap ./linked
 expect "--backend=uring" 0 "path $tmp/lib preload $trap_so backend uring report -" "$run" --backend=uring ./dynamic
@@ -155,6 +165,11 @@ if [ -z "${RINGD_SANITIZERS-}" ] && may_set_id && "${nobody[@]}" true 2>/dev/nul
 	expect "file capabilities" 126 "ringd-run: ./capable has file capabilities*" \
 		"${nobody[@]}" "$tmp/copy-of-run" ./capable
 	expect "file capabilities are nothing new to root" 0 "$both" "$run" ./capable
+fi
+
+if [ -z "${RINGD_SANITIZERS-}" ] && compile_too -fsanitize=address -o with-asan show.c && ./with-asan >/dev/null 2>&1; then
+	expect "AddressSanitizer, its library behind ours" 0 "$both" "$run" ./with-asan
+	expect "what ASAN_OPTIONS has stays" 3 "$both" env ASAN_OPTIONS=exitcode=9 "$run" ./with-asan 3
 fi
 
 # --- moved as a whole ---

@@ -49,6 +49,7 @@ struct rd_local_ring {
 	struct rd_ring_memory mem;
 	bool user_mem;			/* NO_MMAP: the program has brought it */
 	bool mem_ours;			/* mem is mapped by us; else by the program, which may unmap it */
+	int memfd;			/* what mem is of, -1: of no file of ours */
 	pid_t issuer;			/* SINGLE_ISSUER: the thread, 0: nobody yet */
 	clockid_t clock;		/* of waits: REGISTER_CLOCK */
 	struct rd_local_share *share;	/* NULL: it has never been in two processes */
@@ -239,13 +240,18 @@ struct rd_local_ring *rd_local_ring_get(struct rd_local_ring *lr);
 void rd_local_ring_put(struct rd_local_ring *lr);
 void rd_local_ring_end(struct rd_local_ring *lr);	/* nobody refers to it */
 void rd_local_ring_free(struct rd_local_ring *lr);	/* it is on no list, and the engine has nothing of it */
-/* Memory of ours, as lr->layout has it. 0, -ENOMEM. */
-int rd_local_ring_memory(struct rd_local_ring *lr);
 /* Move to other sizes: params in and out as REGISTER_RESIZE_RINGS; the program maps the new memory afterwards. */
 int rd_local_ring_resize(struct rd_local_ring *lr, struct ringd_params *params);
 void rd_local_ring_gone(struct rd_host *host, struct rd_ring *ring);	/* host ops */
 void rd_local_ring_dead(struct rd_host *host, struct rd_ring *ring, uint32_t reason);
 void rd_local_ring_wake(struct rd_host *host, struct rd_ring *ring);
+
+/* --- ringmem.c --- */
+/* Memory of ours, as lr->layout has it. 0, -ENOMEM. */
+int rd_local_ring_memory(struct rd_local_ring *lr);
+void rd_local_ring_unmap(struct rd_local_ring *lr);
+/* A second view of lr->mem.rings or .sqes, of len bytes. -errno. */
+int rd_local_ring_view(void **ret, const struct rd_local_ring *lr, void *of, size_t len, int prot);
 
 /* --- usermem.c --- */
 /* Memory that the program has brought for its ring. 0, -EFAULT, -EINVAL. */

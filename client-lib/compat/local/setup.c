@@ -18,37 +18,10 @@
 
 /* --- memory --- */
 
-static void unmap(struct rd_local_ring *lr)
-{
-	if (lr->mem_ours && lr->mem.rings)
-		munmap(lr->mem.rings, lr->layout.rings_size);
-	if (lr->mem_ours && lr->mem.sqes)
-		munmap(lr->mem.sqes, lr->layout.sqes_size);
-	lr->mem = (struct rd_ring_memory){ 0 };
-}
-
-/*
- * Not of a file: making one as large as it must be is refused, with SIGXFSZ, to a program that has a limit for its files. What the
- * program maps is a second view of the same pages.
- */
-int rd_local_ring_memory(struct rd_local_ring *lr)
-{
-	const struct rd_layout *l = &lr->layout;
-	const int prot = PROT_READ | PROT_WRITE, flags = MAP_SHARED | MAP_ANONYMOUS;
-	void *rings = mmap(NULL, l->rings_size, prot, flags, -1, 0), *sqes = mmap(NULL, l->sqes_size, prot, flags, -1, 0);
-
-	lr->mem.rings = rings == MAP_FAILED ? NULL : rings;
-	lr->mem.sqes = sqes == MAP_FAILED ? NULL : sqes;
-	lr->mem_ours = true;
-	if (lr->mem.rings && lr->mem.sqes)
-		return 0;
-	unmap(lr);
-	return -ENOMEM;
-}
-
 /* lr->layout is set. */
 static int map(struct rd_local_ring *lr, const struct ringd_params *p)
 {
+	lr->memfd = -1;
 	lr->user_mem = p->flags & RINGD_SETUP_NO_MMAP;
 	return lr->user_mem ? rd_local_user_mem(lr, p->cq_off.user_addr, p->sq_off.user_addr) : rd_local_ring_memory(lr);
 }
@@ -86,7 +59,7 @@ static int find_group(const struct ringd_params *p, struct rd_local_ring **ret)
 void rd_local_ring_free(struct rd_local_ring *lr)
 {
 	rd_local_ringfd_free(lr);
-	unmap(lr);
+	rd_local_ring_unmap(lr);
 	free(lr);
 }
 
@@ -145,7 +118,7 @@ static int setup(struct ringd_params *p)
 
 	if (!lr)
 		return -ENOMEM;
-	lr->epfd = lr->efd = lr->room_fd = lr->held[0] = lr->held[1] = -1;
+	lr->epfd = lr->efd = lr->memfd = lr->room_fd = lr->held[0] = lr->held[1] = -1;
 	lr->refs = 1;
 	rd_list_init(&lr->link);
 	rd_list_init(&lr->touched);
@@ -262,24 +235,6 @@ void rd_local_ring_gone(struct rd_host *host, struct rd_ring *ring)
 
 /* --- mmap --- */
 
-/* A second view of ring memory of ours. */
-static int map_again(void **ret, void *of, size_t size, size_t len, int prot)
-{
-	/* a size of 0 leaves the first one where it is */
-	void *p = mremap(of, 0, size, MREMAP_MAYMOVE);
-
-	if (p == MAP_FAILED)
-		return -ENOMEM;
-	if (prot != (PROT_READ | PROT_WRITE) && mprotect(p, RD_MIN(size, len), prot) < 0) {
-		int err = -errno;
-
-		munmap(p, size);
-		return err;
-	}
-	*ret = p;
-	return 0;
-}
-
 /* The part of an offset that says which region is meant; of what is below nobody takes notice. */
 static uint64_t region_offset(uint64_t off)
 {
@@ -327,7 +282,7 @@ static int map_region(void **ret, struct rd_local_ring *lr, size_t len, int prot
 	if (prot & PROT_EXEC)
 		return -EPERM;
 	if (mem)
-		return map_again(ret, mem, rd_align(len, (uint64_t)getpagesize()), len, prot);
+		return rd_local_ring_view(ret, lr, mem, len, prot);
 	/* MAP_PRIVATE is accepted, and means the same */
 	p = mmap(NULL, len, prot, (flags & ~MAP_TYPE) | MAP_SHARED, memfd, (off_t)at);
 	if (p == MAP_FAILED)
@@ -366,24 +321,26 @@ int rd_local_ring_resize(struct rd_local_ring *lr, struct ringd_params *params)
 
 	p.flags = (p.flags & (RINGD_SETUP_CQSIZE | RINGD_SETUP_CLAMP)) | (lr->params.flags & RD_SETUP_LAYOUT);
 	new.mem = (struct rd_ring_memory){ 0 };
+	new.memfd = -1;
 	r = rd_layout_compute(&new.layout, &p);
 	if (r == 0)
 		r = map(&new, params->flags & RINGD_SETUP_NO_MMAP ? params : &p);
 	if (r == 0)
 		r = rd_ring_resize(lr->ring, &new.layout, &new.mem);
 	if (r < 0) {
-		unmap(&new);
+		rd_local_ring_unmap(&new);
 		return r;
 	}
 	lr->layout = new.layout;
 	lr->mem = new.mem;
 	lr->mem_ours = new.mem_ours;
 	lr->user_mem = new.user_mem;
+	lr->memfd = new.memfd;
 	lr->params.sq_entries = p.sq_entries;
 	lr->params.cq_entries = p.cq_entries;
 	lr->params.sq_off = p.sq_off;
 	lr->params.cq_off = p.cq_off;
-	unmap(&old);
+	rd_local_ring_unmap(&old);
 	*params = p;
 	rd_local_ring_wake(NULL, lr->ring);
 	return 0;

@@ -98,6 +98,7 @@ void rd_local_user_mem_leave(struct rd_local_ring *lr)
 	if (lr->mem_ours || rd_local_ring_memory(&own) < 0)
 		return;
 	lr->mem = own.mem;
+	lr->memfd = own.memfd;
 	lr->mem_ours = true;
 	rd_layout_init(&lr->layout, lr->mem.rings);
 	rd_ring_place(lr->ring, &lr->layout, &lr->mem);
