@@ -100,6 +100,9 @@ void rd_engine_deinit(struct rd_engine *engine, unsigned int grace_ms)
 	if (engine->workers && !rd_workers_free(engine->workers, grace_ms))
 		return;
 	engine->workers = NULL;
+	/* files that were closed last */
+	if (engine->reactor)
+		(void)rd_reactor_take_returned(engine->reactor);
 	if (engine->uring)
 		rd_uring_free(engine->uring);
 	engine->uring = NULL;

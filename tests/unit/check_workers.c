@@ -563,8 +563,8 @@ START_TEST(free_waits_for_running_work)
 	rd_reactor_turn(reactor);
 	for (unsigned int i = 0; i < 10; i++)
 		n += (unsigned int)jobs[i].done;
-	ck_assert_uint_eq(n, ran);
-	ck_assert_uint_ge(n, 4);
+	/* those that were queued behind them, too */
+	ck_assert_uint_eq(n, 10);
 }
 END_TEST
 
@@ -616,7 +616,7 @@ START_TEST(free_races_with_work_that_ends)
 	ck_assert(rd_workers_free(pool, 100000));
 	rd_reactor_turn(reactor);
 	for (unsigned int i = 0; i < 64; i++)
-		ck_assert_int_eq(jobs[i].ran, jobs[i].done);
+		ck_assert_int_eq(jobs[i].ran + jobs[i].done, 2);
 	free(jobs);
 }
 END_TEST

@@ -103,7 +103,7 @@ void rd_reactor_return(struct rd_reactor *r, struct rd_work *work)
 		return;		/* saturated: the reactor is certain to wake */
 }
 
-static unsigned int reactor_take_returned(struct rd_reactor *r)
+unsigned int rd_reactor_take_returned(struct rd_reactor *r)
 {
 	struct rd_work *work, *next, *fifo = NULL;
 	unsigned int n = 0;
@@ -235,7 +235,7 @@ static unsigned int reactor_turn(struct rd_reactor *r)
 {
 	unsigned int n = reactor_look(r);
 
-	n += reactor_take_returned(r);
+	n += rd_reactor_take_returned(r);
 	if (RD_UNLIKELY(r->polls.pending))
 		n += rd_polls_run(&r->polls);
 	if (r->uring)

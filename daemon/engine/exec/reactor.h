@@ -80,6 +80,8 @@ bool rd_reactor_doze(struct rd_reactor *r);
 void rd_reactor_woken(struct rd_reactor *r);
 /* Any thread: hand work back; done() will run on the reactor. */
 void rd_reactor_return(struct rd_reactor *r, struct rd_work *work);
+/* done() of all that was returned. How many; a turn does it, too. */
+unsigned int rd_reactor_take_returned(struct rd_reactor *r);
 /* Reactor thread: the poller has (or may have) work; undo doze(). Already awake: nothing. */
 void rd_poller_wake(struct rd_reactor *r, struct rd_poller *p);
 /* Reactor thread: p->publish() is to be called once before the reactor does anything else that takes long. */

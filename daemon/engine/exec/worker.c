@@ -127,7 +127,7 @@ static struct rd_work *worker_take(struct rd_worker *t, struct rd_call *call)
 
 	t->running = NULL;
 	t->interrupted = false;
-	if (t->pool->stop || rd_list_empty(&c->runnable))
+	if (t->pool->abandoned || rd_list_empty(&c->runnable))
 		return NULL;
 	if (RD_UNLIKELY(rd_class_crowded(c))) {
 		rd_class_call(c, call);		/* it ends, another one comes for the work */

@@ -309,6 +309,20 @@ static void pool_destroy(struct rd_workers *w)
 	free(w);
 }
 
+/* A thread that is not here may have held the lock, but the list of records is the reactor's, whose thread has forked. */
+void rd_workers_inherit(struct rd_workers *w)
+{
+	struct rd_link *l, *tmp;
+
+	if (!w)
+		return;
+	rd_list_foreach(l, tmp, &w->all)
+		free(rd_list_entry(l, struct rd_worker, all));
+	rd_close(w->efd);
+	pthread_attr_destroy(&w->attr);
+	free(w);
+}
+
 static int pool_events(struct rd_workers *w)
 {
 	w->efd = rd_private_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));

@@ -20,12 +20,14 @@ struct rd_workers;
 /* max_bounded: at least 1. unbounded work may use what is left of the tenant's WORKERS budget. 0 or -errno. */
 int rd_workers_new(struct rd_workers **ret, struct rd_reactor *reactor, struct rd_user *user, unsigned int max_bounded);
 /*
- * Reactor thread. Waits up to grace_ms for running work; queued work is handed to done() of nobody, work that ends in time
- * has been returned to the reactor. NULL is fine. Returns true when every thread has ended and the memory was freed;
+ * Reactor thread. Waits up to grace_ms for what runs and for what is queued; work that ends in time has been returned to the
+ * reactor, of the rest nothing is heard. NULL is fine. Returns true when every thread has ended and the memory was freed;
  * false: some are stuck in the kernel, everything they use was left alone, their work will never come back. The
  * reactor may be freed in both cases.
  */
 bool rd_workers_free(struct rd_workers *w, unsigned int grace_ms);
+/* In the child of a fork(), where its threads are not: its memory and descriptor. NULL is fine. */
+void rd_workers_inherit(struct rd_workers *w);
 /*
  * Reactor thread. work->run/done/hash/unbounded are set, state is IDLE. Never fails: when no thread can be started the
  * work waits for one. The budget alone cannot leave it waiting: the first thread of a class is started without a charge

@@ -129,8 +129,7 @@ void rd_engine_inherit(struct rd_engine *engine)
 		rd_loop_free(r->loop);
 		free(r);
 	}
-	if (engine->workers)
-		rd_close(engine->workers->efd);	/* its lock may be held by a thread that is not here: the rest is left */
+	rd_workers_inherit(engine->workers);
 	engine->reactor = NULL;
 	engine->workers = NULL;
 	engine->aio = NULL;		/* not inherited; its memory is left */
