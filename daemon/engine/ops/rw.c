@@ -240,6 +240,29 @@ static inline bool locks_position(const struct rd_req *req)
 	       !(req->file->flags & RD_FILE_BLK);
 }
 
+/*
+ * Inside the program it is one of its own threads that has the lock, and a read that finds its pages is done when it is submitted,
+ * as with the kernel: who exits then has lost nothing.
+ */
+static int issue_at_position(struct rd_req *req)
+{
+	struct rd_rw *rw = &req->rw;
+	ssize_t n;
+
+	if (!rd_at_home(req) || rw->rwf || rw->want > RD_RW_INLINE_MAX || (req->flags & RINGD_SQE_ASYNC) ||
+	    (req->file->flags & (no_nowait_flag(rw) | RD_FILE_DIRECT | RD_FILE_SLOW)))
+		return RD_PUNT_ORDERED;
+	n = transfer_inline(req, RD_RWF_NOWAIT);
+	if (n == -EOPNOTSUPP)
+		note_no_nowait(req);
+	if (n == -EOPNOTSUPP || n == -EAGAIN)
+		return RD_PUNT_ORDERED;
+	if (n < 0)
+		return rw_failed(req, n);
+	advance(rw, (uint64_t)n);
+	return n == 0 || rw->done == rw->want ? rw_done(req, (int64_t)rw->done) : RD_PUNT_ORDERED;
+}
+
 static int issue_regular(struct rd_req *req)
 {
 	struct rd_rw *rw = &req->rw;
@@ -247,7 +270,7 @@ static int issue_regular(struct rd_req *req)
 	ssize_t n;
 
 	if (RD_UNLIKELY(locks_position(req)))
-		return RD_PUNT_ORDERED;
+		return issue_at_position(req);
 	if (RD_UNLIKELY(file_flags & RD_FILE_SLOW))
 		return RD_PUNT;
 	if (rw->rwf & RD_RWF_NOWAIT) {
