@@ -15,14 +15,8 @@
 
 #include "client-lib/compat/door/next.h"
 #include "fake_local.h"
+#include "sanitized.h"
 #include "tests/unit/suite.h"
-
-/* It keeps what a cancelled thread's stack looked like, and stumbles over that. */
-#ifdef __SANITIZE_ADDRESS__
-static const bool address_sanitizer = true;
-#else
-static const bool address_sanitizer = false;
-#endif
 
 #define PATIENCE_MS	100000
 
@@ -239,8 +233,7 @@ int main(void)
 	tcase_add_test(tc, rings_in_epoll_sets);
 	tcase_add_test(tc, many_rings_in_one_set);
 	tcase_add_test(tc, errors_are_those_of_libc);
-	if (!address_sanitizer)
-		tcase_add_test(tc, a_sleep_in_poll_can_be_cancelled);
+	tcase_add_test(tc, a_sleep_in_poll_can_be_cancelled);
 	tcase_add_test(tc, rings_know_that_they_are_asked);
 	suite_add_tcase(s, tc);
 	return rd_suite_main(s);

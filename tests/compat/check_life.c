@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "local_ring.h"
+#include "sanitized.h"
 
 static struct lring ring, other;
 static int pipes[2];
@@ -566,6 +567,9 @@ START_TEST(jump_out_of_a_wait_leaves_nothing)
 	pthread_t me = pthread_self(), t;
 	volatile int i;
 
+#ifdef __SANITIZE_THREAD__
+	return;		/* it keeps a signal back until the call it interrupts has returned: nobody jumps out of that */
+#endif
 	handle(SIGUSR1, on_signal_jump, SA_NODEFER);
 	for (i = 0; i < 6; i++) {
 		if (!sigsetjmp(back_to, 1)) {
@@ -584,7 +588,7 @@ END_TEST
 
 /* --- cancellation --- */
 
-static int reached_end;
+static int reached_end, went_wrong;
 
 static void *nops_until_cancelled(void *arg)
 {
@@ -595,9 +599,10 @@ static void *nops_until_cancelled(void *arg)
 		/* descriptors of all kinds: their calls are places to be cancelled at for libc */
 		lr_sqe(&other, RINGD_OP_WRITE, pipes[1], "w", 1, i)->off = (uint64_t)-1;
 		lr_sqe(&other, RINGD_OP_READ, pipes[0], buf, 1, i)->off = (uint64_t)-1;
-		ck_assert_int_eq(lr_enter(&other, 2, 2), 2);
+		/* an assertion that holds is told to Check, which can be cancelled at that and loses memory */
+		went_wrong |= lr_enter(&other, 2, 2) != 2;
 		while (lr_pop(&other, &cqe))
-			ck_assert_int_eq(cqe.res, 1);
+			went_wrong |= cqe.res != 1;
 		__atomic_store_n(&reached_end, 1, __ATOMIC_RELEASE);
 		if (i > 1000)
 			pthread_testcancel();
@@ -617,6 +622,7 @@ START_TEST(cancelled_thread_leaves_no_lock)
 	ck_assert_int_eq(pthread_cancel(t), 0);
 	ck_assert_int_eq(pthread_join(t, &ret), 0);
 	ck_assert_ptr_eq(ret, PTHREAD_CANCELED);
+	ck_assert(!went_wrong);
 	lr_sqe(&ring, RINGD_OP_NOP, -1, NULL, 0, 1);
 	ck_assert_int_eq(lr_enter(&ring, 1, 1), 1);
 	ck_assert_int_eq(lr_expect(&ring, 1), 0);

@@ -138,6 +138,9 @@ size_t cf_fill(int fd, size_t at)
 	size_t done = 0;
 	ssize_t r;
 
+	/* else it grows while it is filled, for half a minute */
+	if (tcp)
+		cf_set_int(fd, SOL_SOCKET, SO_SNDBUF, 65536);
 	do {
 		/* there is room again when TCP's other side has answered, which it may put off for 40 ms */
 		poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, tcp ? 100 : 0);
