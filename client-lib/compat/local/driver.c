@@ -141,6 +141,17 @@ static bool quieten(void)
 	return false;
 }
 
+bool rd_local_polls_an_sq(void)
+{
+	struct rd_link *l, *tmp;
+
+	rd_list_foreach(l, tmp, &reactor()->active) {
+		if (rd_list_entry(l, struct rd_poller, link)->spin_ns)
+			return true;
+	}
+	return false;
+}
+
 /* Nobody sees to what is under way but the calls that come: each does what there is to be done, and an SQ asks for them. */
 static void do_without(void)
 {
@@ -166,7 +177,8 @@ void rd_local_give(void)
 		return;
 	}
 	rd_local.driver = b;
-	if (rd_list_empty(&reactor()->active) && quieten()) {
+	/* a ring that is awake for another reason, as a lazy one after a wait, is not worth a wake-up: it dozes in a turn or two */
+	if (!rd_local_polls_an_sq() && quieten()) {
 		rd_local.asleep = true;
 		rd_local_background_arm(true);
 	} else {

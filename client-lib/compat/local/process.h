@@ -168,6 +168,8 @@ unsigned int rd_local_turn(void);
 unsigned int rd_local_turn_on(void);
 /* Nobody drives any more: the background thread does, if it can be had. */
 void rd_local_give(void);
+/* A ring that is awake polls its SQ; others are awake for as long as it takes to look at them. */
+bool rd_local_polls_an_sq(void);
 void rd_local_ring_eventfd(int fd);
 void rd_local_hush_eventfd(int fd);
 /* Before the lock is given back after the engine was used: somebody sees to what is pending. */

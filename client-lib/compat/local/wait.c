@@ -137,17 +137,6 @@ static bool is_driver(const struct rd_local_waiter *self)
 	return !rd_local.driver || rd_local.driver == self || (rd_local.driver == b && rd_local.asleep);
 }
 
-static bool polls_an_sq(void)
-{
-	struct rd_link *l, *tmp;
-
-	rd_list_foreach(l, tmp, &reactor()->active) {
-		if (rd_list_entry(l, struct rd_poller, link)->spin_ns)
-			return true;
-	}
-	return false;
-}
-
 /* --- waiting --- */
 
 /* Is it over? 0 and more: that is the result, 1: not yet. */
@@ -187,7 +176,7 @@ static int wait_once(struct rd_local_waiter *self, const struct rd_local_until *
 	}
 	/* an SQ that is polled must not be left awake by a driver that sleeps: its program would ring no more */
 	if (!rd_reactor_calm(reactor())) {
-		if (!polls_an_sq())
+		if (!rd_local_polls_an_sq())
 			return 0;
 		rd_local.driver = NULL;
 		rd_local_give();
