@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Threads, signals, credentials and the end of a process that uses rings without a kernel. */
 #include <check.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -113,6 +114,50 @@ END_TEST
 #define CHUNK	(256u << 10)
 
 /* 434 */
+/* Nobody gives us a thread: what ends by itself is done all the same, and what becomes ready is heard of by who waits. */
+static bool no_threads;
+
+int pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
+{
+	__typeof__(&pthread_create) next = (__typeof__(&pthread_create))dlsym(RTLD_NEXT, "pthread_create");
+
+	return no_threads ? EAGAIN : next(t, attr, run, arg);
+}
+
+START_TEST(without_threads_it_is_done_in_the_call)
+{
+	char name[] = "/tmp/ringd-life-XXXXXX";
+	int file = mkstemp(name), fd;
+
+	ck_assert_int_ge(file, 0);
+	no_threads = true;
+	lr_sqe(&ring, RINGD_OP_FSYNC, file, NULL, 0, 1);
+	ck_assert_int_eq(lr_enter(&ring, 1, 1), 1);
+	ck_assert_int_eq(lr_expect(&ring, 1), 0);
+	lr_sqe(&ring, RINGD_OP_OPENAT, AT_FDCWD, name, 0600, 2)->open_flags = O_RDWR | O_CREAT;
+	ck_assert_int_eq(lr_enter(&ring, 1, 1), 1);
+	fd = lr_expect(&ring, 2);
+	ck_assert_int_ge(fd, 0);
+	for (uint64_t i = 0; i < 4; i++) {
+		struct ringd_sqe *sqe = lr_sqe(&ring, RINGD_OP_WRITE, file, "text", 4, 3);
+
+		sqe->flags = RINGD_SQE_ASYNC;
+		sqe->off = i * 4;
+	}
+	ck_assert_int_eq(lr_enter(&ring, 4, 4), 4);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(lr_expect(&ring, 3), 4);
+	sqe_read(&ring, 4);
+	ck_assert_int_eq(lr_enter(&ring, 1, 0), 1);
+	ck_assert_int_eq(write(pipes[1], "x", 1), 1);
+	ck_assert_int_eq(lr_expect(&ring, 4), 1);
+	no_threads = false;
+	unlink(name);
+	close(fd);
+	close(file);
+}
+END_TEST
+
 /* As much of them as we would ask for as a stack. Each of our threads in these tests has them. */
 static __thread volatile char of_each_thread[200u << 10];
 
@@ -701,7 +746,7 @@ static Suite *suite(void)
 	const TTest *const tests[] = {
 		poll_of_a_thread_that_ended_is_cancelled_by_its_event, read_of_a_thread_that_ended_takes_nothing,
 		poll_of_a_thread_that_lives_goes_on, timeout_of_a_thread_that_ended_fires, writes_of_a_thread_that_ended_are_done,
-		threads_have_room_beside_the_variables_of_a_program,
+		threads_have_room_beside_the_variables_of_a_program, without_threads_it_is_done_in_the_call,
 		wait_ends_with_eintr_when_a_handler_ran, wait_is_not_restarted, ignored_signal_ends_no_wait,
 		mask_is_set_with_the_sleep, handler_may_use_another_ring_during_a_wait,
 		polled_sq_is_polled_while_another_thread_waits, close_changes_nothing_of_the_thread,

@@ -115,6 +115,8 @@ void rd_class_call(struct rd_class *c, struct rd_call *call);
 /* After the lock. */
 void rd_call_out(struct rd_workers *w, const struct rd_call *call);
 void *rd_worker_main(void *worker);
+/* Reactor thread, without the lock: what may be done here is, if the class has no thread at all. */
+void rd_worker_here(struct rd_workers *w, struct rd_class *c);
 
 /* --- crew.c --- */
 /* On the thread itself, without the lock: go where the pool's threads are to be. */

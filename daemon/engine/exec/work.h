@@ -21,6 +21,7 @@ struct rd_work {
 	uint64_t hash;			/* not 0: at most one work of this hash runs at a time, in queue order */
 	uint8_t unbounded;		/* counts against the unbounded workers */
 	uint8_t state;			/* RD_WORK_*, under the pool's lock */
+	bool here;			/* in a process that is not ours: whoever queues it may do it if no thread can be had */
 	bool unwanted;			/* runs, but is to be interrupted, or has run; under the pool's lock */
 };
 

@@ -211,6 +211,44 @@ static bool worker_serve(struct rd_worker *t)
 	return true;
 }
 
+/* --- without a thread --- */
+
+static struct rd_work *next_here(const struct rd_class *c)
+{
+	const struct rd_link *l;
+
+	for (l = c->runnable.next; l != &c->runnable; l = l->next) {
+		struct rd_work *work = rd_list_entry(l, struct rd_work, link);
+
+		if (work->here)
+			return work;
+	}
+	return NULL;
+}
+
+void rd_worker_here(struct rd_workers *w, struct rd_class *c)
+{
+	struct rd_worker self = { .pool = w, .class = c };
+	struct rd_work *work;
+
+	pthread_mutex_lock(&w->lock);
+	while (!c->threads && !w->stop && (work = next_here(c))) {
+		struct rd_call call = { 0 };
+
+		rd_list_remove(&work->link);
+		work->state = RD_WORK_RUNNING;
+		pthread_mutex_unlock(&w->lock);
+		work->run(work);
+		pthread_mutex_lock(&w->lock);
+		worker_settle(&self, work, &call);
+		pthread_mutex_unlock(&w->lock);
+		rd_call_out(w, &call);
+		rd_reactor_return(w->reactor, work);
+		pthread_mutex_lock(&w->lock);
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
 void *rd_worker_main(void *arg)
 {
 	struct rd_worker *t = arg;

@@ -167,6 +167,8 @@ static void class_feed(struct rd_workers *w, struct rd_class *c)
 	}
 	class_refused(w, c, &call);
 	rd_call_out(w, &call);
+	if (w->guest)
+		rd_worker_here(w, c);
 	if (!w->retry.armed) {
 		rd_timer_arm(&w->reactor->timers, &w->retry, RD_TIMER_MONOTONIC,
 			     rd_timer_now(RD_TIMER_MONOTONIC) + (uint64_t)w->retry_ms * 1000000u);

@@ -110,6 +110,16 @@ static bool is_unbounded(const struct rd_req *req)
 	return req->op->unbounded && !(flags & (RD_FILE_REG | RD_FILE_DIR));
 }
 
+/* Does it end by itself? Then the thread that submits may do it where it can have no other: the kernel would cancel it. */
+static bool may_be_done_here(const struct rd_req *req)
+{
+	uint32_t flags = req->file ? req->file->flags : 0;
+
+	if (!rd_at_home(req) || (flags & RD_FILE_SLOW) || req->op->sleeps)
+		return false;
+	return req->op->as_caller || !req->work.unbounded || (flags & (RD_FILE_REG | RD_FILE_DIR));
+}
+
 static void start_work(struct rd_req *req, bool ordered)
 {
 	struct rd_engine *engine = req->ctx->engine;
@@ -119,6 +129,7 @@ static void start_work(struct rd_req *req, bool ordered)
 	req->work.done = work_done;
 	req->work.hash = ordered && req->file ? req->file->hash : 0;
 	req->work.unbounded = is_unbounded(req);
+	req->work.here = may_be_done_here(req);
 	rd_engine_count(engine, RD_WAY_WORKER, req->opcode);
 	rd_workers_queue(engine->workers, &req->work);
 }
