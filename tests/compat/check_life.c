@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -482,6 +483,40 @@ START_TEST(polling_an_sq_forgets_no_descriptor)
 }
 END_TEST
 
+/* A ring that is closed by a system call ends as well, and gives back what it had: the other end of the pipe hears of it. */
+static void closed_without_a_word(bool registered)
+{
+	int p[2];
+	struct pollfd pfd = { .events = POLLERR };
+	char c;
+
+	ck_assert_int_eq(pipe(p), 0);
+	pfd.fd = p[1];
+	lr_open(&other, 8);
+	rd_local_unheard(other.fd);
+	if (registered) {
+		ck_assert_int_eq(rd_local_register((unsigned int)other.fd, RINGD_REGISTER_FILES, p, 1), 0);
+	} else {
+		lr_sqe(&other, RINGD_OP_READ, p[0], &c, 1, 7);
+		ck_assert_int_eq(lr_enter(&other, 1, 0), 1);
+	}
+	rd_local_closing(p[0]);
+	close(p[0]);
+	munmap(other.rings, other.rings_len);
+	munmap(other.sqes, other.sqes_len);
+	ck_assert_int_eq(syscall(SYS_close, other.fd), 0);
+	ck_assert_int_eq(poll(&pfd, 1, 100000), 1);
+	ck_assert_int_ne(pfd.revents & POLLERR, 0);
+	close(p[1]);
+}
+
+START_TEST(rings_that_are_closed_without_a_word_end)
+{
+	closed_without_a_word(false);
+	closed_without_a_word(true);
+}
+END_TEST
+
 /* The memory of a NO_MMAP ring may go before its descriptor does, whether it is shared or not. */
 static void memory_goes_first(int flags)
 {
@@ -752,6 +787,7 @@ static Suite *suite(void)
 		polled_sq_is_polled_while_another_thread_waits, close_changes_nothing_of_the_thread,
 		each_cqe_is_an_edge, polling_for_nothing_is_over_at_once, views_of_a_ring_may_be_longer,
 		asking_for_events_brings_all_there_are, polling_an_sq_forgets_no_descriptor, memory_of_the_program_may_go_first,
+		rings_that_are_closed_without_a_word_end,
 		handler_in_the_middle_of_an_enter_is_no_deadlock, jump_out_of_a_wait_leaves_nothing,
 		cancelled_thread_leaves_no_lock, setuid_reaches_our_threads, process_ends_with_requests_in_flight,
 	};

@@ -53,8 +53,10 @@ static long serve_setup(const long *arg)
 	int fd = rd_local_setup((unsigned int)arg[0], (struct ringd_params *)arg[1]);
 
 	/* Who has a ring may map it by a system call of its own. Without the filter that fails, and is all that fails. */
-	if (fd >= 0)
+	if (fd >= 0) {
 		rd_filter_install(RD_FILTER_MMAP);
+		rd_local_unheard(fd);	/* it may close it in the same way, too */
+	}
 	return fd;
 }
 

@@ -13,6 +13,8 @@
 
 #define RD_STACK	(128u << 10)
 #define RD_PAUSES	64	/* turns of one that polls before it lets somebody else have the CPU */
+#define RD_NAP_MIN_MS	4	/* between looks for rings that were closed without a word */
+#define RD_NAP_MAX_MS	256
 
 void rd_local_background_arm(bool arm)
 {
@@ -38,10 +40,24 @@ static void background_pause(struct rd_local_background *b, bool busy)
 	rd_local_pass(!stay);
 }
 
+static void background_sleep(struct rd_local_background *b)
+{
+	struct pollfd p = { .fd = b->epfd, .events = POLLIN };
+	bool woken;
+
+	b->naps = rd_local.unheard;
+	rd_local_unlock();
+	woken = poll(&p, 1, b->naps ? b->nap_ms : -1) != 0;
+	rd_local_lock();
+	rd_local_hush_eventfd(b->ctl);
+	b->nap_ms = woken ? RD_NAP_MIN_MS : RD_MIN(2 * b->nap_ms, RD_NAP_MAX_MS);
+	if (b->naps)
+		rd_local_ringfd_lost();
+}
+
 /* With the lock, which it gives up while it sleeps. */
 static void background_step(struct rd_local_background *b)
 {
-	struct pollfd p = { .fd = b->epfd, .events = POLLIN };
 	bool mine = !rd_local.driver || rd_local.driver == b;
 
 	if (mine) {
@@ -60,10 +76,7 @@ static void background_step(struct rd_local_background *b)
 		rd_local_background_arm(true);
 		rd_local.asleep = true;
 	}
-	rd_local_unlock();
-	poll(&p, 1, -1);
-	rd_local_lock();
-	rd_local_hush_eventfd(b->ctl);
+	background_sleep(b);
 	if (rd_local.driver != b)
 		return;
 	rd_local.asleep = false;
@@ -142,10 +155,20 @@ bool rd_local_background_start(void)
 	if (b->started)
 		return true;
 	b->quit = false;
+	b->nap_ms = RD_NAP_MIN_MS;
+	b->naps = true;
 	b->started = background_fds(b) == 0 && background_thread(b) == 0;
 	if (!b->started)
 		background_close(b);	/* tried again by the next who leaves */
 	return b->started;
+}
+
+void rd_local_background_watch(void)
+{
+	struct rd_local_background *b = &rd_local.background;
+
+	if (rd_local_background_start() && !b->naps)
+		rd_local_ring_eventfd(b->ctl);	/* it sleeps for as long as it takes */
 }
 
 void rd_local_driver_stop(void)

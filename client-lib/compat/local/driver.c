@@ -211,6 +211,8 @@ void rd_local_leave(void)
 {
 	if (!rd_local.running)
 		return;
+	if (RD_UNLIKELY(rd_local.unheard) && rd_local.engine.user.used[RINGD_LIMIT_INFLIGHT])
+		rd_local_background_watch();
 	/* somebody's last requests were found, or a call has brought CQEs to a ring that is not its own */
 	if (RD_UNLIKELY(!rd_list_empty(&reactor()->dirty)))
 		(void)rd_local_turn();

@@ -40,6 +40,8 @@ RD_LOCAL_API bool rd_local_lends(void);
 RD_LOCAL_API void rd_local_closing(int fd);
 /* fd is a descriptor of ours, which the program knows nothing of and must not touch. */
 RD_LOCAL_API bool rd_local_hidden(int fd);
+/* That ring was made by a system call of the program's own, and so it may be closed: nobody tells. It is looked for. */
+RD_LOCAL_API void rd_local_unheard(int fd);
 /* The smallest number from this one on that is a ring's or hidden; -1: there is none. Never waits. */
 RD_LOCAL_API int rd_local_next(int fd);
 /* The program wants the number of a hidden descriptor (dup2()): it is somewhere else after this, or -EBUSY. */

@@ -57,6 +57,7 @@ struct rd_local_ring {
 	int held[2];			/* a pipe: its writing end is in each process that has a number of the ring */
 	struct rd_source alone;		/* held[0], once our numbers are gone: the others' are, too */
 	bool lingers;			/* for the sake of the others, until its requests are done */
+	bool unheard;			/* may be closed by a system call that nobody tells of */
 	bool dormant;			/* it came with a fork(), and this process has not used it yet: ring is the parent's */
 	bool remote;			/* its SQ is polled by another process */
 	void *regs;			/* register.c's own: wait region, memory of buffer rings... */
@@ -101,6 +102,7 @@ struct rd_local {
 	pid_t pid, parent;
 	unsigned int heirs;		/* processes that are watched, and what others have left to be seen to */
 	unsigned int lingering;		/* rings that do */
+	unsigned int unheard;		/* rings that are */
 	bool poisoned;			/* forked in the middle of something: what there is of rings cannot be used */
 	const void *driver;		/* who sleeps in the reactor: a waiter, &rd_local.background, NULL: nobody */
 	bool asleep;			/* it does at this moment */
@@ -113,6 +115,8 @@ struct rd_local {
 		int ctl;
 		bool armed;		/* the loop is in epfd */
 		unsigned int idle;	/* turns since it yielded */
+		int nap_ms;		/* the longer the longer nothing happens */
+		bool naps;		/* where it sleeps it looks for unheard rings now and then */
 	} background;
 	bool alone;			/* no background thread could be made: see do_without() in driver.c */
 	bool bound;			/* libc's poll() and friends, as the program calls them, are ours */
@@ -182,6 +186,8 @@ void rd_local_waiter_end(struct rd_local_waiter *w);
 bool rd_local_background_start(void);
 /* Does what happens in the loop wake it? */
 void rd_local_background_arm(bool arm);
+/* Something is kept open by rings whose closing nobody tells of: they are looked for from time to time. */
+void rd_local_background_watch(void);
 void rd_local_driver_stop(void);	/* without the lock: the background thread ends */
 /* Child of fork(): nobody drives, nobody waits. */
 void rd_local_driver_forget(void);
@@ -228,6 +234,8 @@ void rd_local_ringfd_watch(int fd);
 uint32_t rd_local_ringfd_room(int fd);
 /* Our loop is put into the rings' descriptors, or taken out: they are readable while there is something to be done. */
 void rd_local_ringfd_expose(bool on);
+/* Numbers of rings that were closed without a word: their rings end. */
+void rd_local_ringfd_lost(void);
 /* What rd_local_close() does, with the lock. */
 bool rd_local_ringfd_close(int fd);
 /* No number is a ring's. In the child of a fork(), too: */

@@ -329,6 +329,8 @@ static int call_with_ring(struct rd_local_call *c, unsigned int fd, bool registe
 	rd_local_ring_get(c->lr);
 	r = call_ring(c);
 	rd_local_turn();
+	if (RD_UNLIKELY(c->lr->unheard) && c->reg.ctx && c->lr->ring->ctx.files.slots)
+		rd_local_background_watch();
 	rd_local_ring_put(c->lr);
 	return r;
 }

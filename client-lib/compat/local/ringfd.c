@@ -150,6 +150,31 @@ static void sweep(int own)
 	rd_local_ringfd_close(own);
 }
 
+void rd_local_ringfd_lost(void)
+{
+	struct fdtable *t = atomic_load_explicit(&table, memory_order_relaxed);
+
+	for (unsigned int fd = 0; t && fd < t->size; fd++) {
+		struct rd_local_ring *lr = lookup((int)fd);
+
+		if (lr && lr->unheard && !is_still((int)fd, lr))
+			rd_local_ringfd_close((int)fd);
+	}
+}
+
+void rd_local_unheard(int fd)
+{
+	struct rd_local_ring *lr;
+
+	rd_local_lock();
+	lr = lookup(fd);
+	if (lr && !lr->unheard) {
+		lr->unheard = true;
+		rd_local.unheard++;
+	}
+	rd_local_unlock();
+}
+
 /* --- making one --- */
 
 int rd_local_ringfd_new(struct rd_local_ring *lr)
@@ -183,6 +208,9 @@ void rd_local_ringfd_free(struct rd_local_ring *lr)
 {
 	rd_close(rd_steal_fd(&lr->efd));
 	rd_close(rd_steal_fd(&lr->room_fd));
+	if (lr->unheard)
+		rd_local.unheard--;
+	lr->unheard = false;
 }
 
 bool rd_local_ringfd_close(int fd)
