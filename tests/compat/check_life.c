@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -393,6 +394,37 @@ START_TEST(views_of_a_ring_may_be_longer)
 		ck_assert_int_eq(munmap(p, len), 0);
 	}
 	ck_assert_int_eq(rd_local_mmap(&p, NULL, 0, PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd, 0), -EINVAL);
+}
+END_TEST
+
+/* What is put off to the next turn, so that others get theirs, is seen to although the thread that drives sleeps already. */
+START_TEST(busy_socket_goes_on_while_another_thread_waits)
+{
+	enum { N = 200 };
+	static char bufs[N], data[N];
+	struct ringd_sqe *sqe;
+	int s[2];
+	pthread_t t;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+	ck_assert_int_eq(write(s[1], data, N), N);
+	ck_assert_int_eq(pthread_create(&t, NULL, wait_for_pipe, NULL), 0);
+	while (__atomic_load_n(lr_word(&ring, ring.p.sq_off.head), __ATOMIC_ACQUIRE) == 0)
+		sched_yield();
+	lr_open(&other, 256);
+	lr_sqe(&other, RINGD_OP_PROVIDE_BUFFERS, N, bufs, 1, 1)->buf_group = 3;
+	sqe = lr_sqe(&other, RINGD_OP_RECV, s[0], NULL, 0, 2);
+	sqe->ioprio = RINGD_RECV_MULTISHOT;
+	sqe->flags = RINGD_SQE_BUFFER_SELECT;
+	sqe->buf_group = 3;
+	ck_assert_int_eq(lr_enter(&other, 2, 0), 2);
+	while (__atomic_load_n(lr_word(&other, other.p.cq_off.tail), __ATOMIC_ACQUIRE) < N + 1)
+		sched_yield();
+	lr_close(&other);
+	ck_assert_int_eq(write(pipes[1], "x", 1), 1);
+	pthread_join(t, NULL);
+	close(s[0]);
+	close(s[1]);
 }
 END_TEST
 
@@ -784,7 +816,8 @@ static Suite *suite(void)
 		threads_have_room_beside_the_variables_of_a_program, without_threads_it_is_done_in_the_call,
 		wait_ends_with_eintr_when_a_handler_ran, wait_is_not_restarted, ignored_signal_ends_no_wait,
 		mask_is_set_with_the_sleep, handler_may_use_another_ring_during_a_wait,
-		polled_sq_is_polled_while_another_thread_waits, close_changes_nothing_of_the_thread,
+		polled_sq_is_polled_while_another_thread_waits, busy_socket_goes_on_while_another_thread_waits,
+		close_changes_nothing_of_the_thread,
 		each_cqe_is_an_edge, polling_for_nothing_is_over_at_once, views_of_a_ring_may_be_longer,
 		asking_for_events_brings_all_there_are, polling_an_sq_forgets_no_descriptor, memory_of_the_program_may_go_first,
 		rings_that_are_closed_without_a_word_end,

@@ -268,7 +268,8 @@ bool rd_reactor_doze(struct rd_reactor *r)
 	atomic_store_explicit(&r->sleeping, 1, memory_order_relaxed);
 	/* full barrier: pairs with the exchange in rd_reactor_return() */
 	atomic_thread_fence(memory_order_seq_cst);
-	return !atomic_load_explicit(&r->returned, memory_order_relaxed) && !(r->uring && rd_uring_doze(r->uring));
+	return !atomic_load_explicit(&r->returned, memory_order_relaxed) && !r->polls.pending &&
+	       !(r->uring && rd_uring_doze(r->uring));
 }
 
 void rd_reactor_woken(struct rd_reactor *r)
