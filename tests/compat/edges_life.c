@@ -370,6 +370,97 @@ START_TEST(tables_that_change)
 }
 END_TEST
 
+/* --- when there is nothing to be had --- */
+
+static int read_async(int fd)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&edge);
+
+	io_uring_prep_read(sqe, fd, buf, sizeof(buf), 0);
+	sqe->flags |= IOSQE_ASYNC;
+	return edge_run(&edge);
+}
+
+static void without_threads(void)
+{
+	const struct rlimit one = { 1, 1 };
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	/* somebody who has no other process, so that this one is one too many */
+	ck_assert_int_eq(setresuid(54321, 54321, 54321), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_NPROC, &one), 0);
+	ck_assert_int_eq(read_async(fd), -ECANCELED);
+	works();
+	read_works();
+	_exit(0);
+}
+
+START_TEST(no_threads_are_to_be_had)
+{
+	if (geteuid() == 0)
+		ck_assert_int_eq(ends(without_threads), 0);
+}
+END_TEST
+
+static int open_fds(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* With room for so many descriptors. True: it works. */
+static bool works_with(int room)
+{
+	const int before = open_fds(), file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct rlimit old, limit;
+	int r;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	limit = (struct rlimit){ .rlim_cur = (rlim_t)(file + 1 + room), .rlim_max = old.rlim_max };
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	r = io_uring_queue_init(8, &edge, 0);
+	if (r == 0) {
+		works();
+		r = read_async(file);
+		ck_assert(r == (int)sizeof(buf) || r == -EMFILE);
+		sqe_read();
+		ck_assert_int_eq(write(pipes[1], "abc", 3), 3);
+		r = edge_result(&edge);
+		if (r < 0) {
+			ck_assert_int_eq(r, -EMFILE);
+			ck_assert_int_eq(read(pipes[0], buf, 3), 3);
+		}
+		io_uring_queue_exit(&edge);
+	} else {
+		ck_assert_int_eq(r, -EMFILE);
+	}
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	close(file);
+	ck_assert_int_eq(open_fds(), before);
+	return r > 0;
+}
+
+static void with_few_descriptors(void)
+{
+	int room = 0;
+
+	read_works();
+	io_uring_queue_exit(&edge);
+	while (!works_with(room))
+		ck_assert_int_lt(room++, 64);
+	/* and at once when there is room again */
+	_exit(works_with(200) ? 0 : 1);
+}
+
+START_TEST(few_descriptors_are_to_be_had)
+{
+	ck_assert_int_eq(ends(with_few_descriptors), 0);
+}
+END_TEST
+
 TCase *edges_life(void)
 {
 	TCase *tc = tcase_create("life");
@@ -380,5 +471,7 @@ TCase *edges_life(void)
 	tcase_add_test(tc, children_of_all_kinds);
 	tcase_add_test(tc, a_daemon_keeps_its_ring);
 	tcase_add_test(tc, tables_that_change);
+	tcase_add_test(tc, no_threads_are_to_be_had);
+	tcase_add_test(tc, few_descriptors_are_to_be_had);
 	return tc;
 }

@@ -3,8 +3,8 @@
  * epoll sets that rings are in. Every ring that ever was put into a set is made exact before any set is waited for: which sets
  * are nested in which, duplicated or inherited cannot be known here, and a ring that is exact costs next to nothing.
  *
- * That a ring has room its descriptor cannot say, which is an epoll instance. So who asks for that gets a second entry in the set,
- * of a descriptor that can, with the same data; the kernel would tell of both in one event. Nor can an epoll instance be
+ * That a ring has room its descriptor cannot say, which is an epoll instance. So who asks for that gets a second entry in the
+ * set, of a descriptor that can, with the same data; the kernel would tell of both in one event. Nor can an epoll instance be
  * added with EPOLLEXCLUSIVE, and it has no need to be: that all are woken is allowed. And to the program it is none.
  */
 #undef _FORTIFY_SOURCE

@@ -98,6 +98,8 @@ unsigned int rd_local_turn(void)
 
 	if (visit)
 		rd_local_files_begin(&rd_local.host);
+	if (RD_UNLIKELY(rd_workers_starve(rd_local.engine.workers)))
+		rd_local_starve();
 	n = rd_reactor_turn(reactor());
 	if (visit)
 		rd_local_files_end(&rd_local.host);

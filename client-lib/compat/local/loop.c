@@ -55,7 +55,7 @@ int rd_loop_add(struct rd_loop *loop, struct rd_source *source, int fd, void (*r
 
 	*source = (struct rd_source){ .fd = fd, .ready = ready, .arg = arg };
 	if (epoll_ctl(loop->epfd, EPOLL_CTL_ADD, fd, &ev) < 0)
-		return -ENOMEM;
+		return -errno;
 	source->event = (void *)source;	/* it is there */
 	return 0;
 }

@@ -217,6 +217,10 @@ int rd_local_wait(struct rd_local_ring *lr, uint32_t min, const struct rd_local_
 /* What it waits for is there, or its ring has gone. */
 bool rd_local_reached(const struct rd_local_waiter *w);
 
+/* --- starve.c --- */
+/* No worker is to be had: what waits for one is cancelled. */
+void rd_local_starve(void);
+
 /* --- ringfd.c --- */
 /* A descriptor (the lowest free number) and all that makes it readable. 0, -EMFILE, -ENOMEM. */
 int rd_local_ringfd_new(struct rd_local_ring *lr);

@@ -357,6 +357,8 @@ bool rd_polls_doze(struct rd_polls *ps)
 
 int rd_polls_init(struct rd_polls *ps, struct rd_loop *loop, int efd)
 {
+	int r;
+
 	rd_list_init(&ps->told);
 	rd_list_init(&ps->now);
 	ps->pending = false;
@@ -369,7 +371,11 @@ int rd_polls_init(struct rd_polls *ps, struct rd_loop *loop, int efd)
 		ps->way[i].epfd = rd_private_fd(epoll_create1(EPOLL_CLOEXEC));
 		if (ps->way[i].epfd < 0)
 			return -errno;
-		ps->nested = ps->nested && rd_loop_nest(loop, ps->way[i].epfd) == 0;
+		/* a loop that could and cannot at the moment would hear of some only */
+		r = rd_loop_nest(loop, ps->way[i].epfd);
+		if (r < 0 && r != -ENOSYS)
+			return r;
+		ps->nested = r == 0;
 	}
 	/* at once: later others may have used up what the system has of them */
 	if (!ps->nested)

@@ -70,6 +70,7 @@ struct rd_workers {
 	struct rd_user *user;
 	bool guest;			/* in a process that is not ours */
 	bool mixed;			/* guest: threads were started by such as differ in their rights */
+	unsigned int refusals;		/* of threads, in a row */
 	pid_t starter;			/* guest: of the last of them */
 	uint64_t key;			/* guest: of who started the first; see rd_creds_key() */
 	int signal;			/* interrupts; 0: none yet, or none to be had */

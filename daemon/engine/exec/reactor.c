@@ -42,6 +42,7 @@ static void reactor_on_efd(void *arg)
 int rd_reactor_new(struct rd_reactor **ret, unsigned int spin_us)
 {
 	struct rd_reactor *r = calloc(1, sizeof(*r));
+	int err, timers, polls;
 
 	if (!r)
 		return -ENOMEM;
@@ -51,19 +52,24 @@ int rd_reactor_new(struct rd_reactor **ret, unsigned int spin_us)
 	r->patience_max = (uint32_t)RD_MAX(RD_MIN(r->spin_ns / RD_PAUSE_NS, (uint64_t)RD_PAUSES_MAX), (uint64_t)RD_PAUSES);
 	r->patience = RD_PAUSES;
 	r->efd = rd_private_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-	if (rd_loop_new(&r->loop) < 0)
+	err = r->efd < 0 ? -errno : rd_loop_new(&r->loop);
+	if (err < 0)
 		goto fail;
 	r->base = rd_loop_base(r->loop);
 	/* both, so that both can be undone */
-	if ((rd_timers_init(&r->timers, r->loop) | rd_polls_init(&r->polls, r->loop, r->efd)) < 0 || r->efd < 0 ||
-	    rd_loop_add(r->loop, &r->woken, r->efd, reactor_on_efd, r) < 0)
+	timers = rd_timers_init(&r->timers, r->loop);
+	polls = rd_polls_init(&r->polls, r->loop, r->efd);
+	err = timers < 0 ? timers : polls;
+	if (err == 0)
+		err = rd_loop_add(r->loop, &r->woken, r->efd, reactor_on_efd, r);
+	if (err < 0)
 		goto fail;
 	r->now_ns = rd_now_ns();
 	*ret = r;
 	return 0;
 fail:
 	rd_reactor_free(r);
-	return -ENOMEM;
+	return err;
 }
 
 struct rd_reactor *rd_reactor_free(struct rd_reactor *r)

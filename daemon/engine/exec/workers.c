@@ -25,6 +25,7 @@
 #define RD_WORKER_IDLE_MS	100
 #define RD_WORKER_RETRY_MS	10	/* after the system refused a thread; doubled up to ... */
 #define RD_WORKER_RETRY_MAX_MS	1000
+#define RD_WORKER_TRIES		3	/* without success, and with no thread at all */
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define RD_WORKER_STACK		(2u << 20)
@@ -43,7 +44,7 @@ static void class_refused(struct rd_workers *w, struct rd_class *c, struct rd_ca
 	pthread_mutex_unlock(&w->lock);
 }
 
-/* The threads there are share directories and umask, among themselves and, if this one has started the last of them, with it. */
+/* The threads there are share directories and umask with this one, or it has started the last of them. */
 static bool shares_fs(struct rd_workers *w, pid_t me)
 {
 	struct rd_link *l, *tmp;
@@ -163,8 +164,10 @@ static void class_feed(struct rd_workers *w, struct rd_class *c)
 		return;
 	if (class_grow(w, c, first) == 0) {
 		w->retry_ms = RD_WORKER_RETRY_MS;
+		w->refusals = 0;
 		return;
 	}
+	w->refusals++;
 	class_refused(w, c, &call);
 	rd_call_out(w, &call);
 	if (w->guest)
@@ -275,6 +278,11 @@ bool rd_workers_cancel(struct rd_workers *w, struct rd_work *work)
 	pthread_mutex_unlock(&w->lock);
 	rd_call_out(w, &call);
 	return found;
+}
+
+bool rd_workers_starve(const struct rd_workers *w)
+{
+	return RD_UNLIKELY(w->refusals >= RD_WORKER_TRIES) && !w->alive;
 }
 
 unsigned int rd_workers_running(const struct rd_workers *w)

@@ -47,8 +47,10 @@ void rd_workers_interrupt(struct rd_workers *w, struct rd_work *work);
  * signal that the program has no use for.
  */
 void rd_workers_set_guest(struct rd_workers *w);
-/* Reactor thread, of a guest: would a worker do what the calling thread would? Its rights, directories and umask are compared. */
+/* Reactor thread, of a guest: would a worker do what the calling thread would? Rights, directories and umask are compared. */
 bool rd_workers_alike(struct rd_workers *w);
+/* Reactor thread. There is work, not one thread, and the system has refused to start one several times in a row. */
+bool rd_workers_starve(const struct rd_workers *w);
 /* How long a thread without work stays; 100 at start. Reactor thread, before the first work. */
 void rd_workers_set_idle(struct rd_workers *w, unsigned int idle_ms);
 /*
