@@ -166,9 +166,9 @@ START_TEST(a_static_program_that_does_not_is_started)
 END_TEST
 
 /* The loader would not hear of the preload, when no_new_privs is not set: so it is for root. */
-START_TEST(a_program_that_gains_privileges_is_refused)
+static void refuses_set_id(const char *door, const char *program)
 {
-	char dir[] = "/tmp/door-XXXXXX", *from = in_build("tests/compat/door_prog"), *command, *path;
+	char dir[] = "/tmp/door-XXXXXX", *from = in_build(program), *command, *path;
 	const char *args[] = { "starts", NULL, NULL };
 
 	if (geteuid() != 0)
@@ -178,12 +178,24 @@ START_TEST(a_program_that_gains_privileges_is_refused)
 	ck_assert_int_gt(asprintf(&command, "cp '%s' '%s' && chown 65534 '%s' && chmod 4755 '%s'", from, path, path, path), 0);
 	ck_assert_int_eq(system(command), 0);
 	args[1] = path;
-	ck_assert_int_eq(run_program(&(struct how){ .door = doors[_i] }, args), (100 + EACCES) << 8);
+	ck_assert_int_eq(run_program(&(struct how){ .door = door }, args), (100 + EACCES) << 8);
 	ck_assert_int_eq(unlink(path), 0);
 	ck_assert_int_eq(rmdir(dir), 0);
 	free(command);
 	free(path);
 	free(from);
+}
+
+START_TEST(a_program_that_gains_privileges_is_refused)
+{
+	refuses_set_id(doors[_i], "tests/compat/door_prog");
+}
+END_TEST
+
+/* It has no code for the calls itself: that is in the library. */
+START_TEST(a_program_with_liburing_that_gains_privileges_is_refused)
+{
+	refuses_set_id(doors[_i], "tests/compat/uringapp");
 }
 END_TEST
 
@@ -204,6 +216,7 @@ static Suite *door_suite(void)
 	tcase_add_loop_test(both, a_static_program_that_makes_the_calls_is_refused, 0, N_DOORS);
 	tcase_add_loop_test(both, a_static_program_that_does_not_is_started, 0, N_DOORS);
 	tcase_add_loop_test(both, a_program_that_gains_privileges_is_refused, 0, N_DOORS);
+	tcase_add_loop_test(both, a_program_with_liburing_that_gains_privileges_is_refused, 0, N_DOORS);
 	suite_add_tcase(s, tc);
 	suite_add_tcase(s, real);
 	suite_add_tcase(s, both);

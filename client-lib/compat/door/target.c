@@ -3,7 +3,8 @@
  * Before a program is started: our filters go with it, and our handler only if it loads us. One that does not (a static one, or
  * one that gains privileges) is killed by the first of the three calls. So such a program is not started if it makes them; all
  * others are none of our business. Whether it makes them is a question of its code: the number of io_uring_setup() is loaded
- * into a register or pushed there. Works in the child of vfork(): nothing is allocated, nothing changed.
+ * into a register or pushed there; or of a library's, whose name is in it. Works in the child of vfork(): nothing is allocated,
+ * nothing changed.
  */
 #include <elf.h>
 #include <errno.h>
@@ -79,7 +80,14 @@ static bool makes_calls(const unsigned char *p, size_t len)
 }
 #endif
 
-static bool segment_makes_calls(const struct target *t, const Elf64_Phdr *ph)
+static bool names_liburing(const unsigned char *p, size_t len)
+{
+	static const char name[] = "liburing";
+
+	return memmem(p, len, name, sizeof(name) - 1);
+}
+
+static bool segment_has(const struct target *t, const Elf64_Phdr *ph, bool (*what)(const unsigned char *p, size_t len))
 {
 	uint64_t from = ph->p_offset & ~(uint64_t)0xffff;
 	long p, len = (long)(ph->p_offset - from + ph->p_filesz);
@@ -90,7 +98,7 @@ static bool segment_makes_calls(const struct target *t, const Elf64_Phdr *ph)
 	p = rd_raw(SYS_mmap, 0, len, PROT_READ, MAP_PRIVATE, t->fd, (long)from);
 	if (p < 0 && p > -4096)
 		return false;
-	found = makes_calls((const unsigned char *)p, (size_t)len);
+	found = what((const unsigned char *)p, (size_t)len);
 	rd_raw(SYS_munmap, p, len, 0, 0, 0, 0);
 	return found;
 }
@@ -110,12 +118,14 @@ static bool asks_for_a_loader(const struct target *t)
 	return false;
 }
 
-static bool code_makes_calls(const struct target *t)
+/* A static program has all its code in it; what a name is among its data it has no use for. */
+static bool program_makes_calls(const struct target *t, bool dynamic)
 {
 	Elf64_Phdr ph;
 
 	for (unsigned int i = 0; segment(t, i, &ph); i++)
-		if (ph.p_type == PT_LOAD && ph.p_flags & PF_X && segment_makes_calls(t, &ph))
+		if (ph.p_type == PT_LOAD && ((ph.p_flags & PF_X && segment_has(t, &ph, makes_calls)) ||
+					     (dynamic && segment_has(t, &ph, names_liburing))))
 			return true;
 	return false;
 }
@@ -158,7 +168,7 @@ static bool program_fits(const struct target *t)
 	dynamic = asks_for_a_loader(t);
 	if (dynamic && !gains(t))
 		return true;
-	if (!code_makes_calls(t))
+	if (!program_makes_calls(t, dynamic))
 		return true;
 	return refuse(t->path, dynamic ? " gains privileges and uses io_uring: it cannot be served, so it is not started\n" :
 					 " is a static program that uses io_uring: it cannot be served, so it is not started\n");
