@@ -178,10 +178,10 @@ int main(int argc, char **argv)
 		return 1;
 	if (o.hold)
 		return hold(&o);
-	signal(SIGINT, on_signal);
-	signal(SIGTERM, on_signal);
-	signal(SIGHUP, on_signal);
 	if (bench_op_has_file(o.op)) {
+		signal(SIGINT, on_signal);
+		signal(SIGTERM, on_signal);
+		signal(SIGHUP, on_signal);
 		r = bench_file_prepare(&o);
 		if (r == -EEXIST)
 			fprintf(stderr, "ringbench: %s would lose its contents: --overwrite allows it\n", o.file);
