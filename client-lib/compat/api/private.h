@@ -61,6 +61,13 @@ static inline bool rd_uring_cq_needs_enter(const struct rd_uring *ring)
 	       (rd_uring_load(ring->sq.kflags) & (RINGD_SQ_CQ_OVERFLOW | RINGD_SQ_TASKRUN));
 }
 
+/* The program is told that there is nothing: then its descriptor shall not say otherwise. */
+static inline void rd_uring_found_nothing(const struct rd_uring *ring)
+{
+	if (__builtin_expect(atomic_load_explicit(&rd_local_unseen, memory_order_relaxed), 0))
+		rd_local_poll_sync(ring->ring_fd);
+}
+
 /* calls.c */
 int rd_uring_call(const struct rd_uring *ring, unsigned int opcode, const void *arg, unsigned int nr);
 

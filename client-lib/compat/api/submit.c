@@ -63,8 +63,10 @@ static int submit(struct rd_uring *ring, unsigned int wait_nr, bool get_events)
 	unsigned int n = rd_uring_flush(ring), flags = rd_uring_enter_flags(ring);
 	bool events = get_events || wait_nr || rd_uring_cq_needs_enter(ring);
 
-	if (!rd_uring_sq_needs_enter(ring, n, &flags) && !events)
+	if (!rd_uring_sq_needs_enter(ring, n, &flags) && !events) {
+		rd_uring_found_nothing(ring);
 		return (int)n;
+	}
 	if (events)
 		flags |= RINGD_ENTER_GETEVENTS;
 	return rd_local_enter((unsigned int)ring->enter_ring_fd, n, wait_nr, flags, NULL, RD_URING_SIGSET_SIZE);

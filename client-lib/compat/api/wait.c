@@ -66,8 +66,10 @@ static int get_cqe(struct rd_uring *ring, struct ringd_cqe **cqe, struct want *w
 		bool done;
 
 		/* nothing to submit and nothing to wait for: one look, behind one enter if that can bring something */
-		if (!*cqe && !want->nr && !want->submit && (entered || !rd_uring_cq_needs_enter(ring)))
+		if (!*cqe && !want->nr && !want->submit && (entered || !rd_uring_cq_needs_enter(ring))) {
+			rd_uring_found_nothing(ring);
 			return result ? result : -EAGAIN;
+		}
 		flags = next_enter(ring, want, *cqe, (unsigned int)available, &done);
 		if (done)
 			return result;

@@ -52,6 +52,11 @@ RD_LOCAL_API void rd_local_dup(int from, int to);
 RD_LOCAL_API bool rd_local_is_ring(int fd);
 /* Somebody is about to look whether fd is readable, or to wait for it: that is made exact, now and from now on. */
 RD_LOCAL_API void rd_local_poll_sync(int fd);
+/*
+ * The program waits for rings by functions that are not ours, so nobody makes them exact before it does. Who has found an empty CQ
+ * says so by rd_local_poll_sync(), or the descriptor goes on to be readable until the next call.
+ */
+extern RD_LOCAL_API _Atomic bool rd_local_unseen;
 /* What poll() reports of a ring beyond what its descriptor can: EPOLLOUT | EPOLLWRNORM while the SQ is not full. */
 RD_LOCAL_API uint32_t rd_local_poll_out(int fd);
 /*

@@ -23,6 +23,7 @@ struct rd_local rd_local = {
 	.generation = 1,
 };
 _Atomic unsigned int rd_local_rings;
+_Atomic bool rd_local_unseen;
 
 /* Starting and ending; taken before the lock, and held while the background thread is waited for. */
 static pthread_mutex_t life = PTHREAD_MUTEX_INITIALIZER;
@@ -67,11 +68,20 @@ static void config_init(struct rd_engine_config *cfg)
 	cfg->sq_idle_max_ms = UINT32_MAX / 2;
 }
 
-/* Does the program's own call of poll() come to us? What is dlopen()ed too deep is not seen. */
+/*
+ * Does the program's own call of poll() come to us? What is dlopen()ed too deep is not seen. By the program's own handle: a library
+ * that was loaded with RTLD_DEEPBIND finds its own functions first, and nobody else does.
+ */
 static bool is_bound(void)
 {
-	const void *ours = dlsym(RTLD_DEFAULT, "rd_local_interposed"), *seen = dlsym(RTLD_DEFAULT, "poll");
+	void *program = dlopen(NULL, RTLD_LAZY | RTLD_NOLOAD);
+	const void *ours = NULL, *seen = NULL;
 
+	if (!program)
+		return false;
+	ours = dlsym(program, "rd_local_interposed");
+	seen = dlsym(program, "poll");
+	(void)dlclose(program);
 	return ours && seen && seen == *(const void *const *)ours;
 }
 
@@ -113,6 +123,7 @@ int rd_local_start(void)
 	rd_local.bound = bound;
 	rd_local.alone = false;
 	rd_local.host.hears = rd_local.bound;
+	atomic_store_explicit(&rd_local_unseen, !rd_local.bound, memory_order_relaxed);
 	rd_local.running = true;
 	return 0;
 }
