@@ -37,8 +37,10 @@ _Static_assert(REG(REG_R8) == 40 && REG(REG_R9) == 48 && REG(REG_R10) == 56 && R
  */
 __asm__(".text\n"
 	".p2align 4\n"
-	".type resume, @function\n"
-	"resume:\n"				/* (ucontext, features of xrstor, are signals to be unblocked?) */
+	".globl rd_door_resume\n"		/* link-time optimisation may put the two halves of this file apart */
+	".hidden rd_door_resume\n"
+	".type rd_door_resume, @function\n"
+	"rd_door_resume:\n"				/* (ucontext, features of xrstor, are signals to be unblocked?) */
 	"	.cfi_startproc\n"
 	"	.cfi_undefined rbx\n"
 	"	.cfi_undefined rbp\n"
@@ -79,9 +81,11 @@ __asm__(".text\n"
 	"	movq	%r11, %rsp\n"
 	"	notrack jmp *%rcx\n"
 	"	.cfi_endproc\n"
-	".size resume, .-resume\n");
+	".size rd_door_resume, .-rd_door_resume\n");
 
-void resume(const ucontext_t *uc, uint64_t features, bool unblock) __attribute__((__noreturn__));
+#pragma GCC visibility push(hidden)
+void rd_door_resume(const ucontext_t *uc, uint64_t features, bool unblock) __attribute__((__noreturn__));
+#pragma GCC visibility pop
 
 /* Returns would not match it. Where there is none the instruction does nothing. */
 static bool has_shadow_stack(void)
@@ -103,7 +107,7 @@ void rd_resume(const ucontext_t *uc, bool unblock)
 	memcpy(&magic, saved + SAVED_MAGIC, sizeof(magic));
 	memcpy(&features, saved + SAVED_FEATURES, sizeof(features));
 	if (magic == MAGIC)
-		resume(uc, features, unblock);
+		rd_door_resume(uc, features, unblock);
 }
 #else
 /* Elsewhere a system call leaves no register to anybody but its result. */
