@@ -287,7 +287,8 @@ CF_TEST(a_child_uses_the_inherited_ring, 431,
 		if (!cf_on(CF_RINGD)) {
 			other = cf_make_file("g", 7, O_RDONLY);
 			read_fd(ring, 1, other, buf, 16);
-			cf_child_end(cf_submit(ring) == 1 && other > fd ? 0 : 1);
+			/* waits, and leaves it there: one that is under way when its process ends is another matter */
+			cf_child_end(cf_submit_and_wait(ring, 1) == 1 && other > fd ? 0 : 1);
 		}
 		cf_child_end(0);
 	}
@@ -361,6 +362,32 @@ CF_TEST(requests_of_a_dead_child_are_cancelled, 433,
 }
 CF_DIFFERS(requests_of_a_dead_child_are_cancelled, CF_RINGD,
 	   "a child cannot submit on its parent's connection; its end leaves the parent's requests alone")
+
+CF_TEST(timers_outlive_a_child, 433, "Child process submits a timeout with a link on the inherited ring and exits -> -ETIME when it is due")
+{
+	uint64_t seconds = cf_on(CF_KERNEL) ? 1 : 3600;
+	struct cf_ring *ring = cf_ring_new(8, 0);
+	pid_t pid = cf_fork();
+
+	if (pid == 0) {
+		if (!cf_on(CF_RINGD)) {
+			struct ringd_sqe *sqe = cf_sqe_ud(ring, RINGD_OP_TIMEOUT, 1, RINGD_SQE_IO_LINK);
+
+			sqe->addr = cf_addr(cf_ts(seconds * 1000000000u));
+			sqe->len = 1;
+			cf_sqe_ud(ring, RINGD_OP_NOP, 2, 0);
+			cf_child_end(cf_submit(ring) == 2 ? 0 : 1);
+		}
+		cf_child_end(0);
+	}
+	ck_assert_int_eq(cf_child_wait(pid), 0);
+	if (cf_on(CF_RINGD))
+		return;
+	cf_expect(ring, 1, cf_on(CF_KERNEL) ? -ETIME : -ECANCELED, 0);
+	cf_expect(ring, 2, -ECANCELED, 0);
+}
+CF_DIFFERS(timers_outlive_a_child, CF_RINGD | CF_LOCAL,
+	   "a child cannot submit on a connection to the service; in-process its timers end with it, at once with -ECANCELED")
 
 /* --- threads --- */
 

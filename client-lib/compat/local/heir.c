@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a process leaves behind that ends while others have its ring: requests that wait for readiness end with -ECANCELED
- * when their event comes. So each process writes down what it waits for, and the others watch it. Who sees its end waits for
- * the same file, if it has that under the same number; else the request ends at once. (What ran on a worker, and timers, end
- * with the process, and nobody is told.)
+ * What a process leaves behind that ends while others have its ring: its requests end with -ECANCELED, those that wait for
+ * readiness when their event comes. So each process writes down what it has in flight, and the others watch it. Who sees its
+ * end waits for the same file, if it has that under the same number; all else ends at once.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -39,18 +38,28 @@ static bool waits(const struct rd_req *req)
 	return polls && req->file && req->poll.armed;
 }
 
-static void write_down(struct rd_share_page *page, uint32_t *at, uint32_t slot, const struct rd_req *req)
+/* False: there is no more room. */
+static bool write_down(struct rd_share_page *page, uint32_t *at, uint32_t slot, const struct rd_req *req)
 {
+	struct rd_share_wait *w;
 	struct stat st;
 
 	while (*at < RD_SHARE_WAITS && page->waits[*at].pid)
 		++*at;
-	if (*at == RD_SHARE_WAITS || fstat(req->file->fd, &st) < 0)
-		return;
-	page->waits[(*at)++] = (struct rd_share_wait){
-		.user_data = req->user_data, .ino = st.st_ino, .dev = st.st_dev, .pid = rd_local.pid, .slot = slot,
-		.fd = req->flags & RINGD_SQE_FIXED_FILE ? -1 : req->fd, .events = req->poll.events,
-	};
+	if (*at == RD_SHARE_WAITS)
+		return false;
+	w = &page->waits[(*at)++];
+	*w = (struct rd_share_wait){ .user_data = req->user_data, .pid = rd_local.pid, .slot = slot, .fd = -1, .res = -ECANCELED };
+	if (req->state == RD_REQ_NOTIF) {
+		w->res = 0;
+		w->flags = RINGD_CQE_F_NOTIF;
+	} else if (waits(req) && !(req->flags & RINGD_SQE_FIXED_FILE) && fstat(req->file->fd, &st) == 0) {
+		w->fd = req->fd;
+		w->events = req->poll.events;
+		w->ino = st.st_ino;
+		w->dev = st.st_dev;
+	}
+	return true;
 }
 
 void rd_local_will_write(struct rd_local_share *s)
@@ -68,8 +77,8 @@ void rd_local_will_write(struct rd_local_share *s)
 		rd_list_foreach(l, tmp, &s->rings[i]->ring->ctx.pending) {
 			const struct rd_req *req = rd_list_entry(l, struct rd_req, link);
 
-			if (waits(req))
-				write_down(s->page, &at, i, req);
+			if (req->state != RD_REQ_DONE && !write_down(s->page, &at, i, req))
+				break;
 		}
 	}
 	s->will = at;
@@ -89,19 +98,19 @@ static void orphan_free(struct rd_local_orphan *o)
 	rd_local.heirs--;
 }
 
-static void post(struct rd_local_share *s, uint32_t slot, uint64_t user_data)
+static void post(struct rd_local_share *s, uint32_t slot, uint64_t user_data, int32_t res, uint32_t flags)
 {
 	struct rd_local_ring *lr = s->rings[slot];
 
 	if (lr && !lr->dormant)
-		(void)rd_ctx_post(&lr->ring->ctx, user_data, -ECANCELED, 0);
+		(void)rd_ctx_post(&lr->ring->ctx, user_data, res, flags);
 }
 
 static void orphan_ready(struct rd_poll *poll)
 {
 	struct rd_local_orphan *o = RD_CONTAINER_OF(poll, struct rd_local_orphan, poll);
 
-	post(o->share, o->slot, o->user_data);
+	post(o->share, o->slot, o->user_data, -ECANCELED, 0);
 	orphan_free(o);
 }
 
@@ -138,7 +147,7 @@ static void inherit(struct rd_local_share *s, pid_t pid)
 			continue;
 		s->page->waits[i].pid = 0;
 		if (!adopt(s, &w))
-			post(s, w.slot, w.user_data);
+			post(s, w.slot, w.user_data, w.res, w.flags);
 	}
 	for (uint32_t i = 0; i < RD_SHARE_USERS; i++) {
 		if (s->page->user[i] == pid)

@@ -20,16 +20,18 @@ struct rd_share_ring {
 	bool doorbell;			/* its SQ is polled by the process that made it, which is to look */
 };
 
-#define RD_SHARE_WAITS	64	/* of all processes; more are not told of when theirs ends */
+#define RD_SHARE_WAITS	256	/* of all processes; more are not told of when theirs ends */
 #define RD_SHARE_USERS	16
 
-/* A request that waits for readiness. */
+/* A request that is in flight. */
 struct rd_share_wait {
 	uint64_t user_data, ino, dev;
 	pid_t pid;			/* whose it is; 0: nobody's */
 	uint32_t slot;			/* of the ring */
-	int32_t fd;			/* its number there; -1: none */
+	int32_t fd;			/* what it waits for: its number there; -1: it ends with its process */
 	uint32_t events;
+	int32_t res;			/* of its CQE then */
+	uint32_t flags;
 };
 
 struct rd_share_page {
@@ -59,7 +61,7 @@ struct rd_local_share {
 	int efd;
 	uint32_t nr;			/* of rings[]: others write to the page, and may have fewer rights than we */
 	bool active;			/* on that list */
-	uint32_t will;			/* not 0: the page has waits of ours */
+	uint32_t will;			/* not 0: the page has requests of ours */
 	struct rd_local_watch watch[RD_SHARE_USERS];
 	struct rd_link orphans;		/* heir.c's */
 	bool told;			/* others are to be woken when the lock is given back */
@@ -84,7 +86,7 @@ int rd_local_share_doorbell(struct rd_local_ring *lr);
 /* --- heir.c, with the page's lock, but for forget() --- */
 void rd_local_heir_enter(struct rd_local_share *s);	/* this process uses it */
 void rd_local_heir_watch(struct rd_local_share *s);	/* others may have come */
-void rd_local_will_write(struct rd_local_share *s);	/* what we wait for has changed, maybe */
+void rd_local_will_write(struct rd_local_share *s);	/* what we have in flight has changed, maybe */
 void rd_local_heir_forget(struct rd_local_share *s);	/* the reactor has gone, or the page is done with */
 
 #endif
