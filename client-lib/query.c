@@ -85,8 +85,8 @@ static int entry(struct items *items, struct ringd_query_hdr *hdr)
 		return 0;
 	if (r < 0)
 		return r;
-	hdr->size = item_size[hdr->query_op];
-	r = poke(hdr->query_data, &items->data[hdr->query_op], RDL_MIN(room, hdr->size));
+	hdr->size = RDL_MIN(room, item_size[hdr->query_op]);
+	r = poke(hdr->query_data, &items->data[hdr->query_op], hdr->size);
 	return r < 0 ? rdl_fail(items->rd, r, "query: no room for the answer") : 0;
 }
 

@@ -329,6 +329,21 @@ CF_TEST(single_cancel_of_a_futex_wait_is_1, 184, "Single cancel of a futex wait 
 	cf_expect_set(ring, { 2, 1, 0 }, { 1, -ECANCELED, 0 });
 }
 
+CF_TEST(a_linked_timeout_of_a_futex_wait_is_1, 0, "Linked timeout that ends a futex wait -> 1, as a single cancel is")
+{
+	struct cf_ring *ring = ring_and_pipe();
+	struct ringd_sqe *sqe = cf_sqe_ud(ring, RINGD_OP_FUTEX_WAIT, 1, RINGD_SQE_IO_LINK);
+
+	sqe->addr = cf_addr(cf_alloc(4, 0));
+	sqe->addr3 = UINT32_MAX;
+	sqe->fd = 2;	/* FUTEX2_SIZE_U32 */
+	sqe = cf_sqe_ud(ring, RINGD_OP_LINK_TIMEOUT, 2, 0);
+	sqe->addr = cf_addr(cf_ts(5000000));
+	sqe->len = 1;
+	submit(ring, 2);
+	cf_expect_set(ring, { 2, 1, 0 }, { 1, -ECANCELED, 0 });
+}
+
 CF_TEST(single_cancel_of_a_waitid_is_1, 184, "Single cancel of a waitid -> 1")
 {
 	struct cf_ring *ring = ring_and_pipe();

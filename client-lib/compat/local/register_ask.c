@@ -56,8 +56,8 @@ static int query(struct rd_local_call *c, struct ringd_query_hdr *hdr)
 	hdr->result = RD_MIN(r, 0);
 	if (r < 0)
 		return 0;
-	hdr->size = (uint32_t)r;
-	return rd_local_copy_out(hdr->query_data, c->out, RD_MIN(room, hdr->size));
+	hdr->size = RD_MIN(room, (uint32_t)r);
+	return rd_local_copy_out(hdr->query_data, c->out, hdr->size);
 }
 
 int rd_local_call_query(struct rd_local_call *c)

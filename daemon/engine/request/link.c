@@ -151,7 +151,7 @@ void rd_link_timeout_fired(struct rd_req *lt)
 	target->next = lt->next;	/* the chain goes on without it */
 	lt->next = NULL;
 	r = rd_req_cancel(target);
-	lt->res = r < 0 ? r : -ETIME;
+	lt->res = r < 0 ? r : target->op->cancel_counts ? 1 : -ETIME;	/* what a cancel answers, and only 0 is turned into this */
 	lt->outcome = lt->flags & RINGD_SQE_CQE_SKIP_SUCCESS ? RD_OUT_GOOD : RD_OUT_FAILED;
 	rd_req_done(lt);
 }
