@@ -428,6 +428,25 @@ START_TEST(busy_socket_goes_on_while_another_thread_waits)
 }
 END_TEST
 
+/* What fails with a descriptor that is like all others of its kind fails once, also when it is not in its call that it is tried. */
+START_TEST(late_requests_fail_once)
+{
+	static const uint8_t orders[] = { RINGD_SQE_IO_LINK, RINGD_SQE_IO_DRAIN };
+	int efd = eventfd(1, 0);
+	char small[4];
+
+	for (unsigned int i = 0; i < 2; i++) {
+		lr_sqe(&ring, RINGD_OP_READ, pipes[0], small, 1, 1)->flags = orders[i] & RINGD_SQE_IO_LINK;
+		lr_sqe(&ring, RINGD_OP_READ, efd, small, sizeof(small), 2)->flags = orders[i] & RINGD_SQE_IO_DRAIN;
+		ck_assert_int_eq(lr_enter(&ring, 2, 0), 2);
+		ck_assert_int_eq(write(pipes[1], "x", 1), 1);
+		ck_assert_int_eq(lr_expect(&ring, 1), 1);
+		ck_assert_int_eq(lr_expect(&ring, 2), -EINVAL);
+	}
+	close(efd);
+}
+END_TEST
+
 /* --- close() --- */
 
 /* It changes neither errno nor whether the thread can be cancelled. */
@@ -814,6 +833,7 @@ static Suite *suite(void)
 		poll_of_a_thread_that_ended_is_cancelled_by_its_event, read_of_a_thread_that_ended_takes_nothing,
 		poll_of_a_thread_that_lives_goes_on, timeout_of_a_thread_that_ended_fires, writes_of_a_thread_that_ended_are_done,
 		threads_have_room_beside_the_variables_of_a_program, without_threads_it_is_done_in_the_call,
+		late_requests_fail_once,
 		wait_ends_with_eintr_when_a_handler_ran, wait_is_not_restarted, ignored_signal_ends_no_wait,
 		mask_is_set_with_the_sleep, handler_may_use_another_ring_during_a_wait,
 		polled_sq_is_polled_while_another_thread_waits, busy_socket_goes_on_while_another_thread_waits,

@@ -67,7 +67,7 @@ static bool misjudged(struct rd_req *req)
 	struct rd_host *host = req->ctx->host;
 	bool doubtful = req->res == -ESPIPE || req->res == -EBADF || req->res == -ENOTSOCK || req->res == -EINVAL;
 
-	if (!doubtful || !(req->file->flags & RD_FILE_BORROWED) || !host->ops->doubt(host, req->file))
+	if (!doubtful || !req->file || !(req->file->flags & RD_FILE_BORROWED) || !host->ops->doubt(host, req->file))
 		return false;
 	rd_file_put(req->file);
 	req->file = NULL;
@@ -300,19 +300,23 @@ static uint32_t trusted_kinds(const struct rd_req *req)
 	return req->op->trusts;
 }
 
-static __attribute__((__noinline__)) int issue_client_file(struct rd_req *req)
+static int try_client_file(struct rd_req *req, uint32_t kinds)
 {
 	const struct rd_op *op = req->op;
-	uint32_t kinds = trusted_kinds(req);
-	int r;
+	int r = lookup_client_fd(req, kinds);
 
-	do {
-		r = lookup_client_fd(req, kinds);
-		if (r < 0)
-			return no_file(req, r);
-		r = op->issue ? op->issue(req, RD_INLINE) : RD_PUNT;
-		kinds = 0;
-	} while (r == RD_DONE && RD_UNLIKELY(req->res < 0) && misjudged(req));
+	if (r < 0)
+		return no_file(req, r);
+	return op->issue ? op->issue(req, RD_INLINE) : RD_PUNT;
+}
+
+/* Twice at most: the second time it has just been looked at, and of what is like all others of its kind nothing is certain. */
+static __attribute__((__noinline__)) int issue_client_file(struct rd_req *req)
+{
+	int r = try_client_file(req, trusted_kinds(req));
+
+	if (r == RD_DONE && RD_UNLIKELY(req->res < 0) && misjudged(req))
+		r = try_client_file(req, 0);
 	return r;
 }
 
