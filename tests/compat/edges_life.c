@@ -386,10 +386,11 @@ static void without_threads(void)
 	const struct rlimit one = { 1, 1 };
 	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
-	/* somebody who has no other process, so that this one is one too many */
+	/* somebody who has no other process, so that a thread is one too many */
 	ck_assert_int_eq(setresuid(54321, 54321, 54321), 0);
 	ck_assert_int_eq(setrlimit(RLIMIT_NPROC, &one), 0);
-	ck_assert_int_eq(read_async(fd), -ECANCELED);
+	/* what ends by itself is done in the call instead of being cancelled */
+	ck_assert_int_eq(read_async(fd), edge_on_kernel() ? -ECANCELED : (int)sizeof(buf));
 	works();
 	read_works();
 	_exit(0);
