@@ -23,13 +23,13 @@ END {
 	for (i = 1; i <= n; i++) {
 		p = programs[i]
 		print "\n## " p " " versions[p] "\n"
-		print "| What | door | process | container | ENOSYS | sysctl |"
-		print "|---|---|---|---|---|---|"
+		print "| What | door | process | container | ENOSYS | sysctl | Podman |"
+		print "|---|---|---|---|---|---|---|"
 		for (j = 1; j <= count[p]; j++) {
 			key = keys[p, j]
 			split(key, part, SUBSEP)
-			printf "| %s | %s | %s | %s | %s | %s |\n", part[2], part[3], cell("process"), cell("container"),
-				cell("enosys"), cell("sysctl")
+			printf "| %s | %s | %s | %s | %s | %s | %s |\n", part[2], part[3], cell("process"),
+				cell("container"), cell("enosys"), cell("sysctl"), cell("podman")
 		}
 	}
 }

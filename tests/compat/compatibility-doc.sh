@@ -37,6 +37,7 @@ wrote, said and ended with was compared. Each run on ringd told at its end which
 | container | namespaces of its own, capabilities and system call filter as container runtimes have them by default; io_uring answers EPERM |
 | ENOSYS | the same, but io_uring answers ENOSYS |
 | sysctl | kernel.io_uring_disabled is 2 |
+| Podman | a container that $(podman --version 2>/dev/null || echo podman) made, with its default profile |
 
 | Result | Meaning |
 |---|---|

@@ -23,7 +23,8 @@
 #
 # Doors: "kernel" (none), "library" (liburing.so.2 by LD_LIBRARY_PATH), "trap" (libringd-trap.so by LD_PRELOAD), "ringd-run"
 # (which chooses).
-# Places: "process", "container" (confine --namespaces; io_uring answers EPERM), "enosys" (the same with ENOSYS).
+# Places: "process", "container" (confine --namespaces; io_uring answers EPERM), "enosys" (the same with ENOSYS), "podman"
+# (in-podman.sh).
 #
 # RINGD_DOORS: the doors to try (library trap ringd-run). RINGD_COMPAT_RESULTS: where lines for doc/COMPATIBILITY.md go.
 # RINGD_COMPAT_PLACES, RINGD_COMPAT_TRIALS: only these; "sysctl" is an ordinary process while kernel.io_uring_disabled is 2.
@@ -241,6 +242,7 @@ work()
 	case $3 in
 	container) place=("$confine" --namespaces --) ;;
 	enosys) place=("$confine" --namespaces --errno=ENOSYS --) ;;
+	podman) place=("$abs_top_srcdir/tests/compat/in-podman.sh" "$tmp") ;;
 	esac
 	[ "$3" != sysctl ] || echo 2 >$sysctl_file
 	COMPAT_DOOR=$2 COMPAT_DOORS=$tmp/doors COMPAT_PLACE=$3 COMPAT_RESULT=$work.result COMPAT_REPORTS=$work.reports \
@@ -339,6 +341,7 @@ refused()
 	wanted "$1" || return 0
 	case " ${RINGD_COMPAT_PLACES-container} " in
 	*" sysctl "*) place=sysctl ;;
+	*" podman "*) place=podman ;;
 	*" container "*) [ -z "$no_container" ] || return 0 ;;
 	*) return 0 ;;
 	esac
