@@ -405,6 +405,67 @@ START_TEST(two_wait_on_a_lazy_ring)
 }
 END_TEST
 
+/* --- a driver that leaves while the handler of another waiter waits --- */
+
+/* Aside, with a handler that waits as well; its thread can do nothing before that is over. */
+static void *wait_aside(void *arg)
+{
+	int r;
+
+	(void)arg;
+	__atomic_store_n(&other_tid, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	do
+		r = lr_enter(&ring, 0, 2);
+	while (r == -EINTR);
+	return (void *)(intptr_t)r;
+}
+
+static void *interrupt_aside(void *arg)
+{
+	pthread_t t;
+	void *ret;
+
+	(void)arg;
+	await_sleep(main_tid);
+	ck_assert_int_eq(pthread_create(&t, NULL, wait_aside, NULL), 0);
+	while (!__atomic_load_n(&other_tid, __ATOMIC_ACQUIRE))
+		sched_yield();
+	await_sleep(other_tid);
+	pthread_kill(t, SIGUSR1);
+	while (*(volatile uint32_t *)lr_word(&other, other.p.sq_off.head) == 0)
+		sched_yield();
+	await_sleep(other_tid);
+	/* the driver goes */
+	ck_assert_int_eq(write(pipes[1], "x", 1), 1);
+	while (!__atomic_load_n(&came_back, __ATOMIC_ACQUIRE))
+		sched_yield();
+	ck_assert_int_eq(write(other_pipes[1], "abc", 3), 3);
+	pthread_join(t, &ret);
+	return ret;
+}
+
+START_TEST(driver_leaves_to_a_handler_that_waits)
+{
+	pthread_t t;
+	void *ret;
+
+	main_tid = (pid_t)syscall(SYS_gettid);
+	lr_open(&other, 8);
+	handle(SIGUSR1, on_signal_read, 0);
+	sqe_read(&ring, pipes[0], buf, 1);
+	ck_assert_int_eq(pthread_create(&t, NULL, interrupt_aside, NULL), 0);
+	ck_assert_int_eq(lr_enter(&ring, 1, 1), 1);
+	__atomic_store_n(&came_back, 1, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&handler_result, __ATOMIC_ACQUIRE) != 3)
+		sched_yield();
+	lr_sqe(&ring, RINGD_OP_NOP, -1, NULL, 0, 2);
+	ck_assert_int_eq(lr_enter(&ring, 1, 0), 1);
+	pthread_join(t, &ret);
+	ck_assert_int_eq((int)(intptr_t)ret, 0);
+	lr_close(&other);
+}
+END_TEST
+
 /* --- a driver that is never idle --- */
 
 static volatile int enough;
@@ -588,6 +649,7 @@ static Suite *suite(void)
 	const TTest *const tests[] = {
 		handler_waits_while_its_thread_drives, handler_waits_at_any_point_of_a_wait, handler_forks_during_a_wait,
 		thread_ends_in_a_wait, thread_is_cancelled_in_a_wait, jump_out_of_a_lazy_wait_ends_it, two_wait_on_a_lazy_ring,
+		driver_leaves_to_a_handler_that_waits,
 		busy_sq_keeps_nobody_waiting, ring_fd_is_readable_without_a_thread, sq_asks_for_a_call_without_a_thread,
 		waits_and_looks_do_without_a_thread, duplicate_ends_the_ring_whose_number_it_gets,
 	};

@@ -184,7 +184,8 @@ struct rd_local_waiter *rd_local_waiter_new(struct rd_local_ring *lr)
 		*w = (struct rd_local_waiter){ .lr = lr, .efd = -1, .frame = __builtin_frame_address(0) };
 		w->held = lr;
 		self.waiting++;
-		rd_list_append(&rd_local.waiters, &w->link);
+		/* first of all a handler's: whom it has interrupted cannot drive before it returns */
+		rd_list_append(self.waiting > 1 ? rd_local.waiters.next : &rd_local.waiters, &w->link);
 		if (lr->ring->ctx.lazy)
 			lazy_begin(lr);
 		return w;
