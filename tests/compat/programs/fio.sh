@@ -106,7 +106,7 @@ refused fixed "registered buffers and files, random writes read back"
 trial verified "verify=crc32c and md5, random reads and writes" trap
 trial polled "sqthread_poll with registered files and buffers" trap
 trial batches "batches of submissions and completions" trap
-trial direct "direct=1, with and without registered buffers, fsync" trap
+has_direct && trial direct "direct=1, with and without registered buffers, fsync" trap
 trial threads "four jobs as threads" trap
 trial processes "four jobs as processes" trap
 trial vectored "readv and writev, fdatasync" trap

@@ -308,6 +308,17 @@ wanted()
 	return 1
 }
 
+# Not every file system reads and writes without the page cache: tmpfs did not until Linux 6.6.
+has_direct()
+{
+	local status
+	dd if=/dev/zero of="$tmp/direct" bs=4096 count=1 oflag=direct status=none 2>/dev/null
+	status=$?
+	rm -f "$tmp/direct"
+	[ "$status" -eq 0 ] || echo "# no O_DIRECT in $tmp: what needs it is left out"
+	return "$status"
+}
+
 # trial FUNCTION WHAT DOORS [PLACES]: on the kernel, then through each door in each place
 trial()
 {
