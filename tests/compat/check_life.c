@@ -428,7 +428,7 @@ START_TEST(busy_socket_goes_on_while_another_thread_waits)
 }
 END_TEST
 
-/* What fails with a descriptor that is like all others of its kind fails once, also when it is not in its call that it is tried. */
+/* What fails with a descriptor that is like all others of its kind fails once, also when it is not tried in its own call. */
 START_TEST(late_requests_fail_once)
 {
 	static const uint8_t orders[] = { RINGD_SQE_IO_LINK, RINGD_SQE_IO_DRAIN };
