@@ -455,8 +455,8 @@ static bool possible(const struct rec *r, int32_t res)
 	case INVALID:
 		return res == -EINVAL;
 	case LINK_TIMEOUT:
-		/* 1: the kernel counts futexes here too */
-		return res == -ETIME || res == -ECANCELED || res == -EALREADY || res == -ENOENT || (res == 1 && cf_on(CF_KERNEL));
+		/* 1: it has ended the wait for a futex */
+		return res == -ETIME || res == -ECANCELED || res == -EALREADY || res == -ENOENT || res == 1;
 	case N_KINDS:
 		break;
 	}
