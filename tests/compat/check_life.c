@@ -447,6 +447,33 @@ START_TEST(late_requests_fail_once)
 }
 END_TEST
 
+/* Any number of requests may wait for one socket, wherever they came from. */
+START_TEST(many_requests_wait_for_one_socket)
+{
+	enum { N = 300 };
+	static char bufs[N];
+	struct ringd_cqe cqe;
+	int s[2], n = 0;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+	lr_open(&other, 512);
+	for (int i = 0; i < N; i++) {
+		lr_sqe(&other, RINGD_OP_RECV, s[0], &bufs[i], 1, 1);
+		ck_assert_int_eq(lr_enter(&other, 1, 0), 1);
+	}
+	ck_assert(!lr_pop(&other, &cqe));
+	for (int i = 0; i < N; i++)
+		ck_assert_int_eq(write(s[1], "x", 1), 1);
+	ck_assert_int_eq(lr_enter(&other, 0, N), 0);
+	for (; lr_pop(&other, &cqe); n++)
+		ck_assert_int_eq(cqe.res, 1);
+	ck_assert_int_eq(n, N);
+	lr_close(&other);
+	close(s[0]);
+	close(s[1]);
+}
+END_TEST
+
 /* --- close() --- */
 
 /* It changes neither errno nor whether the thread can be cancelled. */
@@ -837,6 +864,7 @@ static Suite *suite(void)
 		wait_ends_with_eintr_when_a_handler_ran, wait_is_not_restarted, ignored_signal_ends_no_wait,
 		mask_is_set_with_the_sleep, handler_may_use_another_ring_during_a_wait,
 		polled_sq_is_polled_while_another_thread_waits, busy_socket_goes_on_while_another_thread_waits,
+		many_requests_wait_for_one_socket,
 		close_changes_nothing_of_the_thread,
 		each_cqe_is_an_edge, polling_for_nothing_is_over_at_once, views_of_a_ring_may_be_longer,
 		asking_for_events_brings_all_there_are, polling_an_sq_forgets_no_descriptor, memory_of_the_program_may_go_first,

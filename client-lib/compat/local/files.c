@@ -125,6 +125,10 @@ bool rd_local_let_go(struct rd_engine *engine, struct rd_file *file)
 		return true;
 	}
 	f->dups--;
+	for (unsigned int i = 0; i < RD_LOCAL_FILES; i++) {
+		if (f->slots[i].dup == file)
+			f->slots[i].dup = NULL;
+	}
 	if (f->n_parked)
 		close_parked(f);
 	if ((file->flags & (RD_FILE_REG | RD_FILE_SLOW)) != RD_FILE_REG || f->n_parked == RD_LOCAL_PARKED || !has_locks(file->fd))
@@ -179,7 +183,7 @@ static int learn(struct rd_local_host *h, struct rd_local_file *lf, int fd, cons
 	lf->rdev_major = st->stx_rdev_major;
 	lf->rdev_minor = st->stx_rdev_minor;
 	lf->mode = st->stx_mode;
-	lf->lent = NULL;
+	lf->lent = lf->dup = NULL;
 	lf->uses = 0;
 	lf->visit = h->files.visit;
 	return 0;
@@ -303,6 +307,19 @@ static bool just_used(const struct rd_local_file *lf)
 	return lf->file.node.refs > 1 && (lf->file.flags & RD_FILE_SOCK);
 }
 
+/*
+ * The requests that wait for a socket share one duplicate, whichever calls they came with: of a file that was added more than a
+ * hundred times, each time as another descriptor, an epoll instance inside others takes no more.
+ */
+static bool has_dup(const struct rd_local_files *f, const struct rd_local_file *lf, int fd)
+{
+	struct statx st;
+
+	if (!lf->dup || lf->file.fd != fd)
+		return false;
+	return is_certain(f, lf) || (look(fd, &st) && is_same(lf, &st));
+}
+
 int rd_local_file(struct rd_host *host, int fd, struct rd_file **ret)
 {
 	struct rd_local_host *h = from_host(host);
@@ -315,6 +332,10 @@ int rd_local_file(struct rd_host *host, int fd, struct rd_file **ret)
 	rd_local_ringfd_watch(fd);	/* who polls a ring by way of another */
 	if (lf->lent && lf->lent->fd == fd && h->hears) {
 		*ret = rd_file_get(lf->lent);
+		return 0;
+	}
+	if (has_dup(f, lf, fd)) {
+		*ret = rd_file_get(lf->dup);
 		return 0;
 	}
 	if (lf->file.fd != fd && lf->file.node.refs > 1)
@@ -330,6 +351,8 @@ int rd_local_file(struct rd_host *host, int fd, struct rd_file **ret)
 	r = make(h, fd, &lf->file, true, ret);
 	if (r == 0 && ((*ret)->flags & RD_FILE_LENT))
 		lf->lent = *ret;
+	else if (r == 0 && (lf->file.flags & RD_FILE_SOCK))
+		lf->dup = *ret;
 	if (r == 0 && f->visiting) {
 		lf->owned = rd_file_get(*ret);
 		f->owned |= 1ull << (lf - f->slots);
@@ -387,6 +410,7 @@ void rd_local_files_closing(struct rd_local_host *h, int fd)
 	if (lf->file.fd == fd) {
 		disown(f, lf);
 		lf->file.fd = -1;
+		lf->dup = NULL;
 	}
 	for (unsigned int i = atomic_load_explicit(&f->n_lent, memory_order_relaxed); i-- > 0;) {
 		if (f->lent[i]->fd == fd)

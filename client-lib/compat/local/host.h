@@ -18,6 +18,7 @@ struct rd_local_file {
 	struct rd_file file;		/* BORROWED, with a reference of ours; fd -1: nothing is known */
 	struct rd_file *owned;		/* made of it in this visit, with a reference of ours */
 	struct rd_file *lent;		/* its number is in use by requests; theirs */
+	struct rd_file *dup;		/* of the socket that file is, in use by requests; theirs */
 	uint64_t ino;
 	uint32_t dev_major, dev_minor, rdev_major, rdev_minor;
 	uint16_t mode;
