@@ -102,6 +102,9 @@ static inline bool lr_pop(struct lring *r, struct ringd_cqe *cqe)
 
 	if (!lr_ready(r))
 		return false;
+#ifdef __SANITIZE_THREAD__
+	rd_local_closing(-1);	/* the engine's lock is taken: what was done before the CQE it cannot see otherwise */
+#endif
 	*cqe = ((struct ringd_cqe *)(void *)(r->rings + r->p.cq_off.cqes))[*head & (r->p.cq_entries - 1)];
 	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
 	return true;

@@ -24,6 +24,7 @@ int __wrap_fcntl(int fd, int cmd, ...);
 int __wrap_fcntl64(int fd, int cmd, ...);
 void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off);
 void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t off);
+extern void *__real_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off);
 int __wrap_poll(struct pollfd *fds, nfds_t n, int ms);
 int __wrap_epoll_wait(int epfd, struct epoll_event *ev, int max, int ms);
 int __wrap_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev);
@@ -74,14 +75,24 @@ int __wrap_fcntl64(int fd, int cmd, ...)
 	return (int)syscall(SYS_fcntl, fd, cmd, arg);
 }
 
+/* ThreadSanitizer must see it: else what it knows of memory that was at the same place is held against the new one. */
+static void *map(void *addr, size_t len, int prot, int flags, int fd, off_t off)
+{
+#ifdef __SANITIZE_THREAD__
+	return __real_mmap(addr, len, prot, flags, fd, off);
+#else
+	return (void *)syscall(SYS_mmap, addr, len, prot, flags, fd, off);
+#endif
+}
+
 void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
-	return (void *)syscall(SYS_mmap, addr, len, prot, flags, fd, off);
+	return map(addr, len, prot, flags, fd, off);
 }
 
 void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
-	return (void *)syscall(SYS_mmap, addr, len, prot, flags, fd, off);
+	return map(addr, len, prot, flags, fd, off);
 }
 
 int __wrap_poll(struct pollfd *fds, nfds_t n, int ms)
