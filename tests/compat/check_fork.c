@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
+#include "daemon/common/sanitizer.h"
 #include "local_ring.h"
 
 static struct lring ring;
@@ -128,7 +129,7 @@ static __thread bool asks_late;
 static _Atomic bool fork_has_it;
 static bool forks_with_allocator;
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)	/* they bring their own, and it is theirs to answer for */
+#if !RD_SANITIZED	/* they bring their own, and it is theirs to answer for */
 extern void *__libc_calloc(size_t n, size_t size);
 
 void *calloc(size_t n, size_t size)
@@ -170,9 +171,8 @@ START_TEST(an_allocator_of_the_program_is_no_deadlock)
 	pthread_t t;
 	pid_t pid;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	return;
-#endif
+	if (RD_SANITIZED)
+		return;
 	ck_assert_int_eq(pthread_create(&t, NULL, make_ring, &other), 0);
 	hear();		/* it has our lock */
 	forks_with_allocator = true;
