@@ -10,7 +10,7 @@ set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
 cc=${CC:-gcc}
-models=${*:-doorbell wait waiters lazy enter teardown order ready buffers}
+models=${*:-doorbell wait waiters lazy enter teardown order ready buffers driver}
 
 command -v spin >/dev/null || { echo "no spin"; exit 77; }
 command -v "${cc%% *}" >/dev/null || { echo "no C compiler"; exit 77; }
@@ -26,7 +26,7 @@ pan()
 	shift 2
 	if [ "$kind" = liveness ]; then
 		set -- "$@" -DLIVENESS
-		build="-DNFAIR=3" run="-a -f"
+		build="-DNFAIR=4" run="-a -f"
 	else
 		build="-DSAFETY -DNOCLAIM" run=
 	fi
