@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "daemon/common/privatefd.h"
 #include "daemon/common/util.h"
 #include "localtest.h"
 #include "tests/unit/suite.h"
@@ -496,6 +497,31 @@ START_TEST(cancels_by_descriptor_find_what_waits_for_the_same_file)
 }
 END_TEST
 
+/* By a system call of its own; and somebody here still means to wake by that number. */
+START_TEST(a_number_the_program_has_closed_is_not_used_again)
+{
+	const int min = rd_private_fd_min, data = rd_lt_file("data", "text");
+	const uint64_t one = 1;
+	int woken, file;
+	char buf[16];
+
+	rd_private_fd_min = 200;
+	woken = rd_private_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	ck_assert_int_ge(woken, 200);
+	ck_assert_int_eq(syscall(SYS_close, woken), 0);
+	file = rd_private_dup(data);
+	ck_assert_int_ge(file, 200);
+	ck_assert_int_ne(file, woken);
+	ck_assert(rd_private_fd_is(file) && rd_private_fd_is(woken));
+	ck_assert_int_eq(write(woken, &one, sizeof(one)), sizeof(one));
+	ck_assert_int_eq(pread(file, buf, sizeof(buf), 0), 4);
+	rd_close(file);
+	rd_close(woken);
+	close(data);
+	rd_private_fd_min = min;
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const memory[] = {
@@ -504,7 +530,7 @@ int main(void)
 	};
 	const TTest *const files[] = {
 		reads_make_no_descriptors, a_number_may_mean_something_else_next_time, a_socket_may_become_another,
-		a_place_is_no_open_file,
+		a_place_is_no_open_file, a_number_the_program_has_closed_is_not_used_again,
 		who_waits_survives_the_close_and_lets_go_when_it_is_done, descriptors_of_ours_do_not_use_up_the_programs,
 		record_locks_stay, a_duplicate_of_what_was_locked_meanwhile_is_parked,
 		a_number_is_lent_where_its_close_is_heard_of, a_table_has_a_descriptor_of_its_own, a_lent_number_is_duplicated_when_the_program_closes_it, cancels_by_descriptor_find_what_waits_for_the_same_file,

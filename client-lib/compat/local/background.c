@@ -53,6 +53,7 @@ static void background_sleep(struct rd_local_background *b)
 	b->nap_ms = woken ? RD_NAP_MIN_MS : RD_MIN(2 * b->nap_ms, RD_NAP_MAX_MS);
 	if (b->naps)
 		rd_local_ringfd_lost();
+	b->quit |= p.revents & POLLNVAL;	/* the program has closed it; it would be told that without end */
 }
 
 /* With the lock, which it gives up while it sleeps. */

@@ -58,7 +58,8 @@ static int sleep_now(struct rd_local_waiter *self, const struct rd_local_until *
 	/* the kernel's own: with its kind of a mask, and no place where a thread can be cancelled */
 	if (syscall(SYS_ppoll, &self->sleep, 1, timed || nap ? &ts : NULL, until ? until->mask : NULL, (size_t)8) < 0)
 		return -errno;
-	return 0;
+	/* the program has closed what it knows nothing of, by a system call of its own: nobody could wake us any more */
+	return self->sleep.revents & POLLNVAL ? -EBADF : 0;
 }
 
 static int sleep_driving(struct rd_local_waiter *self, const struct rd_local_until *until)
