@@ -81,8 +81,9 @@ static int entries_compute(struct rd_layout *l, const struct ringd_params *p)
 }
 
 /*
- * io_uring's own layout stays where old clients expect it (constants in the first 64 bytes, CQEs at 64, the SQ array
- * behind them); the words that change all the time live behind that, in lines of their own, and sq_off/cq_off say where.
+ * io_uring's own layout stays where old clients expect it (constants in the first 64 bytes, CQEs at 64, the SQ array at the
+ * end); the words that change all the time live before the array, in lines of their own, and sq_off/cq_off say where. So
+ * all is in what a client maps that goes by the end of the array, and by that only (Zig checks each offset against it).
  * They fit into what rounding up to pages leaves free, so the memory a NO_MMAP client must bring is io_uring's too.
  */
 static void offsets_compute(struct rd_layout *l, uint32_t flags)
@@ -92,13 +93,14 @@ static void offsets_compute(struct rd_layout *l, uint32_t flags)
 	l->sqe_shift = flags & RINGD_SETUP_SQE128 ? 7 : 6;
 	l->cqe_shift = flags & RINGD_SETUP_CQE32 ? 5 : 4;
 	off = rd_align(flags & RINGD_SETUP_CQE32 ? 2 * off : off, 64);
+	l->hot_off = (uint32_t)rd_align(off, 128);
+	off = l->hot_off + sizeof(struct ringd_hot);
 	l->array_off = 0;
 	if (!(flags & RINGD_SETUP_NO_SQARRAY)) {
 		l->array_off = (uint32_t)off;
 		off += (uint64_t)l->sq_entries * sizeof(uint32_t);
 	}
-	l->hot_off = (uint32_t)rd_align(off, 128);
-	l->rings_size = rd_align(l->hot_off + sizeof(struct ringd_hot), RD_PAGE);
+	l->rings_size = rd_align(off, RD_PAGE);
 	l->sqes_size = rd_align((uint64_t)l->sq_entries << l->sqe_shift, RD_PAGE);
 	l->scratch_size = ((uint64_t)l->sq_entries + 1) * RINGD_SCRATCH_PER_SQE;
 }
