@@ -28,7 +28,8 @@ cd "$(dirname "$0")"
 test_packages="attr curl g++ clang iproute2 libclang-rt-14-dev netcat-openbsd nginx-light procps python3 socat spin
 	systemd"
 # existing programs, which tests/compat/programs run
-programs="fio mariadb-client-core mariadb-server-core plocate qemu-system-common qemu-utils samba samba-vfs-modules smbclient
+programs="fio mariadb-client-core mariadb-server-core nghttp2-client nghttp2-server plocate qemu-system-common qemu-utils
+	samba samba-vfs-modules smbclient
 	stress-ng"
 quick=
 case "${1-}" in

@@ -20,8 +20,9 @@ while IFS=$'\t' read -r program place what door result; do
 	if ! awk -F' [|] ' -v program="$program" -v what="$what" -v door="$door" -v place="$place" -v result="$result" '
 		/^## / { split($0, title, " "); here = title[2] == program }
 		here && $1 == "| " what && $2 == door {
-			column = place == "process" ? 3 : place == "container" ? 4 : place == "enosys" ? 5 :
-				 place == "sysctl" ? 6 : 7
+			column = place == "process" ? 3 : place == "container" ? 4 : place == "enosys" ? 5 : 7
+			if (place == "sysctl")
+				column = 6
 			sub(/ \|$/, "", $column)
 			found = $column == result
 			exit
