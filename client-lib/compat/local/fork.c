@@ -162,8 +162,6 @@ static __attribute__((__constructor__(102))) void watch_from_the_start(void)
 void rd_local_fork_watch(void)
 {
 	pthread_once(&once, watch);
-	if (!rd_local.running)
-		rd_local.pid = getpid();	/* a child that no handler has told of */
 }
 
 /* --- rings in the child --- */

@@ -108,6 +108,7 @@ int rd_local_start(void)
 
 	if (rd_local.running)
 		return 0;
+	rd_local.pid = getpid();	/* of a child that no handler has told of */
 	rd_log_set_level(-1);
 	rd_private_fd_min = private_from();
 	config_init(&cfg);
