@@ -231,7 +231,7 @@ START_TEST(questions)
 	ck_assert_int_eq(lr_register(&ring, RINGD_REGISTER_PROBE, &p, 256), -EINVAL);
 	hdr[1] = (struct ringd_query_hdr){ .query_data = addr(&ops), .size = 4 };
 	ck_assert_int_eq(lr_register(&ring, RINGD_REGISTER_QUERY, &hdr[1], 0), 0);
-	ck_assert_uint_eq(hdr[1].size, sizeof(ops));
+	ck_assert_uint_eq(hdr[1].size, 4);	/* as much as was written */
 	lr_close(&ring);
 }
 END_TEST
