@@ -72,8 +72,8 @@ int rd_local_dup_high(struct rd_local_host *h, int fd)
 	if (r == -EMFILE || r == -EINVAL)
 		r = dup_beyond(fd);
 	if (r < 0 && r != -EBADF) {
-		r = rd_private_dup(fd);
-		r = r < 0 ? -errno : r;
+		r = rd_private_dup(fd);		/* that one is known already, and twice would be a number taken from us */
+		return r < 0 ? -errno : r;
 	}
 	return r < 0 ? r : rd_private_fd(r);	/* known as one of ours */
 }
