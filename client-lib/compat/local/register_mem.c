@@ -38,6 +38,7 @@ static int area_keep(struct rd_local_call *c, uint64_t off)
 {
 	struct rd_local_regs *regs = c->lr->regs;
 	struct rd_local_area *a;
+	int fd;
 
 	if (c->reg.out_fd < 0)
 		return 0;
@@ -46,7 +47,8 @@ static int area_keep(struct rd_local_call *c, uint64_t off)
 		return -ENOMEM;
 	area_drop(area_find(regs, off));
 	a->off = off;
-	a->fd = rd_private_fd(rd_steal_fd(&c->reg.out_fd));
+	fd = rd_steal_fd(&c->reg.out_fd);
+	a->fd = rd_private_fd_is(fd) ? fd : rd_private_fd(fd);	/* a memory file is known as one of ours from its beginning */
 	a->next = regs->areas;
 	regs->areas = a;
 	return 0;
