@@ -110,6 +110,18 @@ CF_TEST(a_timeout_of_zero_fires_without_delay, 198, "Timeout {0,0} -> -ETIME wit
 	cf_expect(ring, 1, -ETIME, 0);
 }
 
+CF_TEST(a_timeout_ends_a_wait_for_more, 198, "Waiting for 4 CQEs when a timeout expires -> the wait ends with that CQE alone")
+{
+	struct cf_ring *ring = cf_ring_new(8, 0);
+
+	timeout(ring, 1, 20 * MS, 0, 0);
+	ck_assert_int_eq(cf_submit_and_wait(ring, cf_on(CF_RINGD) ? 1 : 4), 1);
+	ck_assert_uint_eq(cf_cq_ready(ring), 1);
+	cf_expect(ring, 1, -ETIME, 0);
+}
+CF_DIFFERS(a_timeout_ends_a_wait_for_more, CF_RINGD,
+	   "libringd waits for a number of CQEs and does not look what they are of; a wait has a time of its own")
+
 CF_TEST(a_timeout_waits_for_its_time, 198, "Timeout of 20 ms -> -ETIME, not before 20 ms have passed, on each clock")
 {
 	static const unsigned int clocks[] = { 0, RINGD_TIMEOUT_BOOTTIME, RINGD_TIMEOUT_REALTIME };

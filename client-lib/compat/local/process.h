@@ -70,6 +70,7 @@ struct rd_local_waiter {
 	struct rd_local_ring *held;	/* the caller's reference, ours should it never come back; NULL: the record is free */
 	const void *frame;		/* of who waits */
 	uint32_t target;		/* CQ tail */
+	uint32_t timeouts;		/* CQEs of timeouts when it began: one more ends it, too */
 	int efd;			/* wakes it when it does not drive; -1: it has none yet */
 	uint32_t turns;			/* it made that brought something */
 	struct pollfd sleep;		/* what it sleeps on */

@@ -22,9 +22,10 @@ static uint32_t ready(const struct rd_local_ring *lr)
 	return lr->ring->cq_tail - __atomic_load_n(&lr->ring->hot->cq_head, __ATOMIC_ACQUIRE);
 }
 
+/* A timeout that ends also ends the waits for more CQEs than there are: programs have no other way to wait for so long only. */
 bool rd_local_reached(const struct rd_local_waiter *w)
 {
-	return !w->lr || (int32_t)(w->lr->ring->cq_tail - w->target) >= 0;
+	return !w->lr || (int32_t)(w->lr->ring->cq_tail - w->target) >= 0 || w->lr->ring->ctx.timeout_cqes != w->timeouts;
 }
 
 /* --- sleeping --- */
@@ -197,6 +198,7 @@ int rd_local_wait(struct rd_local_ring *lr, uint32_t min, const struct rd_local_
 	if (!self)
 		return -EAGAIN;
 	self->target = __atomic_load_n(&lr->ring->hot->cq_head, __ATOMIC_RELAXED) + min;
+	self->timeouts = lr->ring->ctx.timeout_cqes;
 	while ((r = look(self, until)) > 0) {
 		if (slept < 0) {
 			r = slept;
