@@ -82,7 +82,7 @@ void rd_lt_setup(void)
 	memset(&lt.c, 0, sizeof(lt.c));
 	lt.c.th = &lt.th;
 	lt.c.params = (struct ringd_params){ .sq_entries = 64, .flags = RINGD_SETUP_NO_SQARRAY };
-	ck_assert_int_eq(rd_layout_compute(&lt.c.layout, &lt.c.params), 0);
+	ck_assert_int_eq(rd_layout_compute(&lt.c.layout, &lt.c.params, false), 0);
 	lt.c.mem.rings = mmap(NULL, lt.c.layout.rings_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	lt.c.mem.sqes = mmap(NULL, lt.c.layout.sqes_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ck_assert_int_eq(rd_ring_new(&lt.c.ring, &lt.th.engine, &lt.host.host, &lt.c.params, &lt.c.layout, &lt.c.mem), 0);

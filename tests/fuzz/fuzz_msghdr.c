@@ -196,7 +196,7 @@ static void open_ring(void)
 {
 	struct ringd_params p = { .sq_entries = 8, .flags = RINGD_SETUP_NO_SQARRAY };
 
-	rd_fuzz_check(rd_layout_compute(&layout, &p) == 0);
+	rd_fuzz_check(rd_layout_compute(&layout, &p, false) == 0);
 	memory.rings = zeroed(rd_align(layout.rings_size, 4096));
 	memory.sqes = zeroed(rd_align(layout.sqes_size, 4096));
 	hot = rd_layout_hot(&layout, memory.rings);

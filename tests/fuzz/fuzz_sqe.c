@@ -305,7 +305,7 @@ static bool open_ring(struct rd_fuzz_input *in)
 		p.sq_entries = rd_fuzz_u16(in);
 		p.cq_entries = rd_fuzz_u16(in);
 	}
-	if (rd_layout_compute(&layout, &p) < 0)
+	if (rd_layout_compute(&layout, &p, false) < 0)
 		return false;
 	memory.rings = zeroed(4096, layout.rings_size);
 	memory.sqes = zeroed(4096, layout.sqes_size);
@@ -440,7 +440,7 @@ static void resize(struct rd_fuzz_input *in)
 
 	p.sq_entries = 1u << (rd_fuzz_u8(in) & 7);
 	p.cq_entries = 1u << (rd_fuzz_u8(in) & 7);
-	if (ring->sqpoll || rd_layout_compute(&l, &p) < 0)
+	if (ring->sqpoll || rd_layout_compute(&l, &p, false) < 0)
 		return;
 	new.rings = zeroed(4096, l.rings_size);
 	new.sqes = zeroed(4096, l.sqes_size);

@@ -48,7 +48,7 @@ static int resize(uint32_t sq, uint32_t cq)
 	struct rd_testclient old = c;
 	struct rd_ring_memory mem;
 	struct rd_layout l;
-	int r = rd_layout_compute(&l, &p);
+	int r = rd_layout_compute(&l, &p, false);
 
 	if (r < 0)
 		return r;

@@ -46,7 +46,7 @@ static void open_ring(uint32_t entries, uint32_t flags)
 {
 	struct ringd_params p = { .sq_entries = entries, .flags = flags };
 
-	ck_assert_int_eq(rd_layout_compute(&layout, &p), 0);
+	ck_assert_int_eq(rd_layout_compute(&layout, &p, false), 0);
 	memory.rings = mmap(NULL, layout.rings_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	memory.sqes = mmap(NULL, layout.sqes_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ck_assert_int_eq(rd_ring_new(&ring, &engine, &host, &p, &layout, &memory), 0);

@@ -404,7 +404,7 @@ void rd_tc_open_params(struct rd_testclient *c, struct rd_testhost *th, const st
 	memset(c, 0, sizeof(*c));
 	c->th = th;
 	c->params = *params;
-	ck_assert_int_eq(rd_layout_compute(&c->layout, &c->params), 0);
+	ck_assert_int_eq(rd_layout_compute(&c->layout, &c->params, false), 0);
 	c->mem.rings = map_zero(c->layout.rings_size);
 	c->mem.sqes = map_zero(c->layout.sqes_size);
 	ck_assert_int_eq(rd_ring_new(&c->ring, &th->engine, &th->host, &c->params, &c->layout, &c->mem), 0);

@@ -67,7 +67,7 @@ static int ring_make(struct rd_local_ring *lr, struct ringd_params *p)
 {
 	struct rd_local_ring *group = NULL;
 	struct ringd_params asked = *p;
-	int r = rd_layout_compute(&lr->layout, p);
+	int r = rd_layout_compute(&lr->layout, p, true);
 
 	if (r == 0)
 		r = rd_local_start();	/* says what numbers our own descriptors get, so it comes first */
@@ -322,7 +322,7 @@ int rd_local_ring_resize(struct rd_local_ring *lr, struct ringd_params *params)
 	p.flags = (p.flags & (RINGD_SETUP_CQSIZE | RINGD_SETUP_CLAMP)) | (lr->params.flags & RD_SETUP_LAYOUT);
 	new.mem = (struct rd_ring_memory){ 0 };
 	new.memfd = -1;
-	r = rd_layout_compute(&new.layout, &p);
+	r = rd_layout_compute(&new.layout, &p, true);
 	if (r == 0)
 		r = map(&new, params->flags & RINGD_SETUP_NO_MMAP ? params : &p);
 	if (r == 0)

@@ -81,24 +81,31 @@ static int entries_compute(struct rd_layout *l, const struct ringd_params *p)
 }
 
 /*
- * io_uring's own layout stays where old clients expect it (constants in the first 64 bytes, CQEs at 64, the SQ array at the
- * end); the words that change all the time live before the array, in lines of their own, and sq_off/cq_off say where. So
- * all is in what a client maps that goes by the end of the array, and by that only (Zig checks each offset against it).
+ * io_uring's own layout stays where old clients expect it (constants in the first 64 bytes, CQEs at 64, the SQ array
+ * behind them); the words that change all the time live behind that, in lines of their own, and sq_off/cq_off say where.
+ * With array_last they live before the array: then all is in what a program maps that goes by the end of the array alone,
+ * and checks each offset against that (Zig's standard library).
  * They fit into what rounding up to pages leaves free, so the memory a NO_MMAP client must bring is io_uring's too.
  */
-static void offsets_compute(struct rd_layout *l, uint32_t flags)
+static void offsets_compute(struct rd_layout *l, uint32_t flags, bool array_last)
 {
 	uint64_t off = 64 + (uint64_t)l->cq_entries * sizeof(struct ringd_cqe);
 
 	l->sqe_shift = flags & RINGD_SETUP_SQE128 ? 7 : 6;
 	l->cqe_shift = flags & RINGD_SETUP_CQE32 ? 5 : 4;
 	off = rd_align(flags & RINGD_SETUP_CQE32 ? 2 * off : off, 64);
-	l->hot_off = (uint32_t)rd_align(off, 128);
-	off = l->hot_off + sizeof(struct ringd_hot);
+	if (array_last) {
+		l->hot_off = (uint32_t)rd_align(off, 128);
+		off = l->hot_off + sizeof(struct ringd_hot);
+	}
 	l->array_off = 0;
 	if (!(flags & RINGD_SETUP_NO_SQARRAY)) {
 		l->array_off = (uint32_t)off;
 		off += (uint64_t)l->sq_entries * sizeof(uint32_t);
+	}
+	if (!array_last) {
+		l->hot_off = (uint32_t)rd_align(off, 128);
+		off = l->hot_off + sizeof(struct ringd_hot);
 	}
 	l->rings_size = rd_align(off, RD_PAGE);
 	l->sqes_size = rd_align((uint64_t)l->sq_entries << l->sqe_shift, RD_PAGE);
@@ -129,7 +136,7 @@ static void params_fill(struct ringd_params *p, const struct rd_layout *l)
 	p->cq_off.flags = hot + (uint32_t)offsetof(struct ringd_hot, cq_flags);
 }
 
-int rd_layout_compute(struct rd_layout *layout, struct ringd_params *params)
+int rd_layout_compute(struct rd_layout *layout, struct ringd_params *params, bool array_last)
 {
 	struct rd_layout l = { 0 };
 	int r;
@@ -144,7 +151,7 @@ int rd_layout_compute(struct rd_layout *layout, struct ringd_params *params)
 	r = entries_compute(&l, params);
 	if (r < 0)
 		return r;
-	offsets_compute(&l, params->flags);
+	offsets_compute(&l, params->flags, array_last);
 	params_fill(params, &l);
 	*layout = l;
 	return 0;

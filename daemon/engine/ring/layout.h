@@ -3,6 +3,7 @@
 #ifndef RD_LAYOUT_H
 #define RD_LAYOUT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "proto/wire.h"
@@ -27,8 +28,9 @@ struct rd_layout {
 /*
  * entries is params->sq_entries as the client wrote it. Checks params in the order of the spec, fills layout and writes the
  * rounded sizes, features and offsets back into params. 0, -EINVAL, -EOVERFLOW; params is untouched on failure.
+ * array_last: nothing that is told of lies behind the SQ array; else the array is where io_uring has it.
  */
-int rd_layout_compute(struct rd_layout *layout, struct ringd_params *params);
+int rd_layout_compute(struct rd_layout *layout, struct ringd_params *params, bool array_last);
 /* Clear io_uring's header and struct ringd_hot, and write the constants (masks, sizes). */
 void rd_layout_init(const struct rd_layout *layout, void *rings);
 

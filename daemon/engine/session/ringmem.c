@@ -39,7 +39,7 @@ void rd_ringmem_deinit(struct rd_ringmem *mem)
 
 int rd_ringmem_layout(struct rd_session *session, struct rd_ringmem *mem, struct ringd_params *params)
 {
-	int r = rd_layout_compute(&mem->layout, params);
+	int r = rd_layout_compute(&mem->layout, params, false);
 
 	return r < 0 ? rd_refuse(session, r, "io_uring_setup would refuse these parameters") : 0;
 }
