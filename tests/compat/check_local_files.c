@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -279,6 +280,32 @@ START_TEST(a_socket_may_become_another)
 }
 END_TEST
 
+/* What was received of a message is all there is of it, what was received of a stream may be less. */
+START_TEST(a_message_socket_may_become_a_stream)
+{
+	int tcp[2], un[2], fd;
+	char buf[16];
+
+	rd_th_sockets(AF_INET, SOCK_STREAM, tcp);
+	rd_th_sockets(AF_UNIX, SOCK_DGRAM, un);
+	fd = fcntl(un[0], F_DUPFD_CLOEXEC, 0);
+	ck_assert_int_eq(rd_lt_rw(RINGD_OP_SEND, fd, "unix", 4, 0), 4);
+	ck_assert_int_eq(dup2(tcp[0], fd), fd);
+	ck_assert_int_eq(write(tcp[1], "123", 3), 3);
+	ck_assert_int_eq(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, -1), 1);
+	rd_lt_prep(RINGD_OP_RECV, fd, buf, 6, 0)->msg_flags = MSG_WAITALL;
+	rd_lt_submit();
+	rd_tc_expect_none(&lt.c);
+	ck_assert_int_eq(write(tcp[1], "456", 3), 3);
+	rd_tc_expect(&lt.c, lt.c.user_data, 6, 0);
+	for (int i = 0; i < 2; i++) {
+		close(tcp[i]);
+		close(un[i]);
+	}
+	close(fd);
+}
+END_TEST
+
 START_TEST(who_waits_survives_the_close_and_lets_go_when_it_is_done)
 {
 	char buf[16];
@@ -530,6 +557,7 @@ int main(void)
 	};
 	const TTest *const files[] = {
 		reads_make_no_descriptors, a_number_may_mean_something_else_next_time, a_socket_may_become_another,
+		a_message_socket_may_become_a_stream,
 		a_place_is_no_open_file, a_number_the_program_has_closed_is_not_used_again,
 		who_waits_survives_the_close_and_lets_go_when_it_is_done, descriptors_of_ours_do_not_use_up_the_programs,
 		record_locks_stay, a_duplicate_of_what_was_locked_meanwhile_is_parked,

@@ -295,7 +295,8 @@ static uint32_t trusted_kinds(const struct rd_req *req)
 {
 	if (req->flags & RINGD_SQE_BUFFER_SELECT)
 		return 0;
-	if ((req->op->trusts & RD_FILE_SOCK) && req->net.ioprio)
+	/* whether less than all of it is the end depends on what kind of a socket it is */
+	if ((req->op->trusts & RD_FILE_SOCK) && (req->net.ioprio || (req->net.msg_flags & MSG_WAITALL)))
 		return 0;
 	return req->op->trusts;
 }
